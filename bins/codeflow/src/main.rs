@@ -1,0 +1,2 @@
+//! The `codeflow` command line.
+fn main() {}
