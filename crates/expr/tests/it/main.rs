@@ -1,0 +1,1 @@
+//! What expressions and templates do, through the public interface.
