@@ -1,0 +1,11 @@
+//! Executions: the two state machines, what a journal records, and the state that is its fold.
+
+mod fact;
+mod path;
+mod state;
+mod status;
+
+pub use fact::{Fact, FactKind, Settled, StepError};
+pub use path::{InvalidStepPath, StepPath};
+pub use state::{Answer, Progress, State, StepState};
+pub use status::{ExecutionEvent, ExecutionStatus, Refused, StepEvent, StepStatus, UnknownStatus};

@@ -1,0 +1,158 @@
+//! What a journal records: facts, each at most once under its key.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::execution::{StepPath, StepStatus};
+use crate::workflow::StepName;
+use crate::{ActionError, MessageId, Timestamp};
+
+/// One line of the journal. Its key within an execution is (generation, [`Fact::path`], [`Fact::kind`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// A step, or an iteration, is done with.
+    Settled(Settled),
+    /// A repeated step knows its items.
+    Expanded {
+        /// The step.
+        step: StepName,
+        /// The items.
+        items: Arc<Vec<Value>>,
+    },
+    /// A step began to wait for a time, a signal or a decision.
+    Waiting {
+        /// The step.
+        step: StepName,
+        /// When it began.
+        since: Timestamp,
+    },
+    /// A signal came.
+    Signalled {
+        /// The message that brought it.
+        message: MessageId,
+        /// Its name.
+        event: String,
+        /// What it says.
+        payload: Arc<Value>,
+    },
+    /// A person decided about an approval.
+    Decided {
+        /// The message that brought it.
+        message: MessageId,
+        /// The approval.
+        step: StepName,
+        /// What was decided.
+        approved: bool,
+        /// Who decided.
+        by: String,
+        /// Why.
+        comment: Option<String>,
+    },
+    /// Somebody cancelled the execution.
+    Cancelled {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The execution's time is up.
+    DeadlinePassed,
+    /// The execution is taken up again; opens a new generation.
+    Restarted {
+        /// The steps that run again, with all that follow them.
+        steps: Vec<StepName>,
+    },
+}
+
+/// The kinds of fact. The numbers are storage's, and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(i16)]
+pub enum FactKind {
+    /// See [`Fact::Settled`].
+    Settled = 1,
+    /// See [`Fact::Expanded`].
+    Expanded = 2,
+    /// See [`Fact::Waiting`].
+    Waiting = 3,
+    /// See [`Fact::Signalled`].
+    Signalled = 4,
+    /// See [`Fact::Decided`].
+    Decided = 5,
+    /// See [`Fact::Cancelled`].
+    Cancelled = 6,
+    /// See [`Fact::DeadlinePassed`].
+    DeadlinePassed = 7,
+    /// See [`Fact::Restarted`].
+    Restarted = 8,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The step, or one iteration of it.
+    pub path: StepPath,
+    /// A settled status.
+    pub status: StepStatus,
+    /// What it gave; a failed step may say something too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Arc<Value>>,
+    /// Why it did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+    /// The attempt that ended it, counted from one; nought when it never began.
+    pub attempt: u32,
+    /// When the attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Timestamp,
+}
+
+/// Why a step did not succeed, for people and for expressions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepError {
+    /// A stable code.
+    pub code: String,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// A step that was skipped because a need failed names that need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<StepName>,
+}
+
+impl From<&ActionError> for StepError {
+    fn from(error: &ActionError) -> Self {
+        Self { code: error.code.clone(), message: error.message.clone(), blocked_by: None }
+    }
+}
+
+impl Fact {
+    /// The kind, a part of the key.
+    pub fn kind(&self) -> FactKind {
+        match self {
+            Self::Settled(_) => FactKind::Settled,
+            Self::Expanded { .. } => FactKind::Expanded,
+            Self::Waiting { .. } => FactKind::Waiting,
+            Self::Signalled { .. } => FactKind::Signalled,
+            Self::Decided { .. } => FactKind::Decided,
+            Self::Cancelled { .. } => FactKind::Cancelled,
+            Self::DeadlinePassed => FactKind::DeadlinePassed,
+            Self::Restarted { .. } => FactKind::Restarted,
+        }
+    }
+
+    /// The path, a part of the key: a step's, a message's, or empty for the execution as a whole.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Settled(settled) => settled.path.to_string(),
+            Self::Expanded { step, .. } | Self::Waiting { step, .. } | Self::Decided { step, .. } => {
+                step.to_string()
+            }
+            Self::Signalled { message, .. } => message.to_string(),
+            Self::Cancelled { .. } | Self::DeadlinePassed | Self::Restarted { .. } => String::new(),
+        }
+    }
+}

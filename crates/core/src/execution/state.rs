@@ -1,0 +1,163 @@
+//! The state of an execution: a fold over its journal, and nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::Timestamp;
+use crate::execution::{Fact, Settled, StepStatus};
+use crate::workflow::StepName;
+
+/// What the journal says so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    generation: u32,
+    steps: HashMap<StepName, StepState>,
+    signals: Vec<Signal>,
+    answers: HashMap<StepName, Answer>,
+    cancelled: bool,
+    deadline_passed: bool,
+}
+
+/// What the journal says about one step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepState {
+    /// How it ended.
+    pub settled: Option<Settled>,
+    /// When it began to wait.
+    pub waiting_since: Option<Timestamp>,
+    /// What it repeats over.
+    pub items: Option<Arc<Vec<Value>>>,
+    /// How its iterations ended.
+    pub iterations: BTreeMap<u32, Settled>,
+}
+
+impl StepState {
+    /// How the step ended, if it did.
+    pub fn status(&self) -> Option<StepStatus> {
+        self.settled.as_ref().map(|settled| settled.status)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Signal {
+    event: String,
+    payload: Arc<Value>,
+}
+
+/// What a person decided about an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What was decided.
+    pub approved: bool,
+    /// Who decided.
+    pub by: String,
+    /// Why.
+    pub comment: Option<String>,
+}
+
+/// Why an execution goes on or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It goes on.
+    Open,
+    /// It was cancelled.
+    Cancelled,
+    /// Its time is up.
+    TimedOut,
+}
+
+impl State {
+    /// The state that a journal leads to.
+    pub fn replay<'a>(facts: impl IntoIterator<Item = &'a (u32, Fact)>) -> Self {
+        let mut state = Self::default();
+        for (generation, fact) in facts {
+            state.apply(*generation, fact);
+        }
+        state
+    }
+
+    /// Applies one more fact. A fact whose place is taken changes nothing: the first one stands.
+    pub fn apply(&mut self, generation: u32, fact: &Fact) {
+        match fact {
+            Fact::Settled(settled) => self.settle(settled),
+            Fact::Expanded { step, items } => {
+                self.step_mut(step).items.get_or_insert_with(|| Arc::clone(items));
+            }
+            Fact::Waiting { step, since } => {
+                self.step_mut(step).waiting_since.get_or_insert(*since);
+            }
+            Fact::Signalled { event, payload, .. } => {
+                self.signals.push(Signal { event: event.clone(), payload: Arc::clone(payload) });
+            }
+            Fact::Decided { step, approved, by, comment, .. } => {
+                let answer = Answer { approved: *approved, by: by.clone(), comment: comment.clone() };
+                self.answers.entry(step.clone()).or_insert(answer);
+            }
+            Fact::Cancelled { .. } => self.cancelled = true,
+            Fact::DeadlinePassed => self.deadline_passed = true,
+            Fact::Restarted { steps } => self.restart(generation, steps),
+        }
+    }
+
+    fn settle(&mut self, settled: &Settled) {
+        let step = self.step_mut(&settled.path.step);
+        match settled.path.iteration {
+            None => {
+                step.settled.get_or_insert_with(|| settled.clone());
+            }
+            Some(iteration) => {
+                step.iterations.entry(iteration).or_insert_with(|| settled.clone());
+            }
+        }
+    }
+
+    fn restart(&mut self, generation: u32, steps: &[StepName]) {
+        self.generation = generation;
+        self.cancelled = false;
+        self.deadline_passed = false;
+        for name in steps {
+            self.steps.remove(name);
+            self.answers.remove(name);
+        }
+    }
+
+    fn step_mut(&mut self, name: &StepName) -> &mut StepState {
+        self.steps.entry(name.clone()).or_default()
+    }
+
+    /// How often the execution was taken up again.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// What is known about a step.
+    pub fn step(&self, name: &StepName) -> Option<&StepState> {
+        self.steps.get(name)
+    }
+
+    /// How a step ended, if it did.
+    pub fn settled(&self, name: &StepName) -> Option<&Settled> {
+        self.steps.get(name).and_then(|step| step.settled.as_ref())
+    }
+
+    /// What was decided about an approval.
+    pub fn answer(&self, step: &StepName) -> Option<&Answer> {
+        self.answers.get(step)
+    }
+
+    /// The first signal of this name that came.
+    pub fn signal(&self, event: &str) -> Option<&Arc<Value>> {
+        self.signals.iter().find(|signal| signal.event == event).map(|signal| &signal.payload)
+    }
+
+    /// Whether the execution goes on.
+    pub fn progress(&self) -> Progress {
+        match (self.cancelled, self.deadline_passed) {
+            (true, _) => Progress::Cancelled,
+            (false, true) => Progress::TimedOut,
+            (false, false) => Progress::Open,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Advances executions: what is due, what a result unlocks, timers, approvals, signals.
+//! Where things are kept and what actions do is behind the ports declared here.
+
+mod error;
+mod ports;
+
+pub use error::{BoxError, Error, ErrorKind};
+pub use ports::{
+    ActionRunner, Advance, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal,
+    LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask, Promoted,
+    QuarantinedTask, Recovered, Session, Snapshot, Started, StepSummary, Store, StoredVersion, Task,
+    TaskQueue, Work, WorkflowStore,
+};

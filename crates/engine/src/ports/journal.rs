@@ -1,0 +1,246 @@
+//! The port to executions and their journals.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use codeflow_core::execution::{ExecutionStatus, Fact, StepError};
+use codeflow_core::workflow::{StepName, VersionId, WorkflowName};
+use codeflow_core::{ExecutionId, MessageId, TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Error;
+use crate::ports::{NewTask, OpenTask, Session};
+
+/// An execution to begin, with everything that its beginning makes due: written together, or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewExecution {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Its workflow.
+    pub workflow: WorkflowName,
+    /// The version it keeps to the end.
+    pub version: VersionId,
+    /// Its inputs.
+    pub inputs: Arc<Value>,
+    /// A second start with the same key, for the same workflow, finds the first.
+    pub idempotency_key: Option<String>,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// How it ended, if it had nothing to do.
+    pub ending: Option<Ending>,
+    /// What was decided already.
+    pub facts: Vec<Fact>,
+    /// What is due, now or later.
+    pub tasks: Vec<NewTask>,
+}
+
+/// What became of a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// It is new.
+    Created,
+    /// An earlier start had the same key.
+    Existing(ExecutionId),
+}
+
+/// An execution, without its journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutionRecord {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Its workflow.
+    pub workflow: WorkflowName,
+    /// The version it keeps.
+    pub version: VersionId,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// How often it was taken up again.
+    pub generation: u32,
+    /// Rises with every change.
+    pub seq: i64,
+    /// Its inputs.
+    pub inputs: Arc<Value>,
+    /// What it gave.
+    pub outputs: Option<Arc<Value>>,
+    /// Why it did not succeed.
+    pub error: Option<StepError>,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When its first task was claimed.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// An execution with its journal, or the newer part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The execution.
+    pub record: ExecutionRecord,
+    /// The facts and their generations, in the order they were committed.
+    pub facts: Vec<(u32, Fact)>,
+    /// What is not done.
+    pub tasks: Vec<OpenTask>,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    /// What it gave.
+    pub outputs: Option<Arc<Value>>,
+    /// Why it did not succeed.
+    pub error: Option<StepError>,
+}
+
+/// One move of one execution, written whole or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advance {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The sequence number it must have; it has the next one afterwards.
+    pub expected_seq: i64,
+    /// Its generation from here on.
+    pub generation: u32,
+    /// Where it stands from here on.
+    pub status: ExecutionStatus,
+    /// Whether work that runs for it is to be stopped.
+    pub stopping: bool,
+    /// How it ended, if it did. A move without one clears an earlier ending.
+    pub ending: Option<Ending>,
+    /// What is recorded.
+    pub facts: Vec<Fact>,
+    /// The tasks that are done with, claimed by this session or not.
+    pub done: Vec<TaskId>,
+    /// What is due, now or later.
+    pub tasks: Vec<NewTask>,
+    /// The messages that were read.
+    pub read: Vec<MessageId>,
+    /// What people may want to know later.
+    pub logs: Vec<LogLine>,
+}
+
+/// A line in the log of an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// The step it is about; empty for the execution as a whole.
+    pub path: String,
+    /// What happened, without secrets.
+    pub message: String,
+}
+
+/// What became of an [`Advance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// It is durable.
+    Committed,
+    /// The execution has moved since; load it and try again. Nothing of this advance was written.
+    Conflict,
+}
+
+/// Something that reaches an execution from outside. It waits in the inbox until a worker reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// What it says.
+    pub body: MessageBody,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum MessageBody {
+    /// A signal.
+    Signal {
+        /// Its name.
+        event: String,
+        /// What it carries.
+        payload: Value,
+    },
+    /// A decision about an approval.
+    Decide {
+        /// The approval.
+        step: StepName,
+        /// Yes or no.
+        approved: bool,
+        /// Who decides.
+        by: String,
+        /// Why.
+        comment: Option<String>,
+    },
+    /// Stop.
+    Cancel {
+        /// Who says so.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Take up again.
+    Restart {
+        /// The step to begin with; without one, every step that did not succeed.
+        from: Option<StepName>,
+        /// Who says so.
+        by: String,
+    },
+}
+
+/// Which executions to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecutionFilter {
+    /// Of this workflow.
+    pub workflow: Option<WorkflowName>,
+    /// With this status.
+    pub status: Option<ExecutionStatus>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<ExecutionId>,
+}
+
+/// Keeps executions and their journals.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Begins an execution.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the version was never kept.
+    async fn start(&self, execution: NewExecution) -> Result<Started, Error>;
+
+    /// Reads an execution with the facts that were committed after sequence number `after`, or all.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt).
+    async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error>;
+
+    /// Lists executions, newest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error>;
+
+    /// Writes moves of many executions in one commit. Each one takes effect whole or not at all; one that
+    /// lost a race does not disturb the others. The answers are in the order of `advances`.
+    ///
+    /// # Errors
+    /// [`LeaseLost`](crate::ErrorKind::LeaseLost) when the session is over: then nothing was written.
+    async fn flush(&self, session: Session, advances: Vec<Advance>) -> Result<Vec<Flushed>, Error>;
+
+    /// Leaves a message for an execution, with the task that makes a worker read it.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    async fn send(&self, execution: ExecutionId, message: Message, task: NewTask) -> Result<(), Error>;
+
+    /// The messages that were not read yet, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn inbox(&self, execution: ExecutionId) -> Result<Vec<Message>, Error>;
+
+    /// The log of an execution, oldest first, after the first `skip` lines.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn logs(&self, execution: ExecutionId, skip: u32, limit: u32) -> Result<Vec<LogLine>, Error>;
+}

@@ -1,0 +1,71 @@
+//! The port to stored workflow versions. A version is named by its content and never changes.
+
+use async_trait::async_trait;
+use codeflow_core::workflow::{VersionId, WorkflowName};
+use codeflow_core::{Timestamp, WorkflowId};
+use serde_json::Value;
+
+use crate::Error;
+
+/// A version to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewVersion {
+    /// The id of the workflow, if this is its first version.
+    pub workflow_id: WorkflowId,
+    /// The workflow's name.
+    pub name: WorkflowName,
+    /// What names the version.
+    pub version: VersionId,
+    /// The document, as it was written.
+    pub document: String,
+    /// Its steps, for those who query.
+    pub steps: Vec<StepSummary>,
+    /// Its triggers: the kind, and what it says.
+    pub triggers: Vec<(String, Value)>,
+}
+
+/// One step of a stored version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepSummary {
+    /// Its name.
+    pub name: String,
+    /// What it does: the name of an action, or `approval`, `wait`, `sleep`, `run`.
+    pub uses: String,
+}
+
+/// A version as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredVersion {
+    /// The workflow's id.
+    pub workflow_id: WorkflowId,
+    /// The workflow's name.
+    pub name: WorkflowName,
+    /// What names the version.
+    pub version: VersionId,
+    /// The document, as it was written.
+    pub document: String,
+    /// When it was first kept.
+    pub created_at: Timestamp,
+}
+
+/// Keeps workflow versions.
+#[async_trait]
+pub trait WorkflowStore: Send + Sync {
+    /// Keeps a version and makes it the workflow's latest. Keeping an equal one again changes nothing else.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn put_version(&self, version: NewVersion) -> Result<(), Error>;
+
+    /// Finds a version.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn find_version(&self, version: &VersionId) -> Result<Option<StoredVersion>, Error>;
+
+    /// Finds the latest version of a workflow.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error>;
+}
