@@ -1,0 +1,31 @@
+//! `cargo xtask check`: the rules about the tree, the formatting, and Clippy.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::{process, rules};
+
+/// Runs the rules and shows what breaks them.
+pub(crate) fn rules(root: &Path) -> Result<()> {
+    let found = rules::violations_in(root)?;
+    for violation in &found {
+        println!("{violation}");
+    }
+    match found.len() {
+        0 => Ok(()),
+        1 => bail!("one place breaks a rule"),
+        many => bail!("{many} places break a rule"),
+    }
+}
+
+/// Fails when a file is not formatted.
+pub(crate) fn format() -> Result<()> {
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))
+}
+
+/// Fails on any warning of rustc or Clippy, through the wrapper that keeps clones of the project apart.
+pub(crate) fn clippy(root: &Path) -> Result<()> {
+    let arguments = ["check", "--workspace", "--all-targets"];
+    process::run(process::cargo().env("RUSTC_WORKSPACE_WRAPPER", root.join(".cargo/clippy")).args(arguments))
+}

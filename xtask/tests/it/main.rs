@@ -1,0 +1,7 @@
+//! Behaviour of the project's own tasks: every rule is shown a planted violation.
+
+mod error_pages;
+mod layers;
+mod manifests;
+mod project;
+mod sources;
