@@ -1,0 +1,3 @@
+//! How fast the secret scan reads a realistic diff.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Behaviour of the analysis through its public types.
