@@ -16,9 +16,18 @@
 //! # Ok::<(), codeflow_expr::Error>(())
 //! ```
 
+mod compile;
+mod cost;
 mod error;
+mod evaluate;
 mod expression;
+mod functions;
+mod guard;
+mod json;
+mod limits;
+mod path;
 mod scope;
+mod shape;
 mod template;
 
 pub use error::{Error, ErrorKind, TemplateError};

@@ -1,0 +1,115 @@
+//! One evaluation: inputs lent to CEL, its answer made JSON, its errors put into our words.
+
+use cel::{
+    Context, ExecutionError,
+    common::{types::CelBool, value::CowVal},
+    context::VariableResolver,
+};
+use serde_json::Value;
+
+use crate::{
+    Error, ErrorKind,
+    compile::{Tree, Variable},
+    expression::Inputs,
+    functions::{self, Pattern},
+    json,
+};
+
+/// Evaluates a tree whose cost was found bearable.
+pub(crate) fn run(tree: &Tree, inputs: Inputs<'_>) -> Result<Value, Error> {
+    let variables = Variables { inputs, patterns: &tree.patterns };
+    let mut context = Context::with_env(functions::environment());
+    context.set_variable_resolver(&variables);
+    match cel::Value::resolve_val(&tree.root, &context) {
+        Ok(answer) => json::take(answer.as_ref()),
+        Err(error) => Err(explain(&error, &variables)),
+    }
+}
+
+struct Variables<'a> {
+    inputs: Inputs<'a>,
+    patterns: &'a [Pattern],
+}
+
+impl VariableResolver for Variables<'_> {
+    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
+        Some(match Variable::parse(name)? {
+            Variable::Read(index) => CowVal::Owned(json::lend(self.inputs[index].as_ref().ok()?)),
+            Variable::Has(index) => CowVal::owned(CelBool::from(self.inputs[index].is_ok())),
+            Variable::Pattern(index) => CowVal::Borrowed(self.patterns.get(index)?),
+        })
+    }
+}
+
+/// Puts an error of CEL into our words; theirs would quote whole values.
+#[expect(clippy::wildcard_enum_match_arm, reason = "cel may add errors in any release")]
+fn explain(error: &ExecutionError, variables: &Variables<'_>) -> Error {
+    let (kind, message) = match error {
+        ExecutionError::UndeclaredReference(name) => match Variable::parse(name) {
+            Some(Variable::Read(index)) => match &variables.inputs[index] {
+                Err(missing) => return missing.clone(),
+                Ok(_) => (ErrorKind::Evaluation, "a value was lost".to_owned()),
+            },
+            _ => (ErrorKind::UnknownFunction, format!("there is no `{name}`")),
+        },
+        ExecutionError::NoSuchKey(key) => (ErrorKind::MissingKey, format!("'{key}' is not there")),
+        ExecutionError::IndexOutOfBounds(index) => {
+            let message = match index {
+                cel::Value::Int(index) => format!("[{index}] is not there: the list ends before"),
+                _ => "the list ends before that index".to_owned(),
+            };
+            (ErrorKind::MissingKey, message)
+        }
+        ExecutionError::NoSuchOverload(overload) => {
+            let name = overload.function().trim_matches(['_', '@']);
+            let message = format!("`{name}` does not apply to {}", and(overload.argument_types()));
+            (ErrorKind::Type, message)
+        }
+        ExecutionError::UnsupportedBinaryOperator(name, ..) => {
+            (ErrorKind::Type, format!("`{}` does not apply to values of these types", symbol(name)))
+        }
+        ExecutionError::UnexpectedType { got, want } => {
+            (ErrorKind::Type, format!("this is {got}, and it should be {want}"))
+        }
+        ExecutionError::ValuesNotComparable(..)
+        | ExecutionError::UnsupportedKeyType(_)
+        | ExecutionError::UnsupportedIndex(..) => {
+            (ErrorKind::Type, "a value is of the wrong type here".to_owned())
+        }
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+            (ErrorKind::Evaluation, "division by zero".to_owned())
+        }
+        ExecutionError::Overflow(name, ..) => {
+            (ErrorKind::Evaluation, format!("`{}` overflows", symbol(name)))
+        }
+        ExecutionError::DuplicateKey(_) => {
+            (ErrorKind::Evaluation, "the map has the same key twice".to_owned())
+        }
+        ExecutionError::FunctionError { function, message } => {
+            (ErrorKind::Evaluation, format!("`{function}` failed: {}", shorten(message)))
+        }
+        _ => (ErrorKind::Evaluation, "the evaluation failed".to_owned()),
+    };
+    Error::new(kind, message)
+}
+
+fn symbol(name: &str) -> &str {
+    match name {
+        "add" => "+",
+        "sub" => "-",
+        "mul" => "*",
+        "div" => "/",
+        "rem" => "%",
+        "negate" => "-",
+        name => name,
+    }
+}
+
+fn and(types: &[String]) -> String {
+    types.join(" and ")
+}
+
+/// Keeps a message of a library to one line of bearable length.
+fn shorten(message: &str) -> String {
+    message.lines().next().unwrap_or_default().chars().take(200).collect()
+}
