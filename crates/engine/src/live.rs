@@ -1,0 +1,80 @@
+//! One execution as a worker holds it in memory: the fold of its journal and its open tasks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use codeflow_core::execution::{Fact, Progress, State, StepPath, StepStatus};
+use codeflow_core::workflow::{StepName, Workflow};
+use codeflow_core::{Ids, TaskId, Timestamp};
+use serde_json::{Value, json};
+
+use crate::ports::{ExecutionRecord, OpenTask, Snapshot, Work};
+
+/// An execution in memory. It may be behind storage; the compare-and-set on `seq` finds that out.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) workflow: Arc<Workflow>,
+    pub(crate) record: ExecutionRecord,
+    pub(crate) state: State,
+    pub(crate) open: HashMap<TaskId, OpenTask>,
+    /// What expressions see as `execution`.
+    pub(crate) about: Value,
+}
+
+/// What planning is given from outside.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'g> {
+    pub(crate) ids: &'g dyn Ids,
+    pub(crate) now: Timestamp,
+}
+
+impl Live {
+    /// The execution as storage has it.
+    pub(crate) fn new(workflow: Arc<Workflow>, snapshot: Snapshot) -> Self {
+        let open = snapshot.tasks.into_iter().map(|task| (task.id, task)).collect();
+        let about = json!({
+            "id": snapshot.record.id,
+            "workflow": snapshot.record.workflow,
+            "version": snapshot.record.version,
+        });
+        Self { workflow, state: State::replay(&snapshot.facts), record: snapshot.record, open, about }
+    }
+
+    pub(crate) fn apply(&mut self, fact: &Fact) {
+        self.state.apply(self.record.generation, fact);
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.state.progress()
+    }
+
+    /// Whether an attempt of the step, or of an iteration of it, is due or being made.
+    pub(crate) fn has_attempt(&self, step: &StepName) -> bool {
+        self.open.values().any(|task| matches!(&task.work, Work::Attempt(path) if path.step == *step))
+    }
+
+    /// The iterations of a step that are due or being made.
+    pub(crate) fn open_iterations(&self, step: &StepName) -> Vec<u32> {
+        let iteration = |task: &OpenTask| match &task.work {
+            Work::Attempt(path) if path.step == *step => path.iteration,
+            Work::Attempt(_) | Work::Expire(_) | Work::Deadline | Work::Inbox => None,
+        };
+        self.open.values().filter_map(iteration).collect()
+    }
+
+    /// Where a step, or an iteration of it, stands.
+    pub(crate) fn status_of(&self, path: &StepPath) -> StepStatus {
+        let step = self.state.step(&path.step);
+        let settled = step.and_then(|step| match path.iteration {
+            None => step.settled.as_ref(),
+            Some(iteration) => step.iterations.get(&iteration),
+        });
+        let began = step.is_some_and(|step| step.waiting_since.is_some() || step.items.is_some())
+            || self.open.values().any(|task| task.work == Work::Attempt(path.clone()));
+        match settled {
+            Some(settled) => settled.status,
+            None if began => StepStatus::Running,
+            None => StepStatus::Pending,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a process may watch while it works: for progress on a terminal, never for decisions.
+
+use codeflow_core::ExecutionId;
+use codeflow_core::execution::{ExecutionStatus, Settled, StepPath};
+use codeflow_core::workflow::StepName;
+
+/// Something that this process did. Results are told after they are durable.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// An attempt begins.
+    Began {
+        /// The execution.
+        execution: ExecutionId,
+        /// The step or iteration.
+        path: StepPath,
+        /// The attempt, counted from one.
+        attempt: u32,
+    },
+    /// A line was added to the log.
+    Logged {
+        /// The execution.
+        execution: ExecutionId,
+        /// The step it is about; empty for the execution as a whole.
+        path: String,
+        /// What it says.
+        message: String,
+    },
+    /// A step waits for a time, a signal or a decision.
+    Waiting {
+        /// The execution.
+        execution: ExecutionId,
+        /// The step.
+        step: StepName,
+    },
+    /// A step or an iteration ended.
+    Settled {
+        /// The execution.
+        execution: ExecutionId,
+        /// How.
+        settled: Settled,
+    },
+    /// An execution ended.
+    Ended {
+        /// The execution.
+        execution: ExecutionId,
+        /// How.
+        status: ExecutionStatus,
+    },
+}
+
+/// Hears of events. It must return at once.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn notice(&self, event: Event);
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn notice(&self, _event: Event) {}
+}

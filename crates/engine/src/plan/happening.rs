@@ -1,0 +1,212 @@
+//! What can happen to an execution, and the facts that follow from it.
+
+use std::sync::Arc;
+
+use codeflow_core::execution::{ExecutionEvent, Fact, Progress, StepEvent, StepPath, StepStatus};
+use codeflow_core::workflow::{Step, StepKind, StepName};
+use codeflow_core::{ActionError, ActionErrorKind, Timestamp, format_duration};
+
+use super::{End, Plan, decision};
+use crate::ports::{Message, MessageBody, Task, Work};
+use crate::worker::Verdict;
+
+/// Something that happened to an execution.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// An attempt ended.
+    Ended {
+        /// The task that made it due.
+        task: Task,
+        /// When it began.
+        began: Timestamp,
+        /// How it ended.
+        verdict: Verdict,
+    },
+    /// A time came: the end of a wait, or of the execution.
+    Due(Task),
+    /// Messages were read.
+    Read(Task, Vec<Message>),
+}
+
+impl Happening {
+    pub(crate) fn task(&self) -> &Task {
+        match self {
+            Self::Ended { task, .. } | Self::Due(task) | Self::Read(task, _) => task,
+        }
+    }
+}
+
+impl Plan<'_> {
+    pub(super) fn happen(&mut self, happening: Happening) {
+        let task = happening.task().clone();
+        let known = self.live.open.contains_key(&task.id) && task.generation == self.live.record.generation;
+        match (happening, &task.work) {
+            (Happening::Read(_, messages), _) => {
+                messages.into_iter().for_each(|message| self.receive(message))
+            }
+            (_, _) if !known => {}
+            (Happening::Ended { began, verdict, .. }, Work::Attempt(path)) => {
+                self.attempt_ended(path.clone(), (task.attempt, began), verdict);
+            }
+            (Happening::Due(_), Work::Expire(step)) => self.wait_ended(&step.clone()),
+            (Happening::Due(_), Work::Deadline) => self.record(Fact::DeadlinePassed),
+            (Happening::Ended { .. } | Happening::Due(_), work) => {
+                tracing::error!(execution.id = %task.execution, ?work, "a task was handled as something else");
+            }
+        }
+        self.drop_task(task.id);
+    }
+
+    fn attempt_ended(&mut self, path: StepPath, attempt: (u32, Timestamp), verdict: Verdict) {
+        let end = End { attempt: Some(attempt), ..End::default() };
+        match verdict {
+            Verdict::Done(outputs) => {
+                self.settle(path, StepEvent::Succeeded, End { outputs: Some(outputs), ..end });
+            }
+            Verdict::Skipped(reason) => {
+                self.settle(path, StepEvent::Skipped, End { error: Some(reason), ..end });
+            }
+            Verdict::Failed(failure) => self.attempt_failed(path, attempt, failure),
+        }
+    }
+
+    fn attempt_failed(&mut self, path: StepPath, attempt: (u32, Timestamp), failure: ActionError) {
+        let open = self.live.progress() == Progress::Open;
+        let retry = self.live.workflow.step(&path.step).map(|step| step.retry.clone());
+        let wait = retry.filter(|_| open).and_then(|retry| retry.next(attempt.0, failure.kind));
+        if let Some(wait) = wait {
+            let next = attempt.0 + 1;
+            let text = format!(
+                "attempt {} failed: {} [{}]; attempt {next} in {}",
+                attempt.0,
+                failure.message,
+                failure.code,
+                format_duration(wait)
+            );
+            self.log(&path, text);
+            self.schedule(Work::Attempt(path), next, Some(wait));
+            return;
+        }
+        let event = match (self.live.progress(), failure.kind) {
+            (Progress::Cancelled, _) | (Progress::Open, ActionErrorKind::Cancelled) => StepEvent::Cancelled,
+            (Progress::TimedOut, _) | (Progress::Open, ActionErrorKind::Timeout) => StepEvent::TimedOut,
+            (Progress::Open, _) => StepEvent::Failed,
+        };
+        let error = Some((&failure).into());
+        let outputs = failure.outputs.map(Arc::new);
+        self.settle(path, event, End { outputs, error, attempt: Some(attempt) });
+    }
+
+    fn wait_ended(&mut self, name: &StepName) {
+        let workflow = Arc::clone(&self.live.workflow);
+        let Some(step) = workflow.step(name) else { return };
+        let path = StepPath::step(name.clone());
+        match &step.kind {
+            StepKind::Sleep { .. } => {
+                self.settle(path, StepEvent::Succeeded, End::with(serde_json::json!({})))
+            }
+            StepKind::Approval { expires, .. } => {
+                let text = format!("nobody decided within {}", format_duration(*expires));
+                self.settle(path, StepEvent::TimedOut, End::because("step.approval_expired", text));
+            }
+            StepKind::Wait { event, timeout } => {
+                let text = format!("no signal `{event}` came within {}", format_duration(*timeout));
+                self.settle(path, StepEvent::TimedOut, End::because("step.wait_expired", text));
+            }
+            StepKind::Action { .. } | StepKind::Workflow { .. } | StepKind::Run { .. } => {}
+        }
+    }
+
+    fn receive(&mut self, message: Message) {
+        self.read.push(message.id);
+        let over = self.live.record.status.is_final();
+        match message.body {
+            MessageBody::Signal { event, payload } if !over => {
+                self.record(Fact::Signalled { message: message.id, event, payload: Arc::new(payload) });
+            }
+            MessageBody::Decide { step, approved, by, comment } if !over => {
+                self.record(Fact::Decided { message: message.id, step, approved, by, comment });
+            }
+            MessageBody::Cancel { by, reason } if !over => {
+                self.log("", format!("cancelled by {by}"));
+                self.record(Fact::Cancelled { by, reason });
+            }
+            MessageBody::Restart { from, by } if over => self.restart(from.as_ref(), &by),
+            late @ (MessageBody::Signal { .. }
+            | MessageBody::Decide { .. }
+            | MessageBody::Cancel { .. }
+            | MessageBody::Restart { .. }) => {
+                let text =
+                    format!("ignored, because the execution is {}: {}", self.live.record.status, name(&late));
+                self.log("", text);
+            }
+        }
+    }
+
+    fn restart(&mut self, from: Option<&StepName>, by: &str) {
+        let workflow = Arc::clone(&self.live.workflow);
+        let begins = |step: &&Step| match from {
+            Some(from) => step.name == *from,
+            None => self.live.state.settled(&step.name).is_none_or(|settled| match settled.status {
+                StepStatus::Succeeded => false,
+                // A step that was blocked runs again with the one that blocked it; one whose `if` said no does not.
+                StepStatus::Skipped => settled.error.as_ref().is_some_and(|error| error.blocked_by.is_some()),
+                StepStatus::Failed | StepStatus::Cancelled | StepStatus::TimedOut => true,
+                StepStatus::Pending | StepStatus::Ready | StepStatus::Running => true,
+            }),
+        };
+        let first: Vec<_> = workflow.steps.iter().filter(begins).map(|step| step.name.clone()).collect();
+        let again =
+            |step: &&Step| first.contains(&step.name) || step.ancestors.iter().any(|a| first.contains(a));
+        let steps: Vec<_> = workflow.steps.iter().filter(again).map(|step| step.name.clone()).collect();
+        if steps.is_empty() {
+            self.log("", format!("restart by {by}: no step is left to run again"));
+            return;
+        }
+        self.become_after(ExecutionEvent::Restarted);
+        self.live.record.generation += 1;
+        self.live.record.outputs = None;
+        self.live.record.error = None;
+        self.log("", format!("restarted by {by}"));
+        self.record(Fact::Restarted { steps });
+        self.start_clock();
+    }
+
+    /// Ends a wait whose decision or signal is there.
+    pub(super) fn answered(&mut self, step: &Step) -> bool {
+        let path = StepPath::step(step.name.clone());
+        let (event, end) = match &step.kind {
+            StepKind::Approval { .. } => match self.live.state.answer(&step.name) {
+                Some(answer) if answer.approved => (StepEvent::Succeeded, End::with(decision(answer))),
+                Some(answer) => {
+                    let text = format!("{} said no", answer.by);
+                    let refused = End::because("step.approval_refused", text);
+                    (StepEvent::Failed, End { outputs: End::with(decision(answer)).outputs, ..refused })
+                }
+                None => return false,
+            },
+            StepKind::Wait { event, .. } => match self.live.state.signal(event) {
+                Some(payload) => {
+                    (StepEvent::Succeeded, End::with(serde_json::json!({ "payload": payload.as_ref() })))
+                }
+                None => return false,
+            },
+            StepKind::Sleep { .. }
+            | StepKind::Action { .. }
+            | StepKind::Workflow { .. }
+            | StepKind::Run { .. } => return false,
+        };
+        self.drop_tasks(|task| task.work == Work::Expire(step.name.clone()));
+        self.settle(path, event, end);
+        true
+    }
+}
+
+fn name(body: &MessageBody) -> &'static str {
+    match body {
+        MessageBody::Signal { .. } => "a signal",
+        MessageBody::Decide { .. } => "a decision",
+        MessageBody::Cancel { .. } => "a cancel",
+        MessageBody::Restart { .. } => "a restart",
+    }
+}

@@ -1,0 +1,169 @@
+//! Runs what is due: one session, a claim loop, attempts side by side, one committer.
+
+mod attempt;
+mod claims;
+mod committer;
+mod flight;
+mod lease;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use codeflow_core::{BatchId, SessionId};
+use codeflow_runtime::Tasks;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::DEFAULT_LANE;
+use crate::ports::{Dead, Session};
+use crate::{Engine, Error};
+pub(crate) use committer::Verdict;
+
+use committer::Report;
+use flight::Flight;
+
+/// The most results that go into one commit.
+const MAX_COMMIT: usize = 1_000;
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// How many tasks run at once.
+    pub concurrency: usize,
+    /// How long the session lives without a sign of life.
+    pub lease: Duration,
+    /// How often the queue is looked at when nothing says that there is work.
+    pub poll: Duration,
+    /// The queues to take from.
+    pub lanes: Vec<String>,
+    /// How long running work may go on after a stop, before it is given back.
+    pub grace: Duration,
+    /// The caller holds a lock which proves that no other worker lives: what earlier ones left is taken
+    /// over at once, not when their leases end.
+    pub exclusive: bool,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            lease: Duration::from_secs(15),
+            poll: Duration::from_secs(1),
+            lanes: vec![DEFAULT_LANE.to_owned()],
+            grace: Duration::from_secs(10),
+            exclusive: false,
+        }
+    }
+}
+
+/// Claims due tasks and runs them until it is told to stop.
+pub struct Worker {
+    engine: Engine,
+    settings: WorkerSettings,
+}
+
+/// Why a boot ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Stopped,
+    LeaseLost,
+}
+
+/// One session of this worker, from its opening to its end.
+struct Boot {
+    engine: Engine,
+    settings: WorkerSettings,
+    session: Session,
+    flight: Flight,
+    reports: mpsc::Sender<Report>,
+    /// The lease is gone: nothing of this session may be written any more.
+    lost: CancellationToken,
+    /// Attempts end at once and report nothing.
+    abandon: CancellationToken,
+}
+
+impl Worker {
+    pub(crate) fn new(engine: Engine, settings: WorkerSettings) -> Self {
+        Self { engine, settings }
+    }
+
+    /// Works until `stop` is cancelled; then lets running work end within the grace period, and gives the
+    /// rest back. A worker that loses its lease drops what it did and starts over with a new session.
+    ///
+    /// # Errors
+    /// When no session can be opened.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
+        loop {
+            let ended = self.boot(&stop).await?;
+            self.engine.cache.clear();
+            if ended == Ended::Stopped || stop.is_cancelled() {
+                return Ok(());
+            }
+            tracing::warn!("the lease was lost; starting over with a new session");
+        }
+    }
+
+    async fn boot(&self, stop: &CancellationToken) -> Result<Ended, Error> {
+        let parts = &self.engine.parts;
+        let id = SessionId::generate(parts.ids.as_ref());
+        let session = parts.store.open_session(id, self.settings.lease).await?;
+        tracing::debug!(session.id = %session.id, "session opened");
+        if self.settings.exclusive {
+            let recovered = parts.store.recover(Dead::AllBut(session.id)).await?;
+            tracing::debug!(tasks = recovered.tasks, "took over what earlier sessions left");
+        }
+        let (reports, queue) = mpsc::channel(MAX_COMMIT);
+        let boot = Arc::new(Boot {
+            engine: self.engine.clone(),
+            settings: self.settings.clone(),
+            session,
+            flight: Flight::default(),
+            reports,
+            lost: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+        });
+        Ok(boot.work(stop, queue).await)
+    }
+}
+
+impl Boot {
+    async fn work(self: Arc<Self>, stop: &CancellationToken, queue: mpsc::Receiver<Report>) -> Ended {
+        let background = Tasks::new();
+        let attempts = Tasks::new();
+        let committer = Arc::clone(&self).commit_all(queue);
+        background.spawn("committer", committer);
+        background.spawn("heartbeat", Arc::clone(&self).keep_lease(background.stop_token()));
+        background.spawn("recovery", Arc::clone(&self).recover_others(background.stop_token()));
+
+        self.claim_until(stop, &attempts).await;
+
+        self.land().await;
+        self.abandon.cancel();
+        attempts.shut_down(Duration::from_secs(5)).await;
+        background.shut_down(Duration::from_secs(5)).await;
+        if self.lost.is_cancelled() {
+            return Ended::LeaseLost;
+        }
+        if let Err(error) = self.engine.parts.store.close_session(self.session).await {
+            tracing::warn!(error = %error, "could not give work back; it is taken over when the lease ends");
+        }
+        Ended::Stopped
+    }
+
+    /// Waits until everything that runs has ended and is durable, for as long as the grace period.
+    async fn land(&self) {
+        let landed = self.flight.empty();
+        tokio::select! {
+            () = self.lost.cancelled() => {}
+            result = tokio::time::timeout(self.settings.grace, landed) => {
+                if result.is_err() {
+                    tracing::info!(tasks = self.flight.len(), "grace period over; giving running work back");
+                }
+            }
+        }
+    }
+
+    fn batch_id(&self) -> BatchId {
+        BatchId::generate(self.engine.parts.ids.as_ref())
+    }
+}

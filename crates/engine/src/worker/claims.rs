@@ -1,0 +1,81 @@
+//! The claim loop: takes due tasks as slots come free. What a worker may have died of runs alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use codeflow_runtime::Tasks;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::Boot;
+use crate::ports::Claim;
+use crate::{Error, ErrorKind};
+
+/// How many timers become due in one step.
+const PROMOTE: u32 = 1_000;
+
+/// What the loop remembers from one round to the next.
+#[derive(Default)]
+struct Round {
+    /// A task that must run alone waits, or runs: nothing else is taken until it is through.
+    alone: bool,
+}
+
+impl Boot {
+    /// Claims and starts tasks until told to stop, or until the lease is lost.
+    pub(super) async fn claim_until(self: &Arc<Self>, stop: &CancellationToken, attempts: &Tasks) {
+        let mut round = Round::default();
+        loop {
+            if stop.is_cancelled() || self.lost.is_cancelled() {
+                return;
+            }
+            let woken = self.engine.wake.notified();
+            let pause = match self.claim_once(&mut round, attempts).await {
+                Ok(pause) => pause,
+                Err(error) if error.kind() == ErrorKind::LeaseLost => {
+                    self.lose();
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "could not claim work");
+                    self.settings.poll
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.lost.cancelled() => return,
+                () = woken => {}
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Takes what there is room for, and says how long to wait before looking again.
+    async fn claim_once(self: &Arc<Self>, round: &mut Round, attempts: &Tasks) -> Result<Duration, Error> {
+        let store = &self.engine.parts.store;
+        let promoted = store.promote(PROMOTE).await?;
+        let idle = self.flight.len() == 0;
+        let suspect = round.alone && idle;
+        let free = self.settings.concurrency.saturating_sub(self.flight.len());
+        let limit = match (round.alone, idle) {
+            (true, true) => 1,
+            (true, false) => 0,
+            (false, _) => u32::try_from(free).unwrap_or(u32::MAX),
+        };
+        let poll = self.jittered(self.settings.poll);
+        let pause = promoted.next.map_or(poll, |next| next.min(poll));
+        if limit == 0 {
+            return Ok(pause);
+        }
+        let claim = Claim { batch: self.batch_id(), lanes: self.settings.lanes.clone(), limit, suspect };
+        let claimed = store.claim(self.session, claim).await?;
+        round.alone = claimed.suspects_waiting || (suspect && !claimed.tasks.is_empty());
+        let taken = claimed.tasks.len();
+        for task in claimed.tasks {
+            let stop = self.flight.add(task.id, task.execution);
+            attempts.spawn("attempt", Arc::clone(self).run(task, stop));
+        }
+        let again = taken == limit as usize || (round.alone && self.flight.len() == 0);
+        Ok(if again { Duration::ZERO } else { pause })
+    }
+}

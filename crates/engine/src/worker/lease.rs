@@ -1,0 +1,76 @@
+//! Keeps the session's lease, and takes over the work of sessions whose lease has ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Boot;
+use crate::ErrorKind;
+use crate::ports::Dead;
+
+impl Boot {
+    /// Renews the lease until told to end. When storage cannot be reached for as long as the lease
+    /// lasts, the lease counts as lost: by then another worker may have taken over.
+    pub(super) async fn keep_lease(self: Arc<Self>, end: CancellationToken) {
+        let beat = self.settings.lease / 3;
+        let mut renewed = Instant::now();
+        loop {
+            tokio::select! {
+                () = end.cancelled() => return,
+                () = self.lost.cancelled() => return,
+                () = sleep(beat) => {}
+            }
+            let asked = Instant::now();
+            let executions = self.flight.executions();
+            let renewal = self.engine.parts.store.renew(self.session, self.settings.lease, &executions);
+            match tokio::time::timeout(beat, renewal).await {
+                Ok(Ok(stopping)) => {
+                    renewed = asked;
+                    stopping.into_iter().for_each(|execution| self.flight.stop(execution));
+                }
+                Ok(Err(error)) if error.kind() == ErrorKind::LeaseLost => self.lose(),
+                Ok(Err(error)) => tracing::warn!(error = %error, "could not renew the lease"),
+                Err(_) => tracing::warn!("renewing the lease takes too long"),
+            }
+            if renewed.elapsed() >= self.settings.lease {
+                self.lose();
+            }
+        }
+    }
+
+    pub(super) fn lose(&self) {
+        self.lost.cancel();
+        self.abandon.cancel();
+    }
+
+    /// Looks for dead sessions now and then.
+    pub(super) async fn recover_others(self: Arc<Self>, end: CancellationToken) {
+        loop {
+            match self.engine.parts.store.recover(Dead::Expired).await {
+                Ok(recovered) if recovered.sessions > 0 => {
+                    tracing::info!(
+                        sessions = recovered.sessions,
+                        tasks = recovered.tasks,
+                        quarantined = recovered.quarantined.len(),
+                        "took over the work of dead sessions",
+                    );
+                    self.engine.wake.notify_one();
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(error = %error, "could not look for dead sessions"),
+            }
+            tokio::select! {
+                () = end.cancelled() => return,
+                () = sleep(self.jittered(self.settings.lease / 2)) => {}
+            }
+        }
+    }
+
+    /// Up to a quarter more than `duration`, different in each session, so that workers do not ask in step.
+    pub(super) fn jittered(&self, duration: Duration) -> Duration {
+        let spread = u32::from(self.session.id.uuid().as_bytes()[15]);
+        duration + duration / 4 * spread / 255
+    }
+}
