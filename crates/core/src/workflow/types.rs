@@ -1,0 +1,168 @@
+//! Steps against the actions they use: inputs that are unknown, missing or of another type, and permissions.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::context::Context;
+use super::node::{Content, Entry, Node, kind_of};
+use super::problem::{ProblemCode, did_you_mean, listed, shown};
+use super::step::Draft;
+use super::{InputDef, StepKind};
+use crate::{ActionCatalog, ActionName, ActionSpec, ValueType};
+
+/// The types of everything that a value can be made of.
+pub(super) struct Types<'a> {
+    pub(super) catalog: &'a dyn ActionCatalog,
+    pub(super) inputs: &'a IndexMap<String, InputDef>,
+    pub(super) drafts: &'a [Draft<'a>],
+}
+
+/// What a value in the document will be when it is used.
+enum Given {
+    /// Exactly this.
+    Literal(Value),
+    /// Something of this type.
+    Typed(ValueType),
+}
+
+impl Types<'_> {
+    /// What the action of a step declares; nothing for other steps and unknown actions.
+    pub(super) fn spec(&self, draft: &Draft<'_>) -> Option<&ActionSpec> {
+        match draft.kind.as_ref()? {
+            StepKind::Action { uses, .. } => self.catalog.find(uses),
+            StepKind::Workflow { .. }
+            | StepKind::Run { .. }
+            | StepKind::Approval { .. }
+            | StepKind::Wait { .. }
+            | StepKind::Sleep { .. } => None,
+        }
+    }
+
+    /// Checks a step against its action, as far as the catalog knows actions at all.
+    pub(super) fn check(
+        &self,
+        draft: &Draft<'_>,
+        permissions: &BTreeMap<String, bool>,
+        ctx: &mut Context<'_>,
+    ) {
+        if let Some(node) = draft.for_each_node {
+            self.check_items(node, ctx);
+        }
+        let Some(StepKind::Action { uses, .. }) = &draft.kind else { return };
+        match self.catalog.find(uses) {
+            Some(spec) => {
+                self.check_inputs(draft, spec, ctx);
+                check_permissions(draft, spec, permissions, ctx);
+            }
+            None => self.unknown_action(draft, uses, ctx),
+        }
+    }
+
+    fn unknown_action(&self, draft: &Draft<'_>, uses: &ActionName, ctx: &mut Context<'_>) {
+        let names = self.catalog.names();
+        if !names.is_empty() {
+            let names = || names.iter().map(ActionName::as_str);
+            let hint =
+                did_you_mean(uses.as_str(), names(), || format!("the actions are {}", listed(names())));
+            ctx.report.add(
+                ProblemCode::UnknownAction,
+                draft.uses_at,
+                format!("there is no action `{uses}`"),
+                hint,
+            );
+        }
+    }
+
+    fn check_inputs(&self, draft: &Draft<'_>, spec: &ActionSpec, ctx: &mut Context<'_>) {
+        let names = || spec.inputs.keys().copied();
+        for Entry { key, at, value } in draft.with {
+            match spec.inputs.get(key.as_str()) {
+                Some(input) => self.check_type(value, input.value_type, ctx),
+                None => {
+                    let message = format!("`{}` takes no input `{}`", spec.name, shown(key));
+                    let hint = did_you_mean(key, names(), || format!("it takes {}", listed(names())));
+                    ctx.report.add(ProblemCode::UnknownKey, *at, message, hint);
+                }
+            }
+        }
+        let given = |name: &str| draft.with.iter().any(|entry| entry.key == name);
+        for (name, input) in spec.inputs.iter().filter(|(name, input)| input.required && !given(name)) {
+            let message = format!("`{}` needs the input `{name}`", spec.name);
+            ctx.report.add(ProblemCode::MissingKey, draft.uses_at, message, input.summary);
+        }
+    }
+
+    fn check_items(&self, node: &Node, ctx: &mut Context<'_>) {
+        let items = match &node.content {
+            Content::Map(entries) => {
+                entries.iter().find(|entry| entry.key == "items").map(|entry| &entry.value)
+            }
+            Content::Broken | Content::Scalar(_) | Content::List(_) => Some(node),
+        };
+        if let Some(items @ Node { content: Content::Scalar(Value::String(_)), .. }) = items {
+            self.check_type(items, ValueType::List, ctx);
+        }
+    }
+
+    fn check_type(&self, node: &Node, expected: ValueType, ctx: &mut Context<'_>) {
+        let found = match self.given(node) {
+            Given::Literal(value) if !expected.admits(&value) => kind_of(&value).to_owned(),
+            Given::Typed(given) if !expected.accepts(given) => format!("a value of type {given}"),
+            Given::Literal(_) | Given::Typed(_) => return,
+        };
+        let message = format!("expected {expected}, found {found}");
+        ctx.report.add(ProblemCode::TypeMismatch, node.at, message, "");
+    }
+
+    fn given(&self, node: &Node) -> Given {
+        let text = match &node.content {
+            Content::Broken => return Given::Typed(ValueType::Any),
+            Content::List(_) => return Given::Typed(ValueType::List),
+            Content::Map(_) => return Given::Typed(ValueType::Object),
+            Content::Scalar(Value::String(text)) if text.contains("${{") => text,
+            Content::Scalar(value) => return Given::Literal(value.clone()),
+        };
+        let inner = text.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"));
+        match inner {
+            Some(inner) if !inner.contains("${{") => Given::Typed(self.type_of(inner.trim())),
+            Some(_) | None => Given::Typed(ValueType::String),
+        }
+    }
+
+    /// The type of an expression that is nothing but a path; of any other it is not known.
+    fn type_of(&self, expression: &str) -> ValueType {
+        let path: Vec<&str> = expression.split('.').collect();
+        let known = match path.as_slice() {
+            ["inputs", name] => self.inputs.get(*name).map(|input| input.value_type),
+            ["index"] => Some(ValueType::Integer),
+            ["steps", _, "status"] => Some(ValueType::String),
+            ["steps", step, "outputs", output] => self.output(step, output),
+            _ => None,
+        };
+        known.unwrap_or(ValueType::Any)
+    }
+
+    fn output(&self, step: &str, output: &str) -> Option<ValueType> {
+        let draft = self.drafts.iter().find(|draft| draft.name.as_str() == step)?;
+        let once = draft.for_each_node.is_none();
+        self.spec(draft).filter(|_| once)?.outputs.get(output).copied()
+    }
+}
+
+fn check_permissions(
+    draft: &Draft<'_>,
+    spec: &ActionSpec,
+    granted: &BTreeMap<String, bool>,
+    ctx: &mut Context<'_>,
+) {
+    for needed in spec.permissions.iter().filter(|needed| needed.write) {
+        if granted.get(needed.scope) != Some(&true) {
+            let message =
+                format!("`{}` writes `{}`, and the workflow does not permit it", spec.name, needed.scope);
+            let hint = format!("add `{}: write` to `permissions`", needed.scope);
+            ctx.report.add(ProblemCode::Permission, draft.uses_at, message, hint);
+        }
+    }
+}

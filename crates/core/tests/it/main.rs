@@ -1,0 +1,3 @@
+//! What the domain promises, tested through its public interface.
+
+mod workflow_parse;
