@@ -6,6 +6,14 @@ use anyhow::{Result, bail};
 
 use crate::{process, rules};
 
+/// Runs all of it, or all but Clippy, and reports the first part that failed.
+pub(crate) fn all(root: &Path, fast: bool) -> Result<()> {
+    let rules = rules(root);
+    let format = format();
+    let clippy = if fast { Ok(()) } else { clippy(root) };
+    rules.and(format).and(clippy)
+}
+
 /// Runs the rules and shows what breaks them.
 pub(crate) fn rules(root: &Path) -> Result<()> {
     let found = rules::violations_in(root)?;
@@ -28,4 +36,10 @@ pub(crate) fn format() -> Result<()> {
 pub(crate) fn clippy(root: &Path) -> Result<()> {
     let arguments = ["check", "--workspace", "--all-targets"];
     process::run(process::cargo().env("RUSTC_WORKSPACE_WRAPPER", root.join(".cargo/clippy")).args(arguments))
+}
+
+/// Builds the documentation of our crates; a broken link fails.
+pub(crate) fn documentation() -> Result<()> {
+    let arguments = ["doc", "--workspace", "--no-deps"];
+    process::run(process::cargo().env("RUSTDOCFLAGS", "-D warnings").args(arguments))
 }

@@ -8,11 +8,18 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use crate::{check, process};
+use crate::{
+    check, ci,
+    coverage::Measurement,
+    dependencies, hooks, process,
+    services::Services,
+    testing::{self, Packages},
+    workspace::Workspace,
+};
 
 /// The project's own checks and tasks.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", disable_version_flag = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_version_flag = true)]
 pub struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -26,6 +33,28 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
+    /// Run all tests, or those that the arguments for `cargo nextest run` choose.
+    Test {
+        /// For `cargo nextest run`, for example `-p codeflow-core`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run the tests and hold the lines they reach against `coverage.toml`.
+    Coverage,
+    /// Check dependencies: bans, licences, sources, advisories, and that each is used.
+    Deny,
+    /// Build the documentation; a broken link fails.
+    Doc,
+    /// Run the benchmarks.
+    Bench {
+        /// For `cargo bench`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run everything, as continuous integration does.
+    Ci,
+    /// Install a pre-commit hook that runs `check --fast`.
+    Hooks,
 }
 
 /// Runs the chosen task and shows what went wrong.
@@ -43,14 +72,27 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn dispatch(task: &Task) -> Result<()> {
     let root = root()?;
     match task {
-        Task::Check { fast } => {
-            let mut outcome = check::rules(&root);
-            outcome = outcome.and(check::format());
-            if !fast {
-                outcome = outcome.and(check::clippy(&root));
-            }
-            outcome
+        Task::Check { fast } => check::all(&root, *fast),
+        Task::Test { arguments } => {
+            let services = Services::start(&Workspace::read(&root)?)?;
+            testing::run_chosen(&services, arguments)?;
+            if arguments.is_empty() { testing::documentation().map(drop) } else { Ok(()) }
         }
+        Task::Coverage => {
+            let workspace = Workspace::read(&root)?;
+            let services = Services::start(&workspace)?;
+            let measurement = Measurement::begin(&root)?;
+            testing::run(&workspace, Packages::InProcess, &services, Some(&measurement))?;
+            ci::judge(&workspace, &measurement).map(drop)
+        }
+        Task::Deny => dependencies::all(&root),
+        Task::Doc => check::documentation(),
+        Task::Bench { arguments } => {
+            let services = Services::start(&Workspace::read(&root)?)?;
+            process::run(services.announce(process::cargo().arg("bench").args(arguments)))
+        }
+        Task::Ci => ci::run(&root),
+        Task::Hooks => hooks::install_hooks(&root),
     }
 }
 

@@ -9,14 +9,26 @@
 )]
 
 mod check;
+mod ci;
 mod cli;
+mod coverage;
+mod dependencies;
+mod environment;
+mod hooks;
 mod process;
+mod programs;
 mod rules;
+mod services;
+mod summary;
+mod testing;
 mod tokens;
+mod tools;
 mod tree;
 mod violation;
 mod workspace;
 
 pub use cli::{Cli, run};
+pub use coverage::{Coverage, judge_coverage};
+pub use hooks::install_hooks;
 pub use rules::violations_in;
 pub use violation::Violation;

@@ -1,13 +1,16 @@
 //! Starting other programs: shown on the terminal, or with their output captured. It knows no particular program.
 
-use std::process::Command;
+use std::{
+    io::{self, BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, bail};
 
 /// A command with the variables removed that git sets for its hooks, and which would misdirect the child.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX"] {
+    for variable in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"] {
         command.env_remove(variable);
     }
     command
@@ -44,4 +47,30 @@ fn shown(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy()));
     words.join(" ")
+}
+
+/// Runs like [`run`], and also hands over every line that the child prints.
+pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Result<()> {
+    println!("$ {}", shown(command));
+    let (mut reader, writer) = io::pipe()?;
+    let mut child = command
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .spawn()
+        .with_context(|| format!("could not start `{}`", shown(command)))?;
+    // The command keeps our copies of the pipe's end; only without them does the reading end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut line = Vec::new();
+    let mut reader = BufReader::new(&mut reader);
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        print!("{text}");
+        see(text.trim_end());
+        line.clear();
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", shown(command));
+    }
+    Ok(())
 }

@@ -19,6 +19,8 @@ pub(crate) struct Member {
     pub(crate) layer: Option<String>,
     /// The names of the packages it ships with, ours and others; dev-dependencies are left out.
     pub(crate) ships_with: Vec<String>,
+    /// The names of all its dependencies.
+    names: Vec<String>,
     pub(crate) manifest: toml::Table,
 }
 
@@ -33,6 +35,18 @@ impl Workspace {
         let members =
             metadata.packages.iter().map(|package| member(&metadata, package)).collect::<Result<_>>()?;
         Ok(Self { members })
+    }
+}
+
+impl Workspace {
+    /// Whether some member depends on a package directly, be it only for its tests.
+    pub(crate) fn names(&self, package: &str) -> bool {
+        self.members.iter().any(|member| member.names.iter().any(|name| name == package))
+    }
+
+    /// Whether a package is a member.
+    pub(crate) fn has(&self, package: &str) -> bool {
+        self.members.iter().any(|member| member.name == package)
     }
 }
 
@@ -59,6 +73,7 @@ fn member(metadata: &Metadata, package: &cargo_metadata::Package) -> Result<Memb
         folder: folder.strip_prefix(&metadata.workspace_root).unwrap_or(folder).as_str().replace('\\', "/"),
         layer: package.metadata["codeflow"]["layer"].as_str().map(str::to_owned),
         ships_with,
+        names: package.dependencies.iter().map(|dependency| dependency.name.clone()).collect(),
         manifest: text.parse().with_context(|| format!("{manifest_path} is not valid TOML"))?,
     })
 }
