@@ -1,5 +1,7 @@
 //! From a source to a tree that is safe to evaluate, and the static paths that it reads.
 
+use std::borrow::Cow;
+
 use cel::{
     IdedExpr,
     common::ast::{
@@ -10,16 +12,17 @@ use cel::{
         pratt_parser::{Token, TokenKind},
     },
 };
+use serde_json::Value;
 
 use crate::{
-    Error, ErrorKind, Reference,
+    Error, ErrorKind, Reference, Scope,
     functions::{self, Pattern, Style},
     guard,
     path::{Path, Segment},
 };
 
 /// The deepest tree that is evaluated; macros put a few levels of their own into it.
-const MAX_TREE: usize = 80;
+const MAX_TREE: usize = 64;
 
 /// How many loops may stand within one another.
 const MAX_LOOPS: usize = 2;
@@ -27,9 +30,24 @@ const MAX_LOOPS: usize = 2;
 /// A tree in which every static path has become a variable of its own.
 pub(crate) struct Tree {
     pub(crate) root: IdedExpr,
-    pub(crate) reads: Vec<Path>,
+    pub(crate) reads: Vec<Read>,
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) references: Vec<Reference>,
+    /// How many levels it has.
+    pub(crate) depth: usize,
+}
+
+/// A path, and where it is first read.
+pub(crate) struct Read {
+    path: Path,
+    offset: usize,
+}
+
+impl Read {
+    /// Follows the path.
+    pub(crate) fn resolve<'s>(&self, scope: &'s dyn Scope) -> Result<Cow<'s, Value>, Error> {
+        self.path.resolve(scope).map_err(|error| error.moved_by(self.offset))
+    }
 }
 
 /// What a variable of the tree stands for; no source can spell their names.
@@ -80,9 +98,16 @@ pub(crate) fn compile(source: &str) -> Result<Tree, Error> {
         patterns: Vec::new(),
         references: Vec::new(),
         cursor: 0,
+        depth: 0,
     };
     compiler.visit(&mut root, 0)?;
-    Ok(Tree { root, reads: compiler.reads, patterns: compiler.patterns, references: compiler.references })
+    Ok(Tree {
+        root,
+        reads: compiler.reads,
+        patterns: compiler.patterns,
+        references: compiler.references,
+        depth: compiler.depth,
+    })
 }
 
 fn syntax_error(source: &str, errors: &ParseErrors) -> Error {
@@ -103,11 +128,12 @@ struct Compiler<'a> {
     /// The variables of the loops around, innermost last.
     bound: Vec<String>,
     loops: usize,
-    reads: Vec<Path>,
+    reads: Vec<Read>,
     patterns: Vec<Pattern>,
     references: Vec<Reference>,
     /// Where the search for the next path in the source begins.
     cursor: usize,
+    depth: usize,
 }
 
 impl Compiler<'_> {
@@ -115,6 +141,7 @@ impl Compiler<'_> {
         if depth > MAX_TREE {
             return Err(Error::new(ErrorKind::TooDeep, "the expression nests too deeply"));
         }
+        self.depth = self.depth.max(depth + 1);
         if let Some(path) = self.static_path(node) {
             node.expr = self.read(path, Variable::Read);
             return Ok(());
@@ -159,7 +186,9 @@ impl Compiler<'_> {
         if let Some(target) = &mut call.target {
             self.visit(target, depth + 1)?;
         }
-        self.all(&mut call.args, depth)?;
+        // An inequality gets a level of its own below.
+        let negated = call.func_name == operators::NOT_EQUALS;
+        self.all(&mut call.args, depth + usize::from(negated))?;
         match call.func_name.as_str() {
             operators::EQUALS => functions::EQUAL.clone_into(&mut call.func_name),
             operators::NOT_EQUALS => negate_equality(call),
@@ -211,9 +240,9 @@ impl Compiler<'_> {
     fn read(&mut self, path: Path, variable: fn(usize) -> Variable) -> Expr {
         let offset = self.locate(&path);
         self.references.push(Reference { path: path.names(), offset });
-        let known = self.reads.iter().position(|read| *read == path);
+        let known = self.reads.iter().position(|read| read.path == path);
         let index = known.unwrap_or_else(|| {
-            self.reads.push(path);
+            self.reads.push(Read { path, offset });
             self.reads.len() - 1
         });
         Expr::Ident(variable(index).name())

@@ -237,11 +237,18 @@ fn literal_text(node: &IdedExpr) -> Option<&str> {
     }
 }
 
-fn either<'v>(mut shapes: Vec<Shape<'v>>) -> Shape<'v> {
-    match shapes.len() {
+/// Any of these; what is surely the same counts once, or doubling would outgrow the estimate itself.
+fn either<'v>(shapes: Vec<Shape<'v>>) -> Shape<'v> {
+    let mut different: Vec<Shape<'v>> = Vec::new();
+    for shape in shapes {
+        if !different.iter().any(|known| known.is(&shape)) {
+            different.push(shape);
+        }
+    }
+    match different.len() {
         0 => Shape::Scalar,
-        1 => shapes.swap_remove(0),
-        _ => Shape::Either(shapes.into()),
+        1 => different.swap_remove(0),
+        _ => Shape::Either(different.into()),
     }
 }
 

@@ -15,8 +15,33 @@ use crate::{
     json,
 };
 
+/// The deepest tree that is evaluated on the caller's stack.
+const SHALLOW: usize = 8;
+
+/// What one level takes of the stack: about 50 KiB were measured, optimised or not.
+const STACK_PER_LEVEL: usize = 96 << 10;
+
 /// Evaluates a tree whose cost was found bearable.
+///
+/// CEL's evaluator takes so much stack that 40 levels end a process whose threads have 2 MiB. A tree that
+/// is not shallow is therefore evaluated on a stack made for it; that takes some 30 microseconds more.
 pub(crate) fn run(tree: &Tree, inputs: Inputs<'_>) -> Result<Value, Error> {
+    if tree.depth <= SHALLOW {
+        return evaluate(tree, inputs);
+    }
+    let broken = || Error::new(ErrorKind::Evaluation, "the evaluation could not be run");
+    std::thread::scope(|threads| {
+        std::thread::Builder::new()
+            .name("expression".to_owned())
+            .stack_size((tree.depth + SHALLOW) * STACK_PER_LEVEL)
+            .spawn_scoped(threads, || evaluate(tree, inputs))
+            .map_err(|_| broken())?
+            .join()
+            .map_err(|_| broken())?
+    })
+}
+
+fn evaluate(tree: &Tree, inputs: Inputs<'_>) -> Result<Value, Error> {
     let variables = Variables { inputs, patterns: &tree.patterns };
     let mut context = Context::with_env(functions::environment());
     context.set_variable_resolver(&variables);
@@ -42,7 +67,6 @@ impl VariableResolver for Variables<'_> {
 }
 
 /// Puts an error of CEL into our words; theirs would quote whole values.
-#[expect(clippy::wildcard_enum_match_arm, reason = "cel may add errors in any release")]
 fn explain(error: &ExecutionError, variables: &Variables<'_>) -> Error {
     let (kind, message) = match error {
         ExecutionError::UndeclaredReference(name) => match Variable::parse(name) {

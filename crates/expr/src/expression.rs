@@ -73,7 +73,8 @@ impl Expression {
     ///
     /// [`ErrorKind::MissingKey`], [`ErrorKind::Type`], [`ErrorKind::Evaluation`] and [`ErrorKind::TooCostly`].
     pub fn evaluate(&self, scope: &dyn Scope) -> Result<Value, Error> {
-        self.evaluate_within(scope, &mut limits::MAX_COST.clone())
+        let (mut budget, mut room) = (limits::MAX_COST, limits::MAX_RENDERED);
+        self.evaluate_within(scope, &mut budget, &mut room)
     }
 
     /// Evaluates it as a condition.
@@ -89,16 +90,25 @@ impl Expression {
         })
     }
 
-    /// Evaluates it at the expense of a budget that several share.
-    pub(crate) fn evaluate_within(&self, scope: &dyn Scope, budget: &mut u64) -> Result<Value, Error> {
+    /// Evaluates it at the expense of a budget and a room that several share.
+    pub(crate) fn evaluate_within(
+        &self,
+        scope: &dyn Scope,
+        budget: &mut u64,
+        room: &mut u64,
+    ) -> Result<Value, Error> {
         if let Some(index) = self.only_path() {
-            return Ok(self.0.tree.reads[index].resolve(scope)?.into_owned());
+            let found = self.0.tree.reads[index].resolve(scope)?;
+            let weight = limits::weigh(&found, *room)?;
+            *room = room.checked_sub(weight).ok_or_else(limits::too_large)?;
+            return Ok(found.into_owned());
         }
         let inputs = self.inputs(scope);
-        let cost = cost::estimate(&self.0.tree, &inputs)?;
-        *budget = budget
-            .checked_sub(cost)
-            .ok_or_else(|| Error::new(ErrorKind::TooCostly, "the expressions are too costly together"))?;
+        let estimate = cost::estimate(&self.0.tree, &inputs)?;
+        *budget = budget.checked_sub(estimate).ok_or_else(|| {
+            let message = "the expressions of this template are too costly together";
+            Error::new(ErrorKind::TooCostly, message)
+        })?;
         evaluate::run(&self.0.tree, inputs)
     }
 

@@ -35,7 +35,8 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<Token>, Error> {
     }
 }
 
-fn unreadable(lexer: &Lexer<'_>, token: Token) -> Error {
+/// Says why the lexer could not go on.
+pub(crate) fn unreadable(lexer: &Lexer<'_>, token: Token) -> Error {
     let message = lexer.get_error().map_or("unexpected character", |error| error.message.as_str());
     Error::at(ErrorKind::Syntax, token.start, message)
 }

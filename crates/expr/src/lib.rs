@@ -29,8 +29,9 @@ mod path;
 mod scope;
 mod shape;
 mod template;
+mod text;
 
 pub use error::{Error, ErrorKind, TemplateError};
 pub use expression::{Expression, Reference};
 pub use scope::{Node, Roots, Scope};
-pub use template::Template;
+pub use template::{Template, TemplateExpression};

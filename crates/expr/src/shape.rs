@@ -23,6 +23,23 @@ pub(crate) enum Shape<'v> {
     Either(Rc<[Shape<'v>]>),
 }
 
+impl Shape<'_> {
+    /// Says whether two shapes are surely the same, without looking into them.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Scalar, Self::Scalar) => true,
+            (Self::Text(left), Self::Text(right)) => left == right,
+            (Self::List(left, item), Self::List(right, other)) => {
+                left == right && (Rc::ptr_eq(item, other) || item.is(other))
+            }
+            (Self::Map(left), Self::Map(right)) => Rc::ptr_eq(left, right),
+            (Self::Json(left), Self::Json(right)) => Rc::ptr_eq(left, right),
+            (Self::Either(left), Self::Either(right)) => Rc::ptr_eq(left, right),
+            _ => false,
+        }
+    }
+}
+
 /// Looks into shapes, and counts the looking.
 ///
 /// Sizing up costs time as well: where it would take longer than an evaluation may, it ends in an error.
