@@ -134,11 +134,12 @@ fn search(page: &Page<'_>, rule: usize, line: usize, found: &mut Vec<Candidate>)
     }
 }
 
-/// Where the body after a PEM opening ends, provided that there is enough of it to be a key.
+/// Where a PEM block ends, given what follows its opening, provided that there is enough of it to be a key.
 fn pem_end(rest: &[u8]) -> Option<usize> {
+    const CLOSING: &[u8] = b"-----END";
     let near = rest.get(..PEM_REACH).unwrap_or(rest);
     // Without a closing line the key was cut off; what is there of it still counts.
-    let end = memchr::memmem::find(near, b"-----END").unwrap_or(near.len());
+    let end = memchr::memmem::find(near, CLOSING).unwrap_or(near.len());
     let mut body = 0;
     for (at, &byte) in near.get(..end)?.iter().enumerate() {
         match byte {
@@ -149,7 +150,8 @@ fn pem_end(rest: &[u8]) -> Option<usize> {
             _ => return (body >= PEM_LEAST).then_some(at),
         }
     }
-    (body >= PEM_LEAST).then_some(end)
+    let closing = near.get(end + CLOSING.len()..).and_then(|rest| memchr::memmem::find(rest, b"-----"));
+    (body >= PEM_LEAST).then_some(closing.map_or(end, |at| end + CLOSING.len() + at + 5))
 }
 
 /// Where two matches share text, only the one of the earlier, more specific rule stays.

@@ -35,7 +35,8 @@ pub(crate) fn excerpt(
     let mut before = String::new();
     let mut after = String::new();
     let mut at = line.start;
-    for other in secrets.iter().filter(|other| other.end > line.start && other.start < line.end) {
+    let first = secrets.partition_point(|other| other.end <= line.start);
+    for other in secrets.iter().skip(first).take_while(|other| other.start < line.end) {
         let side = if at >= secret.end { &mut after } else { &mut before };
         side.push_str(&text(page.bytes(at..other.start.max(at))));
         if other != secret {
