@@ -1,0 +1,15 @@
+//! The actions that come with CodeFlow, one file each.
+
+mod diff;
+mod policy;
+mod report;
+mod review;
+mod risk;
+mod secrets;
+
+pub(crate) use diff::DiffAction;
+pub(crate) use policy::PolicyAction;
+pub(crate) use report::ReportAction;
+pub(crate) use review::ReviewAction;
+pub(crate) use risk::RiskAction;
+pub(crate) use secrets::SecretsAction;
