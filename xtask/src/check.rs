@@ -34,7 +34,7 @@ pub(crate) fn format() -> Result<()> {
 
 /// Fails on any warning of rustc or Clippy, through the wrapper that keeps clones of the project apart.
 pub(crate) fn clippy(root: &Path) -> Result<()> {
-    let arguments = ["check", "--workspace", "--all-targets"];
+    let arguments = ["check", "--workspace", "--all-targets", "--keep-going"];
     process::run(process::cargo().env("RUSTC_WORKSPACE_WRAPPER", root.join(".cargo/clippy")).args(arguments))
 }
 

@@ -31,4 +31,5 @@ pub use cli::{Cli, run};
 pub use coverage::{Coverage, judge_coverage};
 pub use hooks::install_hooks;
 pub use rules::violations_in;
+pub use testing::{examples_run, tests_run};
 pub use violation::Violation;

@@ -7,10 +7,21 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// A command with the variables removed that git sets for its hooks, and which would misdirect the child.
+/// Variables that git sets for its hooks, and cargo for what it runs; children would take them for their own.
+const MISLEADING: &[&str] = &[
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_NAME",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+];
+
+/// A command that starts as if a person had typed it.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    for variable in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"] {
+    for variable in MISLEADING {
         command.env_remove(variable);
     }
     command

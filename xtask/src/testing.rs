@@ -78,14 +78,15 @@ pub(crate) fn list(workspace: &Workspace) -> Command {
 /// Runs the examples in the documentation; returns how many there were.
 pub(crate) fn documentation() -> Result<u64> {
     let mut ran = 0;
-    process::watch(process::cargo().args(["test", "--doc", "--workspace"]), |line| {
+    process::watch(process::cargo().args(["test", "--doc", "--workspace", "--no-fail-fast"]), |line| {
         ran += examples_run(line).unwrap_or_default();
     })?;
     Ok(ran)
 }
 
 /// Reads nextest's last line: `Summary [ 1.2s] 30 tests run: 30 passed, 0 skipped`.
-fn tests_run(line: &str) -> Option<u64> {
+#[must_use]
+pub fn tests_run(line: &str) -> Option<u64> {
     let words: Vec<&str> = line.trim().strip_prefix("Summary [")?.split_whitespace().collect();
     let word = words.iter().position(|word| word.starts_with("test"))?;
     // A run that was cut short says `12/30`.
@@ -93,7 +94,8 @@ fn tests_run(line: &str) -> Option<u64> {
 }
 
 /// Reads what the test harness prints per crate: `test result: ok. 3 passed; 0 failed; ...`.
-fn examples_run(line: &str) -> Option<u64> {
+#[must_use]
+pub fn examples_run(line: &str) -> Option<u64> {
     let words: Vec<&str> = line.strip_prefix("test result: ")?.split_whitespace().collect();
     let number = |unit: &str| -> Option<u64> {
         let word = words.iter().position(|word| word.trim_end_matches(';') == unit)?;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 /// What `coverage.toml` says.
@@ -86,10 +86,11 @@ pub fn judge_coverage(gates: &str, export: &str, root: &Path) -> Result<Coverage
             }
         }
     }
+    ensure!(all.count > 0, "no line of any crate was measured");
     let mut rows: Vec<Row> = Vec::new();
     for (path, lines) in gated {
         let name = path.display().to_string();
-        anyhow::ensure!(lines.count > 0, "coverage.toml has a gate for `{name}`, where nothing was measured");
+        ensure!(lines.count > 0, "coverage.toml has a gate for `{name}`, where nothing was measured");
         crates.remove(&name);
         rows.push(Row { gate: gates.gates[path], name, lines });
     }

@@ -1,6 +1,9 @@
 //! Behaviour of the project's own tasks: every rule is shown a planted violation.
 
+mod counting;
+mod coverage;
 mod error_pages;
+mod hooks;
 mod layers;
 mod manifests;
 mod project;
