@@ -37,6 +37,7 @@ async fn last(repo: &TestRepo) -> RangeDiff {
 async fn no_setting_of_the_user_or_the_repository_changes_the_diff_or_runs_a_program() {
     let repo = repo();
     let plain = last(&repo).await;
+    let folder = repo.path();
     let (ran, spy, order) = (repo.beside("ran"), repo.beside("spy"), repo.beside("order"));
     executable(&spy, &format!("#!/bin/sh\necho \"$0\" >> '{}'\n", ran.display()));
     fs::write(&order, "text\n").unwrap();
@@ -50,7 +51,7 @@ async fn no_setting_of_the_user_or_the_repository_changes_the_diff_or_runs_a_pro
         ("core.pager", spy),
         ("pager.diff", spy),
         ("core.fsmonitor", spy),
-        ("core.hooksPath", repo.path().to_str().unwrap()),
+        ("core.hooksPath", folder.to_str().unwrap()),
         ("color.ui", "always"),
         ("color.diff", "always"),
         ("diff.noprefix", "true"),
