@@ -8,6 +8,7 @@ mod imports;
 mod layers;
 mod manifests;
 mod module_docs;
+mod secrets;
 mod sizes;
 
 use std::path::Path;
@@ -34,6 +35,7 @@ pub fn violations_in(root: &Path) -> Result<Vec<Violation>> {
     found.extend(error_pages::check(&tree)?);
     found.extend(conflict_markers::check(&tree));
     found.extend(changelog::check(&tree));
+    found.extend(secrets::check(&tree));
     found.sort();
     Ok(found)
 }

@@ -19,6 +19,8 @@ use crate::{process, programs};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it may take to stop before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
+/// The file in a server's folder that names the process which will remove it.
+const OWNER: &str = "owner";
 
 /// A running server.
 pub(super) struct Server {
@@ -44,7 +46,10 @@ struct User {
 impl Home {
     /// Makes the folder. As root, it belongs to another user, whom the servers insist on.
     pub(super) fn create(name: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix(&format!("codeflow-{name}-")).tempdir()?;
+        let prefix = format!("codeflow-{name}-");
+        remove_orphans(&prefix);
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir()?;
+        fs::write(folder.path().join(OWNER), std::process::id().to_string())?;
         let user = if programs::is_root() { Some(User::find()?) } else { None };
         let home = Self { folder, user };
         home.give(home.folder.path())?;
@@ -120,6 +125,21 @@ impl Home {
             Some(user) => chown(path, Some(user.id), Some(user.group))
                 .with_context(|| format!("could not give {} to {}", path.display(), user.name)),
             None => Ok(()),
+        }
+    }
+}
+
+/// Removes what an xtask left behind that was killed before it could tidy up.
+fn remove_orphans(prefix: &str) {
+    for entry in std::env::temp_dir().read_dir().into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        let owner = fs::read_to_string(entry.path().join(OWNER)).unwrap_or_default();
+        let is_dead = owner.parse::<u32>().is_ok()
+            && process::output(process::command("kill").args(["-0", &owner])).is_err();
+        if is_dead && let Err(error) = fs::remove_dir_all(entry.path()) {
+            eprintln!("warning: could not remove {}: {error}", entry.path().display());
         }
     }
 }

@@ -118,6 +118,16 @@ fn an_empty_changelog_fragment_is_found() {
 }
 
 #[test]
+fn a_credential_is_found_in_any_file() {
+    let project = Project::clean();
+    let key = format!("{}{}", "AKIA", "Q3EGRB7KPLX2WVNT");
+    project.write("deploy/settings.ini", &format!("[aws]\nkey = {key}\n"));
+
+    assert_eq!(project.violations(), ["deploy/settings.ini:2 secrets"]);
+    assert!(!project.only_violation().contains(&key), "the message must not repeat the secret");
+}
+
+#[test]
 fn what_git_ignores_is_not_judged() {
     let project = Project::clean();
     project.write(".gitignore", "/target\n");
