@@ -105,6 +105,7 @@ fn code(text: &str) -> String {
 
 /// Running text that stays text: marks are escaped, mentions, references and addresses are taken apart.
 fn plain(text: &str) -> String {
+    // A space without width: a mention, a reference or an address that contains one is none.
     const APART: char = '\u{200b}';
     let mut out = String::with_capacity(text.len());
     for c in clean(text).chars() {
@@ -112,8 +113,8 @@ fn plain(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '@' | '#' => out.extend(['\\', c, APART].into_iter().skip(usize::from(c == '@'))),
-            ':' => out.extend([':', APART]),
+            '@' | ':' => out.extend([c, APART]),
+            '#' => out.extend(['\\', c, APART]),
             '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '|' | '~' | '$' => out.extend(['\\', c]),
             _ => out.push(c),
         }

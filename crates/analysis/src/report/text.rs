@@ -88,7 +88,7 @@ fn list(
 /// `path:line:column`, as far as it is known.
 pub(super) fn place(finding: &Finding) -> String {
     let mut place = clean(&finding.path);
-    for number in [finding.line, finding.column].into_iter().map_while(|number| number) {
+    for number in [finding.line, finding.column].into_iter().flatten() {
         place.push(':');
         place.push_str(&number.to_string());
     }

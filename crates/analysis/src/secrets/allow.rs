@@ -28,7 +28,7 @@ const DOCUMENTED: &[&str] = &[
 /// The whole value is a variable of some template language, or words in brackets.
 static TEMPLATE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"^(?:\$\{[^}]*\}+|\$\([^)]*\)|\$[A-Za-z_][A-Za-z0-9_]*|\{\{.*\}\}|\{[A-Za-z0-9_.:]*\}|<[^<>]+>|\[[A-Za-z _-]+\]|%[A-Za-z_]+%|%\([a-z_]+\)s|%[sdv]|#\{[^}]+\}|@[A-Z_]+@)$",
+        r"^(?:\$\{[^}]*\}+|\$\([^)]*\)|\$[A-Z_][A-Z0-9_]*|\$[a-z_]+|\{\{.*\}\}|\{[^{}]*\}|<[^<>]+>|\[[A-Za-z _-]+\]|%[A-Za-z_]+%|%\([a-z_]+\)s|%[sdv]|#\{[^}]+\}|@[A-Z_]+@)$",
     )
 });
 

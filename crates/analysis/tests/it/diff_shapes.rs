@@ -55,7 +55,10 @@ fn added_deleted_and_empty_files_are_told_apart() {
 
     let seen = |from, to| {
         let files = repo.diff(from, to).files;
-        files.into_iter().map(|file| (file.path, file.status, file.additions, file.deletions)).collect::<Vec<_>>()
+        files
+            .into_iter()
+            .map(|file| (file.path, file.status, file.additions, file.deletions))
+            .collect::<Vec<_>>()
     };
 
     let (added, deleted) = (FileStatus::Added, FileStatus::Deleted);

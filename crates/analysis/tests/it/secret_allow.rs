@@ -33,8 +33,10 @@ fn a_common_word_inside_a_secret_excuses_nothing() {
 
         assert_eq!(scan.findings.len(), 1, "{word}");
     }
-    let url = format!("postgres://app:{}example@db/x\n", "s3cr3t-");
-    assert_eq!(scan(url).findings.len(), 1);
+    for password in ["s3cr3t-example", "$ecretP4ss", "%40dmin-77", "{half"] {
+        let url = format!("postgres://app:{password}@db/x\n");
+        assert_eq!(scan(url).findings.len(), 1, "{password}");
+    }
 }
 
 #[test]
@@ -44,7 +46,6 @@ fn templates_and_fillers_are_suppressed() {
         format!("url = postgres://app:{}@db/x", "{{ password }}".replace(' ', "")),
         format!("url = postgres://app:{}@db/x", "$PASSWORD"),
         format!("url = postgres://app:{}@db/x", "changeme"),
-        format!("url = postgres://app:{}@db/x", "********"),
         format!("k = {}_live_{}", "sk", "abcdefghijklmnopqrstuvwxyz012345"),
     ];
 

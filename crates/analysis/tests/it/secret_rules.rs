@@ -142,7 +142,8 @@ fn a_finding_says_where_what_and_what_to_do() {
 fn a_moved_secret_keeps_its_fingerprint_and_another_one_has_another() {
     let first = scan(format!("k = {}\n", samples::github_token()));
     let moved = scan(format!("\n\n  key = {}\n", samples::github_token()));
-    let reversed: String = samples::github_token().chars().skip(4).collect::<Vec<_>>().into_iter().rev().collect();
+    let reversed: String =
+        samples::github_token().chars().skip(4).collect::<Vec<_>>().into_iter().rev().collect();
     let other = scan(format!("k = {}_{reversed}\n", "ghp"));
 
     assert_eq!(first.findings[0].fingerprint, moved.findings[0].fingerprint);

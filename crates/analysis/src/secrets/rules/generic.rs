@@ -4,7 +4,7 @@ use crate::Severity::{Critical, High, Medium};
 use crate::secrets::rule::{SecretRule, rule};
 
 /// Whole values that stand in examples where a password would be.
-const EXAMPLE_PASSWORDS: &str = r"(?i)pass|password|passwd|pwd|pw|secret|changeme|change-me|example|your[_-]?password|user|username|root|admin|guest|test|postgres|mysql|redis|mongo|rabbitmq|docker|x+|\*+|\.+|\{.*|\$.*|%.*|<.*|\[.*|:.*";
+const EXAMPLE_PASSWORDS: &str = r"(?i)pass|password|passwd|pwd|pw|secret|changeme|change-me|example|your[_-]?password|user|username|root|admin|guest|test|postgres|mysql|redis|mongo|rabbitmq|docker|x+|\*+|\.+";
 
 /// Whole values that name a secret or say where it comes from: paths, addresses, calls, plain words.
 const NO_VALUES: &str = r"(?i)[a-z_]+|[a-z]+(?:[-_. ][a-z]+)+|[a-z0-9_]+(?:\.[a-z0-9_]+)+(?:\(.*)?|[a-z0-9_.:]+\(.*|\.{0,2}/.*|[a-z]+://.*|[a-z0-9_/-]+\.(?:json|ya?ml|toml|txt|pem|key|env|rs|go|py|js|ts)|.*(?:\$\{|\{\{).*";
@@ -37,7 +37,7 @@ pub(crate) static RULES: &[SecretRule] = &[
         &["://"],
         r#"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'`<>]*:(?<secret>[^\s@/"'`<>]{3,})@[A-Za-z0-9\[{$<%]"#,
     )
-    .entropy(0.0)
+    .entropy(2.0)
     .allow(EXAMPLE_PASSWORDS)
     .help("Change the password, and put the address together from a secret store when the program starts."),
     rule(
