@@ -33,7 +33,7 @@ impl Endless {
         let path = path.to_str().unwrap();
         let script = format!(
             "#!/bin/sh\ncase \" $* \" in *' --patch '*) ;; *) PATH='{path}' exec git \"$@\";; esac\n\
-             exec 3> '{}'\necho began >&3\n(while :; do echo '+more'; done) &\nwait\n",
+             exec 3> '{}'\necho began >&3\necho '+more'\nsleep 1000 &\nwait\n",
             pipe.display()
         );
         fs::create_dir(&folder).unwrap();
