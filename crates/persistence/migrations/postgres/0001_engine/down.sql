@@ -1,0 +1,16 @@
+DROP TABLE claim;
+DROP TABLE session;
+DROP TABLE timer;
+DROP TABLE ready;
+DROP TABLE task;
+DROP TABLE dedup;
+DROP TABLE inbox;
+DROP TABLE blob;
+DROP TABLE step_result;
+DROP TABLE execution_logs;
+DROP TABLE workflow_executions;
+DROP TABLE workflow_triggers;
+DROP TABLE workflow_actions;
+DROP TABLE workflow_versions;
+DROP TABLE workflows;
+DROP FUNCTION queryable;

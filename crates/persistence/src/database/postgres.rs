@@ -1,0 +1,62 @@
+//! Connections to PostgreSQL.
+
+use codeflow_core::Timestamp;
+use codeflow_engine::Error;
+use deadpool::Runtime;
+use diesel::{ConnectionResult, QueryableByName};
+use diesel_async::pooled_connection::deadpool::{Hook, HookError, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use futures_util::FutureExt;
+
+use crate::conn::PgConn;
+use crate::error::{Fault, unreachable};
+use crate::settings::DatabaseSettings;
+use crate::sql_types::{At, DbTime};
+
+pub(super) fn pool(url: &str, settings: &DatabaseSettings) -> Result<Pool<PgConn>, Error> {
+    let setup = setup(settings);
+    let mut config = ManagerConfig::<PgConn>::default();
+    config.custom_setup = Box::new(move |url| establish(url.to_owned(), setup.clone()).boxed());
+    let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+    let recycle = settings.pool_recycle;
+    let too_old = Hook::sync_fn(move |_, metrics| {
+        if metrics.age() < recycle { Ok(()) } else { Err(HookError::message("the connection is old")) }
+    });
+    Pool::builder(manager)
+        .max_size(settings.max_connections())
+        .wait_timeout(Some(settings.pool_timeout))
+        .create_timeout(Some(settings.pool_timeout))
+        .recycle_timeout(Some(settings.pool_timeout))
+        .pre_recycle(too_old)
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(unreachable)
+}
+
+/// A worker that is frozen in the middle of a statement or a transaction must not hold its locks for
+/// longer than its lease.
+fn setup(settings: &DatabaseSettings) -> String {
+    let ms = settings.statement_timeout.as_millis();
+    format!(
+        "SET statement_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms}; \
+         SET lock_timeout = {ms}; SET application_name = 'codeflow'"
+    )
+}
+
+async fn establish(url: String, setup: String) -> ConnectionResult<PgConn> {
+    let mut conn = PgConn::establish(&url).await?;
+    conn.batch_execute(&setup).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+/// The server's clock.
+pub(super) async fn now(conn: &mut PgConn) -> Result<Timestamp, Fault> {
+    #[derive(QueryableByName)]
+    struct Now {
+        #[diesel(sql_type = DbTime)]
+        now: At,
+    }
+    let row: Now = diesel::sql_query("SELECT clock_timestamp() AS now").get_result(conn).await?;
+    Ok(row.now.0)
+}

@@ -1,0 +1,227 @@
+//! Executions as they are stored: one with its journal, or a page of many without.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use codeflow_core::ExecutionId;
+use codeflow_core::execution::Fact;
+use codeflow_core::workflow::VersionId;
+use codeflow_engine::{Error, ExecutionFilter, ExecutionRecord, OpenTask, Snapshot};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::Database;
+use crate::conn::{Tx, on_conn};
+use crate::error::{Fault, corrupt};
+use crate::payload::{Blobs, Payload, from_text, unpack_fact};
+use crate::rows::{unpack_work, unsigned};
+use crate::schema::{blob, step_result, task, timer, workflow_executions, workflows};
+use crate::sql_types::{At, Id};
+
+/// How many blobs one query fetches: SQLite has a limit to the values that a statement may take.
+const BLOBS_AT_ONCE: usize = 500;
+
+#[derive(Queryable)]
+struct RecordRow {
+    id: Id,
+    workflow: String,
+    version: String,
+    status: String,
+    generation: i32,
+    seq: i64,
+    inputs: Option<String>,
+    inputs_hash: Option<Vec<u8>>,
+    outputs: Option<String>,
+    outputs_hash: Option<Vec<u8>>,
+    error: Option<String>,
+    created_at: At,
+    started_at: Option<At>,
+    finished_at: Option<At>,
+}
+
+#[derive(Queryable)]
+struct FactRow {
+    generation: i32,
+    fact: String,
+    payload: Option<String>,
+    payload_hash: Option<Vec<u8>>,
+}
+
+#[derive(Queryable)]
+struct OpenRow {
+    id: Id,
+    kind: i16,
+    path: String,
+    attempt: i32,
+    quarantined_at: Option<At>,
+    due: Option<At>,
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn records() -> _ {
+    workflow_executions::table
+        .inner_join(workflows::table.on(workflows::id.eq(workflow_executions::workflow_id)))
+        .select((
+            workflow_executions::id,
+            workflows::name,
+            workflow_executions::version_id,
+            workflow_executions::status,
+            workflow_executions::generation,
+            workflow_executions::seq,
+            workflow_executions::inputs,
+            workflow_executions::inputs_hash,
+            workflow_executions::outputs,
+            workflow_executions::outputs_hash,
+            workflow_executions::error,
+            workflow_executions::created_at,
+            workflow_executions::started_at,
+            workflow_executions::finished_at,
+        ))
+}
+
+pub(super) async fn read(
+    db: &Database,
+    id: ExecutionId,
+    after: Option<i64>,
+) -> Result<Option<Snapshot>, Error> {
+    let mut conn = db.reader().await?;
+    let snapshot = snapshot(&mut conn.tx(), id, after).await;
+    snapshot.map_err(|fault| fault.into_error(format!("could not load execution `{id}`")))
+}
+
+/// The execution comes first, and no fact that is newer: so the two agree without a transaction. What
+/// is open may be newer; whoever acts on that finds that the execution has moved.
+async fn snapshot(tx: &mut Tx<'_>, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Fault> {
+    let row: Option<RecordRow> = on_conn!(tx, conn => {
+        records().filter(workflow_executions::id.eq(Id::from(id))).first(conn).await.optional()
+    })?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let facts: Vec<FactRow> = on_conn!(tx, conn => {
+        step_result::table
+            .filter(step_result::execution_id.eq(Id::from(id)))
+            .filter(step_result::seq.gt(after.unwrap_or(0)))
+            .filter(step_result::seq.le(row.seq))
+            .order((step_result::seq, step_result::ordinal))
+            .select((
+                step_result::generation,
+                step_result::fact,
+                step_result::payload,
+                step_result::payload_hash,
+            ))
+            .load(conn)
+            .await
+    })?;
+    let open: Vec<OpenRow> = on_conn!(tx, conn => {
+        task::table
+            .left_join(timer::table.on(timer::task_id.eq(task::id)))
+            .filter(task::execution_id.eq(Id::from(id)))
+            .order(task::id)
+            .select((
+                task::id,
+                task::kind,
+                task::path,
+                task::attempt,
+                task::quarantined_at,
+                timer::due.nullable(),
+            ))
+            .load(conn)
+            .await
+    })?;
+    let hashes = facts.iter().filter_map(|fact| fact.payload_hash.as_ref());
+    let blobs = load_blobs(tx, hashes.chain(row.hashes())).await?;
+    let facts = facts.into_iter().map(|fact| fact.unpack(&blobs)).collect::<Result<_, _>>()?;
+    let tasks = open.into_iter().map(OpenRow::unpack).collect::<Result<_, _>>()?;
+    Ok(Some(Snapshot { record: row.unpack(&blobs)?, facts, tasks }))
+}
+
+pub(super) async fn list(
+    db: &Database,
+    filter: ExecutionFilter,
+    limit: u32,
+) -> Result<Vec<ExecutionRecord>, Error> {
+    let mut conn = db.reader().await?;
+    let page = page(&mut conn.tx(), filter, limit).await;
+    page.map_err(|fault| fault.into_error("could not list executions"))
+}
+
+async fn page(tx: &mut Tx<'_>, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Fault> {
+    let rows: Vec<RecordRow> = on_conn!(tx, conn => {
+        let mut query = records().order(workflow_executions::id.desc()).limit(limit.into()).into_boxed();
+        if let Some(name) = &filter.workflow {
+            query = query.filter(workflows::name.eq(name.as_str()));
+        }
+        if let Some(status) = filter.status {
+            query = query.filter(workflow_executions::status.eq(status.as_str()));
+        }
+        if let Some(before) = filter.before {
+            query = query.filter(workflow_executions::id.lt(Id::from(before)));
+        }
+        query.load(conn).await
+    })?;
+    let blobs = load_blobs(tx, rows.iter().flat_map(RecordRow::hashes)).await?;
+    Ok(rows.into_iter().map(|row| row.unpack(&blobs)).collect::<Result<_, _>>()?)
+}
+
+async fn load_blobs<'a>(tx: &mut Tx<'_>, hashes: impl Iterator<Item = &'a Vec<u8>>) -> Result<Blobs, Fault> {
+    let hashes: Vec<&Vec<u8>> = hashes.collect::<BTreeSet<_>>().into_iter().collect();
+    let mut blobs = Blobs::new();
+    for some in hashes.chunks(BLOBS_AT_ONCE) {
+        let rows: Vec<(Vec<u8>, String)> = on_conn!(tx, conn => {
+            blob::table
+                .filter(blob::hash.eq_any(some.iter().copied()))
+                .select((blob::hash, blob::body))
+                .load(conn)
+                .await
+        })?;
+        blobs.extend(rows);
+    }
+    Ok(blobs)
+}
+
+impl RecordRow {
+    fn hashes(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.inputs_hash.iter().chain(&self.outputs_hash)
+    }
+
+    fn unpack(self, blobs: &Blobs) -> Result<ExecutionRecord, Error> {
+        let inputs = Payload { text: self.inputs, hash: self.inputs_hash };
+        let outputs = Payload { text: self.outputs, hash: self.outputs_hash };
+        let name = |source| corrupt("a stored workflow has an unreadable name", source);
+        let status = |source| corrupt("a stored execution has an unreadable status", source);
+        Ok(ExecutionRecord {
+            id: self.id.into(),
+            workflow: self.workflow.parse().map_err(name)?,
+            version: VersionId::from_hash(self.version),
+            status: self.status.parse().map_err(status)?,
+            generation: unsigned(self.generation),
+            seq: self.seq,
+            inputs: Arc::new(inputs.unpack(blobs)?.unwrap_or_default()),
+            outputs: outputs.unpack(blobs)?.map(Arc::new),
+            error: self.error.as_deref().map(from_text).transpose()?,
+            created_at: self.created_at.0,
+            started_at: self.started_at.map(|at| at.0),
+            finished_at: self.finished_at.map(|at| at.0),
+        })
+    }
+}
+
+impl FactRow {
+    fn unpack(self, blobs: &Blobs) -> Result<(u32, Fact), Error> {
+        let payload = Payload { text: self.payload, hash: self.payload_hash };
+        Ok((unsigned(self.generation), unpack_fact(&self.fact, payload, blobs)?))
+    }
+}
+
+impl OpenRow {
+    fn unpack(self) -> Result<OpenTask, Error> {
+        Ok(OpenTask {
+            id: self.id.into(),
+            work: unpack_work(self.kind, &self.path)?,
+            attempt: unsigned(self.attempt),
+            delayed: self.due.is_some(),
+            quarantined: self.quarantined_at.is_some(),
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! The queue on PostgreSQL: each call is one statement, which is its own transaction and waits for nobody.
+
+use std::time::Duration;
+
+use codeflow_core::ExecutionId;
+use codeflow_engine::{Claim, Claimed, Promoted, Session};
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel_async::RunQueryDsl;
+
+use crate::Database;
+use crate::conn::PgConn;
+use crate::error::{Fault, lease_lost};
+use crate::probe::Moment;
+use crate::rows::ClaimedRow;
+use crate::sql_types::{DbUuid, Id};
+use crate::statement::Statement;
+
+/// A call takes no more tasks than this, whatever it is asked for.
+const MOST: u32 = 1_000;
+
+/// Extends the lease, and forgets the claims of which nothing is left.
+const RENEW: &str = "
+WITH asked AS MATERIALIZED (
+  SELECT ?::UUID AS id, ?::BIGINT AS epoch, ?::BIGINT AS ttl_us
+), renewed AS (
+  UPDATE session SET expires_at = clock_timestamp() + asked.ttl_us * INTERVAL '1 microsecond'
+  FROM asked
+  WHERE session.id = asked.id AND session.epoch = asked.epoch
+    AND session.ended_at IS NULL AND session.expires_at > clock_timestamp()
+  RETURNING session.id
+), forgotten AS (
+  DELETE FROM claim USING renewed
+  WHERE claim.session_id = renewed.id
+    AND NOT EXISTS (SELECT FROM task WHERE task.id = ANY (claim.ids))
+)
+SELECT EXISTS (SELECT FROM renewed) AS alive,
+  ARRAY (SELECT id FROM workflow_executions WHERE id = ANY (?) AND stopping) AS ids";
+
+/// The pick is materialised: the planner might run it twice and take too much. Everything that others
+/// may hold is skipped, so a claim never waits and cannot deadlock. An execution that is locked is being
+/// moved by somebody, who says where it stands. Each lane is asked for as many as are wanted, because
+/// only one lane can be read in the order of its index; what is too many goes untouched.
+const CLAIM: &str = "
+WITH asked AS MATERIALIZED (
+  SELECT ?::UUID AS session_id, ?::BIGINT AS epoch, ?::UUID AS batch, ?::TEXT[] AS lanes,
+         ?::BIGINT AS most, ?::BOOLEAN AS suspect
+), fence AS MATERIALIZED (
+  SELECT session.id FROM session, asked
+  WHERE session.id = asked.session_id AND session.epoch = asked.epoch
+    AND session.ended_at IS NULL AND session.expires_at > clock_timestamp()
+  FOR KEY SHARE OF session
+), pick AS MATERIALIZED (
+  SELECT found.task_id FROM asked
+  CROSS JOIN LATERAL unnest(asked.lanes) AS wanted (lane)
+  CROSS JOIN LATERAL (
+    (SELECT task_id, priority FROM ready
+     WHERE NOT asked.suspect AND NOT ready.suspect AND ready.lane = wanted.lane
+     ORDER BY priority DESC, task_id LIMIT asked.most FOR UPDATE SKIP LOCKED)
+    UNION ALL
+    (SELECT task_id, priority FROM ready
+     WHERE asked.suspect AND ready.suspect AND ready.lane = wanted.lane
+     ORDER BY priority DESC, task_id LIMIT asked.most FOR UPDATE SKIP LOCKED)
+  ) AS found
+  WHERE EXISTS (SELECT FROM fence)
+  ORDER BY found.priority DESC, found.task_id LIMIT (SELECT most FROM asked)
+), taken AS (
+  DELETE FROM ready USING pick WHERE ready.task_id = pick.task_id RETURNING ready.task_id
+), body AS MATERIALIZED (
+  SELECT task.* FROM task JOIN taken ON taken.task_id = task.id
+), held AS (
+  INSERT INTO claim (batch, session_id, epoch, ids)
+  SELECT batch, session_id, epoch, ARRAY (SELECT id FROM body) FROM asked
+  WHERE EXISTS (SELECT FROM body)
+), queued AS MATERIALIZED (
+  SELECT id FROM workflow_executions
+  WHERE id IN (SELECT execution_id FROM body) AND status = 'queued'
+  FOR NO KEY UPDATE SKIP LOCKED
+), running AS (
+  UPDATE workflow_executions SET status = 'running', started_at = clock_timestamp()
+  FROM queued WHERE workflow_executions.id = queued.id
+)
+SELECT
+  EXISTS (SELECT FROM fence) AS alive,
+  EXISTS (SELECT FROM ready, asked WHERE ready.suspect AND ready.lane = ANY (asked.lanes)
+          AND ready.task_id NOT IN (SELECT task_id FROM taken)) AS suspects_waiting,
+  body.*
+FROM asked LEFT JOIN body ON TRUE
+ORDER BY body.priority DESC, body.id";
+
+const PROMOTE: &str = "
+WITH pick AS MATERIALIZED (
+  SELECT task_id FROM timer WHERE due <= clock_timestamp()
+  ORDER BY due, task_id LIMIT ? FOR UPDATE SKIP LOCKED
+), taken AS (
+  DELETE FROM timer USING pick WHERE timer.task_id = pick.task_id RETURNING timer.task_id
+), moved AS (
+  INSERT INTO ready (task_id, lane, priority, suspect)
+  SELECT task.id, task.lane, task.priority, task.suspect FROM task JOIN taken ON taken.task_id = task.id
+  RETURNING task_id
+)
+SELECT (SELECT count(*) FROM moved) AS moved,
+  (SELECT (extract(epoch FROM min(due) - clock_timestamp()) * 1000000)::BIGINT
+   FROM timer WHERE task_id NOT IN (SELECT task_id FROM pick)) AS next_us";
+
+#[derive(QueryableByName)]
+struct Renewed {
+    #[diesel(sql_type = Bool)]
+    alive: bool,
+    #[diesel(sql_type = Array<DbUuid>)]
+    ids: Vec<Id>,
+}
+
+pub(super) async fn renew(
+    db: &Database,
+    conn: &mut PgConn,
+    session: Session,
+    ttl: Duration,
+    running: &[ExecutionId],
+) -> Result<Vec<ExecutionId>, Fault> {
+    let ttl_us = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
+    let statement = Statement::new(RENEW)
+        .bind::<DbUuid, _>(Id::from(session.id))
+        .bind::<BigInt, _>(session.epoch)
+        .bind::<BigInt, _>(ttl_us)
+        .bind::<Array<DbUuid>, _>(running.iter().copied().map(Id::from).collect::<Vec<_>>());
+    db.tell("renew", Moment::Before);
+    let renewed: Renewed = statement.get_result(conn).await?;
+    db.tell("renew", Moment::After);
+    if !renewed.alive {
+        return Err(lease_lost().into());
+    }
+    Ok(renewed.ids.into_iter().map(ExecutionId::from).collect())
+}
+
+#[derive(QueryableByName)]
+struct ClaimRow {
+    #[diesel(sql_type = Bool)]
+    alive: bool,
+    #[diesel(sql_type = Bool)]
+    suspects_waiting: bool,
+    #[diesel(embed)]
+    task: Option<ClaimedRow>,
+}
+
+pub(super) async fn claim(
+    db: &Database,
+    conn: &mut PgConn,
+    session: Session,
+    claim: Claim,
+) -> Result<Claimed, Fault> {
+    let most = if claim.suspect { claim.limit.min(1) } else { claim.limit.min(MOST) };
+    let statement = Statement::new(CLAIM)
+        .bind::<DbUuid, _>(Id::from(session.id))
+        .bind::<BigInt, _>(session.epoch)
+        .bind::<DbUuid, _>(Id::from(claim.batch))
+        .bind::<Array<Text>, _>(claim.lanes)
+        .bind::<BigInt, _>(i64::from(most))
+        .bind::<Bool, _>(claim.suspect);
+    db.tell("claim", Moment::Before);
+    let rows: Vec<ClaimRow> = statement.load(conn).await?;
+    db.tell("claim", Moment::After);
+    if !rows.iter().any(|row| row.alive) {
+        return Err(lease_lost().into());
+    }
+    let suspects_waiting = rows.iter().any(|row| row.suspects_waiting);
+    let tasks = rows.into_iter().filter_map(|row| row.task);
+    let tasks = tasks.map(|row| row.into_task(claim.batch)).collect::<Result<_, _>>()?;
+    Ok(Claimed { tasks, suspects_waiting })
+}
+
+#[derive(QueryableByName)]
+struct PromoteRow {
+    #[diesel(sql_type = BigInt)]
+    moved: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    next_us: Option<i64>,
+}
+
+pub(super) async fn promote(db: &Database, conn: &mut PgConn, limit: u32) -> Result<Promoted, Fault> {
+    let statement = Statement::new(PROMOTE).bind::<BigInt, _>(i64::from(limit.min(MOST)));
+    db.tell("promote", Moment::Before);
+    let row: PromoteRow = statement.get_result(conn).await?;
+    db.tell("promote", Moment::After);
+    Ok(Promoted {
+        moved: u32::try_from(row.moved).unwrap_or(u32::MAX),
+        next: row.next_us.map(|us| Duration::from_micros(u64::try_from(us).unwrap_or_default())),
+    })
+}

@@ -1,0 +1,285 @@
+//! The end of sessions: what they held goes back into the queue, or into quarantine.
+
+use std::collections::HashMap;
+
+use codeflow_core::TaskId;
+use codeflow_engine::{Dead, Error, ErrorKind, MAX_DEATHS, QuarantinedTask, Recovered, Session};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer, SmallInt, Text};
+use diesel_async::RunQueryDsl;
+
+use crate::Database;
+use crate::conn::{Tx, insert_all, on_conn};
+use crate::error::Fault;
+use crate::rows::{ReadyRow, signed, unpack_work, unsigned};
+use crate::schema::{ready, session, task};
+use crate::sql_types::{At, DbUuid, Id};
+
+/// What the claims of a session name and what is not done. Both lock it against whoever ends it.
+#[cfg(feature = "postgres")]
+const HELD_ON_POSTGRES: &str = "\
+    SELECT claim.session_id, task.id, task.lane, task.priority, task.deaths, task.suspect
+    FROM claim CROSS JOIN unnest(claim.ids) AS held (id) JOIN task ON task.id = held.id
+    WHERE claim.session_id = ANY (?)
+    ORDER BY task.id FOR UPDATE OF task";
+#[cfg(feature = "sqlite")]
+const HELD_ON_SQLITE: &str = "\
+    SELECT claim.session_id, task.id, task.lane, task.priority, task.deaths, task.suspect
+    FROM claim, json_each(claim.ids) AS held JOIN task ON task.id = held.value
+    WHERE claim.session_id IN (SELECT value FROM json_each(?))
+    ORDER BY task.id";
+
+#[derive(QueryableByName)]
+struct Held {
+    #[diesel(sql_type = DbUuid)]
+    session_id: Id,
+    #[diesel(sql_type = DbUuid)]
+    id: Id,
+    #[diesel(sql_type = Text)]
+    lane: String,
+    #[diesel(sql_type = SmallInt)]
+    priority: i16,
+    #[diesel(sql_type = Integer)]
+    deaths: i32,
+    #[diesel(sql_type = Bool)]
+    suspect: bool,
+}
+
+impl Held {
+    fn ready(&self, suspect: bool) -> ReadyRow {
+        ReadyRow { task_id: self.id, lane: self.lane.clone(), priority: self.priority, suspect }
+    }
+}
+
+/// What becomes of the tasks that dead sessions held.
+#[derive(Default)]
+struct Verdict {
+    back: Vec<ReadyRow>,
+    blamed: Vec<Id>,
+    quarantined: Vec<Id>,
+}
+
+impl Verdict {
+    /// Only a task that its worker ran alone can have killed it for certain.
+    fn over(held: &[Held]) -> Self {
+        let mut counts: HashMap<Id, u32> = HashMap::new();
+        for one in held {
+            *counts.entry(one.session_id).or_default() += 1;
+        }
+        let mut verdict = Self::default();
+        for one in held {
+            let alone = counts.get(&one.session_id) == Some(&1);
+            if alone {
+                verdict.blamed.push(one.id);
+            }
+            if alone && one.deaths + 1 >= signed(MAX_DEATHS) {
+                verdict.quarantined.push(one.id);
+            } else {
+                verdict.back.push(one.ready(true));
+            }
+        }
+        verdict
+    }
+}
+
+pub(super) async fn recover(db: &Database, dead: Dead) -> Result<Recovered, Error> {
+    let body = async |mut tx: Tx<'_>| take_over(db, &mut tx, dead).await;
+    db.transaction("recover", body).await.map_err(|fault| fault.into_error("could not recover lost work"))
+}
+
+async fn take_over(db: &Database, tx: &mut Tx<'_>, dead: Dead) -> Result<Recovered, Fault> {
+    let now = At(db.now(tx).await?);
+    let sessions = lock_dead(tx, dead, now).await?;
+    if sessions.is_empty() {
+        return Ok(Recovered::default());
+    }
+    let held = load_held(tx, &sessions).await?;
+    let verdict = Verdict::over(&held);
+    let ids: Vec<Id> = held.iter().map(|one| one.id).collect();
+    on_conn!(tx, conn => {
+        diesel::update(task::table.filter(task::id.eq_any(&ids)))
+            .set(task::suspect.eq(true))
+            .execute(conn)
+            .await
+    })?;
+    on_conn!(tx, conn => {
+        diesel::update(task::table.filter(task::id.eq_any(&verdict.blamed)))
+            .set(task::deaths.eq(task::deaths + 1))
+            .execute(conn)
+            .await
+    })?;
+    on_conn!(tx, conn => {
+        diesel::update(task::table.filter(task::id.eq_any(&verdict.quarantined)))
+            .set(task::quarantined_at.eq(now))
+            .execute(conn)
+            .await
+    })?;
+    end(tx, &sessions, now).await?;
+    let recovered = Recovered {
+        sessions: u32::try_from(sessions.len()).unwrap_or(u32::MAX),
+        tasks: u32::try_from(verdict.back.len()).unwrap_or(u32::MAX),
+        quarantined: verdict.quarantined.into_iter().map(TaskId::from).collect(),
+    };
+    insert_all!(tx, ready::table, verdict.back)?;
+    Ok(recovered)
+}
+
+/// A session that is in the middle of a write is left for the next round, unless it must be dead.
+async fn lock_dead(tx: &mut Tx<'_>, dead: Dead, now: At) -> QueryResult<Vec<Id>> {
+    match dead {
+        Dead::Expired => {
+            let expired = session::table
+                .filter(session::ended_at.is_null())
+                .filter(session::expires_at.le(now))
+                .order(session::id)
+                .select(session::id);
+            on_conn!(tx,
+                postgres conn => expired.for_update().skip_locked().load(conn).await,
+                sqlite conn => expired.load(conn).await
+            )
+        }
+        Dead::AllBut(survivor) => {
+            let others = session::table
+                .filter(session::ended_at.is_null())
+                .filter(session::id.ne(Id::from(survivor)))
+                .order(session::id)
+                .select(session::id);
+            on_conn!(tx,
+                postgres conn => others.for_update().load(conn).await,
+                sqlite conn => others.load(conn).await
+            )
+        }
+    }
+}
+
+async fn load_held(tx: &mut Tx<'_>, sessions: &[Id]) -> Result<Vec<Held>, Fault> {
+    let held = on_conn!(tx,
+        postgres conn => {
+            let sessions = sessions.to_vec();
+            let query = crate::statement::Statement::new(HELD_ON_POSTGRES);
+            query.bind::<diesel::sql_types::Array<DbUuid>, _>(sessions).load(conn).await
+        },
+        sqlite conn => {
+            let sessions: Vec<String> = sessions.iter().map(|id| id.0.to_string()).collect();
+            let sessions = crate::payload::to_text(&sessions)?;
+            diesel::sql_query(HELD_ON_SQLITE).bind::<Text, _>(sessions).load(conn).await
+        }
+    );
+    Ok(held?)
+}
+
+/// Raises the epochs, so that nothing these sessions still try to write is accepted.
+async fn end(tx: &mut Tx<'_>, sessions: &[Id], now: At) -> QueryResult<()> {
+    use crate::schema::claim;
+
+    on_conn!(tx, conn => {
+        diesel::update(session::table.filter(session::id.eq_any(sessions)))
+            .set((session::epoch.eq(session::epoch + 1), session::ended_at.eq(now)))
+            .execute(conn)
+            .await
+    })?;
+    on_conn!(tx, conn => {
+        diesel::delete(claim::table.filter(claim::session_id.eq_any(sessions))).execute(conn).await
+    })?;
+    Ok(())
+}
+
+pub(super) async fn close(db: &Database, session: Session) -> Result<(), Error> {
+    let body = async |mut tx: Tx<'_>| give_back(db, &mut tx, session).await;
+    let context = format!("could not close session `{}`", session.id);
+    db.transaction("close_session", body).await.map_err(|fault| fault.into_error(context))
+}
+
+async fn give_back(db: &Database, tx: &mut Tx<'_>, session: Session) -> Result<(), Fault> {
+    let now = At(db.now(tx).await?);
+    let open = session::table
+        .filter(session::id.eq(Id::from(session.id)))
+        .filter(session::epoch.eq(session.epoch))
+        .filter(session::ended_at.is_null())
+        .select(session::id);
+    let open: Vec<Id> = on_conn!(tx,
+        postgres conn => open.for_update().load(conn).await,
+        sqlite conn => open.load(conn).await
+    )?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let held = load_held(tx, &open).await?;
+    end(tx, &open, now).await?;
+    let back: Vec<ReadyRow> = held.iter().map(|one| one.ready(one.suspect)).collect();
+    insert_all!(tx, ready::table, back)?;
+    Ok(())
+}
+
+#[derive(Queryable)]
+struct QuarantinedRow {
+    id: Id,
+    execution_id: Id,
+    kind: i16,
+    path: String,
+    deaths: i32,
+    since: Option<At>,
+}
+
+pub(super) async fn quarantined(
+    db: &Database,
+    after: Option<TaskId>,
+    limit: u32,
+) -> Result<Vec<QuarantinedTask>, Error> {
+    let mut conn = db.reader().await?;
+    let rows: QueryResult<Vec<QuarantinedRow>> = on_conn!(&mut conn.tx(), conn => {
+        let mut query = task::table
+            .filter(task::quarantined_at.is_not_null())
+            .order(task::id)
+            .limit(limit.into())
+            .select((
+                task::id,
+                task::execution_id,
+                task::kind,
+                task::path,
+                task::deaths,
+                task::quarantined_at,
+            ))
+            .into_boxed();
+        if let Some(after) = after {
+            query = query.filter(task::id.gt(Id::from(after)));
+        }
+        query.load(conn).await
+    });
+    let rows = rows.map_err(|error| Fault::from(error).into_error("could not list quarantined tasks"))?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(QuarantinedTask {
+                id: row.id.into(),
+                execution: row.execution_id.into(),
+                work: unpack_work(row.kind, &row.path)?,
+                deaths: unsigned(row.deaths),
+                since: row.since.map_or(codeflow_core::Timestamp::EPOCH, |at| at.0),
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn release(db: &Database, id: TaskId) -> Result<(), Error> {
+    let context = format!("could not release task `{id}`");
+    let body = async |mut tx: Tx<'_>| set_free(&mut tx, id).await;
+    db.transaction("release", body).await.map_err(|fault| fault.into_error(context))
+}
+
+/// It still runs alone: what killed its workers may do so again.
+async fn set_free(tx: &mut Tx<'_>, id: TaskId) -> Result<(), Fault> {
+    let freed: Option<(String, i16)> = on_conn!(tx, conn => {
+        let quarantined = task::table.filter(task::id.eq(Id::from(id))).filter(task::quarantined_at.is_not_null());
+        diesel::update(quarantined)
+            .set((task::quarantined_at.eq(None::<At>), task::deaths.eq(0)))
+            .returning((task::lane, task::priority))
+            .get_result(conn)
+            .await
+            .optional()
+    })?;
+    let (lane, priority) =
+        freed.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("task `{id}` is not in quarantine")))?;
+    let row = ReadyRow { task_id: id.into(), lane, priority, suspect: true };
+    on_conn!(tx, conn => diesel::insert_into(ready::table).values(row).execute(conn).await)?;
+    Ok(())
+}

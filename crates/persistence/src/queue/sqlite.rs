@@ -1,0 +1,154 @@
+//! The queue on SQLite: each call is one immediate transaction on one blocking thread.
+
+use std::time::Duration;
+
+use codeflow_core::{ExecutionId, Timestamp};
+use codeflow_engine::{Claim, Claimed, Promoted, Session};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::Database;
+use crate::conn::LiteConn;
+use crate::error::{Fault, lease_lost};
+use crate::payload::to_text;
+use crate::rows::{ClaimedRow, ReadyRow};
+use crate::schema::{ready, session, task, timer, workflow_executions as executions};
+use crate::sql_types::{At, DbUuid, Id};
+
+/// A call takes no more tasks than this, whatever it is asked for.
+const MOST: u32 = 1_000;
+
+const INSERT_CLAIM: &str = "INSERT INTO claim (batch, session_id, epoch, ids) VALUES (?, ?, ?, ?)";
+
+/// Claims of which nothing is left.
+const FORGET_CLAIMS: &str = "DELETE FROM claim WHERE session_id = ? AND NOT EXISTS \
+    (SELECT 1 FROM json_each(claim.ids) AS held JOIN task ON task.id = held.value)";
+
+/// Refuses a session that is over.
+pub(crate) fn fence(conn: &mut SqliteConnection, session: Session, now: Timestamp) -> Result<(), Fault> {
+    let alive = session::table
+        .filter(session::id.eq(Id::from(session.id)))
+        .filter(session::epoch.eq(session.epoch))
+        .filter(session::ended_at.is_null())
+        .filter(session::expires_at.gt(At(now)));
+    let alive: Option<Id> = alive.select(session::id).first(conn).optional()?;
+    alive.map(|_| ()).ok_or_else(|| lease_lost().into())
+}
+
+pub(super) async fn renew(
+    db: &Database,
+    conn: &mut LiteConn,
+    session: Session,
+    ttl: Duration,
+    running: &[ExecutionId],
+) -> Result<Vec<ExecutionId>, Fault> {
+    let running: Vec<Id> = running.iter().copied().map(Id::from).collect();
+    let body = move |conn: &mut SqliteConnection, now: Timestamp| {
+        fence(conn, session, now)?;
+        let id = Id::from(session.id);
+        diesel::update(session::table.find(id))
+            .set(session::expires_at.eq(At(now.after(ttl))))
+            .execute(conn)?;
+        diesel::sql_query(FORGET_CLAIMS).bind::<DbUuid, _>(id).execute(conn)?;
+        let stopping = executions::table.filter(executions::id.eq_any(running)).filter(executions::stopping);
+        Ok(stopping.select(executions::id).load::<Id>(conn)?)
+    };
+    let stopping = db.write_on_sqlite(conn, "renew", body).await?;
+    Ok(stopping.into_iter().map(ExecutionId::from).collect())
+}
+
+pub(super) async fn claim(
+    db: &Database,
+    conn: &mut LiteConn,
+    session: Session,
+    claim: Claim,
+) -> Result<Claimed, Fault> {
+    let body = move |conn: &mut SqliteConnection, now: Timestamp| {
+        fence(conn, session, now)?;
+        let batch = claim.batch;
+        let rows = take(conn, &claim)?;
+        if !rows.is_empty() {
+            hold(conn, session, &claim, &rows)?;
+            run(conn, &rows, At(now))?;
+        }
+        let suspects = ready::table.filter(ready::lane.eq_any(&claim.lanes)).filter(ready::suspect);
+        let suspects_waiting = diesel::select(diesel::dsl::exists(suspects)).get_result(conn)?;
+        let tasks = rows.into_iter().map(|row| row.into_task(batch)).collect::<Result<_, _>>()?;
+        Ok(Claimed { tasks, suspects_waiting })
+    };
+    db.write_on_sqlite(conn, "claim", body).await
+}
+
+fn take(conn: &mut SqliteConnection, claim: &Claim) -> QueryResult<Vec<ClaimedRow>> {
+    let limit = if claim.suspect { claim.limit.min(1) } else { claim.limit.min(MOST) };
+    let rows: Vec<ClaimedRow> = ready::table
+        .inner_join(task::table.on(task::id.eq(ready::task_id)))
+        .filter(ready::lane.eq_any(&claim.lanes))
+        .filter(ready::suspect.eq(claim.suspect))
+        .order((ready::priority.desc(), ready::task_id))
+        .limit(limit.into())
+        .select((
+            task::id,
+            task::execution_id,
+            task::generation,
+            task::kind,
+            task::path,
+            task::attempt,
+            task::lane,
+            task::priority,
+            task::deaths,
+        ))
+        .load(conn)?;
+    let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
+    diesel::delete(ready::table.filter(ready::task_id.eq_any(ids))).execute(conn)?;
+    Ok(rows)
+}
+
+fn hold(
+    conn: &mut SqliteConnection,
+    session: Session,
+    claim: &Claim,
+    rows: &[ClaimedRow],
+) -> Result<(), Fault> {
+    let ids: Vec<String> = rows.iter().map(|row| row.id.0.to_string()).collect();
+    diesel::sql_query(INSERT_CLAIM)
+        .bind::<DbUuid, _>(Id::from(claim.batch))
+        .bind::<DbUuid, _>(Id::from(session.id))
+        .bind::<diesel::sql_types::BigInt, _>(session.epoch)
+        .bind::<Text, _>(to_text(&ids)?)
+        .execute(conn)?;
+    Ok(())
+}
+
+/// An execution that was queued is running once one of its tasks is claimed.
+fn run(conn: &mut SqliteConnection, rows: &[ClaimedRow], now: At) -> QueryResult<()> {
+    let ids = rows.iter().map(|row| row.execution_id);
+    let queued = executions::table.filter(executions::id.eq_any(ids)).filter(executions::status.eq("queued"));
+    diesel::update(queued)
+        .set((executions::status.eq("running"), executions::started_at.eq(now)))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(super) async fn promote(db: &Database, conn: &mut LiteConn, limit: u32) -> Result<Promoted, Fault> {
+    let body = move |conn: &mut SqliteConnection, now: Timestamp| {
+        let due: Vec<(Id, String, i16, bool)> = timer::table
+            .inner_join(task::table.on(task::id.eq(timer::task_id)))
+            .filter(timer::due.le(At(now)))
+            .order((timer::due, timer::task_id))
+            .limit(limit.min(MOST).into())
+            .select((task::id, task::lane, task::priority, task::suspect))
+            .load(conn)?;
+        let ids: Vec<Id> = due.iter().map(|row| row.0).collect();
+        let moved = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let rows: Vec<ReadyRow> = due
+            .into_iter()
+            .map(|(task_id, lane, priority, suspect)| ReadyRow { task_id, lane, priority, suspect })
+            .collect();
+        diesel::delete(timer::table.filter(timer::task_id.eq_any(ids))).execute(conn)?;
+        diesel::insert_into(ready::table).values(rows).execute(conn)?;
+        let next: Option<At> = timer::table.order(timer::due).select(timer::due).first(conn).optional()?;
+        Ok(Promoted { moved, next: next.map(|due| due.0.since(now)) })
+    };
+    db.write_on_sqlite(conn, "promote", body).await
+}

@@ -1,0 +1,158 @@
+//! Workflow versions: each kept once under its hash, with the steps and triggers that people query.
+
+use async_trait::async_trait;
+use codeflow_core::workflow::{VersionId, WorkflowName};
+use codeflow_engine::{Error, NewVersion, StoredVersion, WorkflowStore};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::Database;
+use crate::conn::{Tx, insert_all, on_conn};
+use crate::error::{Fault, corrupt};
+use crate::schema::{workflow_actions, workflow_triggers, workflow_versions, workflows};
+use crate::sql_types::{At, Id, Queryable as QueryableJson};
+
+#[derive(Insertable)]
+#[diesel(table_name = workflow_actions)]
+struct ActionRow {
+    version_id: String,
+    order_index: i32,
+    name: String,
+    uses: String,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = workflow_triggers)]
+struct TriggerRow {
+    version_id: String,
+    order_index: i32,
+    kind: String,
+    config: QueryableJson,
+}
+
+#[derive(Queryable)]
+struct VersionRow {
+    workflow_id: Id,
+    name: String,
+    version: String,
+    document: String,
+    created_at: At,
+}
+
+impl TryFrom<VersionRow> for StoredVersion {
+    type Error = Error;
+
+    fn try_from(row: VersionRow) -> Result<Self, Error> {
+        let unreadable = |source| corrupt("a stored workflow has an unreadable name", source);
+        Ok(Self {
+            workflow_id: row.workflow_id.into(),
+            name: row.name.parse().map_err(unreadable)?,
+            version: VersionId::from_hash(row.version),
+            document: row.document,
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+#[async_trait]
+impl WorkflowStore for Database {
+    async fn put_version(&self, version: NewVersion) -> Result<(), Error> {
+        let context = format!("could not keep workflow `{}`", version.name);
+        let body = async |mut tx: Tx<'_>| put(self, &mut tx, version).await;
+        self.transaction("put_version", body).await.map_err(|fault| fault.into_error(context))
+    }
+
+    async fn find_version(&self, version: &VersionId) -> Result<Option<StoredVersion>, Error> {
+        let mut conn = self.reader().await?;
+        let row: QueryResult<Option<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
+            versions().filter(workflow_versions::id.eq(version.as_str())).first(conn).await.optional()
+        });
+        let context = format!("could not load workflow version `{version}`");
+        row.map_err(|error| Fault::from(error).into_error(context))?.map(TryInto::try_into).transpose()
+    }
+
+    async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
+        let mut conn = self.reader().await?;
+        let row: QueryResult<Option<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
+            versions()
+                .filter(workflows::name.eq(name.as_str()))
+                .filter(workflow_versions::id.eq(workflows::latest_version))
+                .first(conn)
+                .await
+                .optional()
+        });
+        let context = format!("could not load workflow `{name}`");
+        row.map_err(|error| Fault::from(error).into_error(context))?.map(TryInto::try_into).transpose()
+    }
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn versions() -> _ {
+    workflow_versions::table
+        .inner_join(workflows::table.on(workflows::id.eq(workflow_versions::workflow_id)))
+        .select((
+            workflows::id,
+            workflows::name,
+            workflow_versions::id,
+            workflow_versions::document,
+            workflow_versions::created_at,
+        ))
+}
+
+async fn put(db: &Database, tx: &mut Tx<'_>, new: NewVersion) -> Result<(), Fault> {
+    let now = At(db.now(tx).await?);
+    let version = new.version.as_str();
+    let workflow_id: Id = on_conn!(tx, conn => {
+        diesel::insert_into(workflows::table)
+            .values((
+                workflows::id.eq(Id::from(new.workflow_id)),
+                workflows::name.eq(new.name.as_str()),
+                workflows::latest_version.eq(version),
+                workflows::created_at.eq(now),
+            ))
+            .on_conflict(workflows::name)
+            .do_update()
+            .set(workflows::latest_version.eq(version))
+            .returning(workflows::id)
+            .get_result(conn)
+            .await
+    })?;
+    let added: usize = on_conn!(tx, conn => {
+        diesel::insert_into(workflow_versions::table)
+            .values((
+                workflow_versions::id.eq(version),
+                workflow_versions::workflow_id.eq(workflow_id),
+                workflow_versions::document.eq(&new.document),
+                workflow_versions::created_at.eq(now),
+            ))
+            .on_conflict_do_nothing()
+            .execute(conn)
+            .await
+    })?;
+    if added > 0 { put_parts(tx, new).await } else { Ok(()) }
+}
+
+async fn put_parts(tx: &mut Tx<'_>, new: NewVersion) -> Result<(), Fault> {
+    let version = new.version.as_str();
+    let actions: Vec<ActionRow> = (0..)
+        .zip(new.steps)
+        .map(|(order_index, step)| ActionRow {
+            version_id: version.to_owned(),
+            order_index,
+            name: step.name,
+            uses: step.uses,
+        })
+        .collect();
+    let triggers: Vec<TriggerRow> = (0..)
+        .zip(&new.triggers)
+        .map(|(order_index, (kind, config))| TriggerRow {
+            version_id: version.to_owned(),
+            order_index,
+            kind: kind.clone(),
+            config: QueryableJson::of(config),
+        })
+        .collect();
+    insert_all!(tx, workflow_actions::table, actions)?;
+    insert_all!(tx, workflow_triggers::table, triggers)?;
+    Ok(())
+}
