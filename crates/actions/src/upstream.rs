@@ -144,6 +144,11 @@ pub(crate) fn ending(step: &Upstream) -> String {
     }
 }
 
+/// A sentence about a step whose findings are of a wrong shape.
+pub(crate) fn unreadable(step: &str) -> String {
+    format!("the findings of step `{step}` cannot be read")
+}
+
 /// `1 file`, `2 files`.
 pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

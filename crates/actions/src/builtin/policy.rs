@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Action;
 use crate::action::{invalid, off_reactor, optional, spec, take};
-use crate::upstream::{Checks, DiffHead, Earlier, counted, ending};
+use crate::upstream::{Checks, DiffHead, Earlier, counted, ending, unreadable};
 
 pub(crate) struct PolicyAction {
     spec: ActionSpec,
@@ -149,11 +149,7 @@ impl Policy {
 
 /// Why a verdict cannot be given in good faith: something was found that nobody could judge, or nobody looked.
 fn unchecked(earlier: &Earlier<'_>, checks: &Checks<'_>) -> Vec<String> {
-    let mut reasons: Vec<String> = checks
-        .unreadable
-        .iter()
-        .map(|step| format!("the findings of step `{step}` cannot be read"))
-        .collect();
+    let mut reasons: Vec<String> = checks.unreadable.iter().map(|step| unreadable(step)).collect();
     if checks.more > 0 {
         let found = counted(checks.more, "finding", "findings");
         reasons.push(format!("{found} more than one check keeps, and nobody judged the rest"));

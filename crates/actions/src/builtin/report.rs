@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Action;
 use crate::action::{off_reactor, spec};
 use crate::builtin::diff::as_value;
-use crate::upstream::{Earlier, counted, ending, outputs};
+use crate::upstream::{Checks, Earlier, counted, ending, outputs, unreadable};
 
 pub(crate) struct ReportAction {
     spec: ActionSpec,
@@ -58,7 +58,7 @@ fn review(earlier: &Earlier<'_>) -> Review {
     Review {
         base: first.map_or_else(|| "unknown".to_owned(), |diff| diff.base.clone()),
         head: first.map_or_else(|| "unknown".to_owned(), |diff| diff.head.clone()),
-        verdict: verdict(earlier),
+        verdict: verdict(earlier, &checks),
         findings: checks.findings,
         suppressed: earlier.lists("suppressed"),
         risk: earlier.risk(),
@@ -84,10 +84,10 @@ fn skipped(step: &Upstream) -> Skipped {
 }
 
 /// One gate that is closed closes all. Without a gate's word, work that was not done means no.
-fn verdict(earlier: &Earlier<'_>) -> Verdict {
+fn verdict(earlier: &Earlier<'_>, checks: &Checks<'_>) -> Verdict {
     let given: Vec<Verdict> = earlier.steps().flat_map(verdicts).collect();
     if given.is_empty() {
-        return without_gate(earlier);
+        return without_gate(earlier, checks);
     }
     let closed = given.iter().any(|verdict| verdict.outcome == Outcome::Fail);
     let outcome = if closed { Outcome::Fail } else { Outcome::Pass };
@@ -95,10 +95,11 @@ fn verdict(earlier: &Earlier<'_>) -> Verdict {
     Verdict { outcome, reasons: decisive.flat_map(|verdict| verdict.reasons).collect() }
 }
 
-fn without_gate(earlier: &Earlier<'_>) -> Verdict {
+fn without_gate(earlier: &Earlier<'_>, checks: &Checks<'_>) -> Verdict {
     let blocked = |step: &&Upstream| step.error.as_ref().is_some_and(|error| error.blocked_by.is_some());
     let skipped = earlier.steps().filter(|step| step.status == StepStatus::Skipped).filter(blocked);
     let mut reasons: Vec<String> = earlier.unsuccessful().chain(skipped).map(ending).collect();
+    reasons.extend(checks.unreadable.iter().map(|step| unreadable(step)));
     if reasons.is_empty() {
         let reasons = vec!["no step gave a verdict, and every step that ran came to its end".to_owned()];
         return Verdict { outcome: Outcome::Pass, reasons };
