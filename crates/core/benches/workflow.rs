@@ -13,5 +13,17 @@ fn parse(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, parse);
+/// The slowest document that is known: as deep as the YAML scanner goes, then wide to the limit of size.
+fn refuse(criterion: &mut Criterion) {
+    let text = format!("{}{}", "[".repeat(255), "a,".repeat(500_000));
+
+    let mut group = criterion.benchmark_group("refuse");
+    group.sample_size(10);
+    group.bench_function("1 MB, 255 deep", |bencher| {
+        bencher.iter(|| workflow::parse(black_box(&text), &NoActions));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, parse, refuse);
 criterion_main!(benches);

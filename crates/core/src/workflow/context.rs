@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::node::{Content, Entry, Node};
-use super::problem::{ProblemCode, Report, did_you_mean, listed, shown};
+use super::problem::{ProblemCode, Report, listed, shown};
 use super::shape::{Shape, choices};
 use super::source::Source;
 use crate::{Location, format_duration, parse_duration};
@@ -34,10 +34,10 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// Something that an expression reads.
-pub(super) struct Read {
+/// Something that an expression reads, and the value it stands in.
+pub(super) struct Read<'n> {
     pub(super) path: Vec<String>,
-    pub(super) at: Location,
+    pub(super) node: &'n Node,
 }
 
 impl Context<'_> {
@@ -58,8 +58,12 @@ impl Context<'_> {
         let names = || shape.keys.iter().map(|key| key.name);
         for entry in entries.iter().filter(|entry| names().all(|name| name != entry.key)) {
             let message = format!("`{}` is not a key of {}", shown(&entry.key), shape.what);
-            let hint = did_you_mean(&entry.key, names(), || format!("its keys are {}", listed(names())));
+            let hint =
+                self.report.did_you_mean(&entry.key, names(), || format!("its keys are {}", listed(names())));
             self.report.add(ProblemCode::UnknownKey, entry.at, message, hint);
+            if self.report.is_full() {
+                break;
+            }
         }
         let fields = Fields(entries);
         for key in shape.keys.iter().filter(|key| key.required && fields.get(key.name).is_none()) {
@@ -159,7 +163,8 @@ impl Context<'_> {
         let value = serde_json::from_value(text.into()).ok();
         if value.is_none() {
             let message = format!("`{}` is not one of {}", shown(text), listed(names()));
-            self.bad_value(node.at, message, did_you_mean(text, names(), String::new));
+            let hint = self.report.did_you_mean(text, names(), String::new);
+            self.bad_value(node.at, message, hint);
         }
         value
     }
@@ -179,7 +184,7 @@ impl Context<'_> {
     }
 
     /// An expression, in `${{ }}` or without.
-    pub(super) fn expression(&mut self, node: &Node, reads: &mut Vec<Read>) -> Option<Expression> {
+    pub(super) fn expression<'n>(&mut self, node: &'n Node, reads: &mut Vec<Read<'n>>) -> Option<Expression> {
         let text = match &node.content {
             Content::Scalar(Value::Bool(flag)) => flag.to_string(),
             Content::Broken | Content::Scalar(_) | Content::List(_) | Content::Map(_) => {
@@ -190,7 +195,7 @@ impl Context<'_> {
         let (skipped, source) = inner.map_or((0, text.as_str()), |inner| (3, inner));
         match Expression::parse(source) {
             Ok(expression) => {
-                self.note(node, expression.references(), reads);
+                note(node, expression.references(), reads);
                 Some(expression)
             }
             Err(error) => {
@@ -201,10 +206,10 @@ impl Context<'_> {
     }
 
     /// A value in which strings may hold `${{ … }}`.
-    pub(super) fn template(&mut self, node: &Node, reads: &mut Vec<Read>) -> Option<Template> {
+    pub(super) fn template<'n>(&mut self, node: &'n Node, reads: &mut Vec<Read<'n>>) -> Option<Template> {
         match Template::parse(&node.json()) {
             Ok(template) => {
-                self.note(node, template.references(), reads);
+                note(node, template.references(), reads);
                 Some(template)
             }
             Err(errors) => {
@@ -224,18 +229,14 @@ impl Context<'_> {
     }
 
     fn bad_expression(&mut self, node: &Node, text: &str, offset: usize, message: &str) {
-        let at = self.source.within(node, text, offset);
-        let hint = "expressions are written in CEL: docs/guides/workflows.md shows what they can say";
-        self.report.add(ProblemCode::BadExpression, at, message, hint);
-    }
-
-    fn note<'r>(&self, node: &Node, found: impl IntoIterator<Item = &'r Reference>, reads: &mut Vec<Read>) {
-        for Reference { path, .. } in found {
-            let whole = path.join(".");
-            let owner = path.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
-            let root = path.first().map_or("", String::as_str);
-            let at = self.source.find(node, &[&whole, &owner, root]);
-            reads.push(Read { path: path.clone(), at });
+        if !self.report.is_full() {
+            let at = self.source.within(node, text, offset);
+            let hint = "expressions are written in CEL: docs/guides/workflows.md shows what they can say";
+            self.report.add(ProblemCode::BadExpression, at, message, hint);
         }
     }
+}
+
+fn note<'n, 'r>(node: &'n Node, found: impl IntoIterator<Item = &'r Reference>, reads: &mut Vec<Read<'n>>) {
+    reads.extend(found.into_iter().map(|reference| Read { path: reference.path.clone(), node }));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::context::{Context, Fields, Read};
 use super::graph;
 use super::node::{Content, Entry, Node, kind_of};
-use super::problem::{ProblemCode, did_you_mean, listed, shown};
+use super::problem::{ProblemCode, listed, shown};
 use super::references::{Place, References};
 use super::shape::{BUDGET, CONCURRENCY, INPUT, PERMISSION_LEVELS, TRIGGERS, WORKFLOW};
 use super::step::Draft;
@@ -23,12 +23,12 @@ struct Document<'n> {
     triggers: BTreeMap<String, Value>,
     inputs: IndexMap<String, InputDef>,
     concurrency: Option<Concurrency>,
-    concurrency_reads: Vec<Read>,
+    concurrency_reads: Vec<Read<'n>>,
     permissions: BTreeMap<String, bool>,
     budget: Budget,
     drafts: Vec<Draft<'n>>,
     outputs: IndexMap<String, Template>,
-    outputs_reads: Vec<Read>,
+    outputs_reads: Vec<Read<'n>>,
 }
 
 /// Turns the tree of a document into a workflow; when it cannot, the report says why.
@@ -91,15 +91,15 @@ impl<'n> Document<'n> {
 
     fn check(&self, order: &graph::Order, catalog: &dyn ActionCatalog, ctx: &mut Context<'_>) {
         let types = Types { catalog, inputs: &self.inputs, drafts: &self.drafts };
-        let references = References { inputs: &self.inputs, drafts: &self.drafts, types: &types };
+        let references = References { source: ctx.source, types: &types };
         references.check(&self.concurrency_reads, Place::Start, ctx.report);
         references.check(&self.outputs_reads, Place::Outputs, ctx.report);
         for index in &order.sorted {
             let (draft, before) = (&self.drafts[*index], &order.ancestors[index]);
             let repeated = draft.for_each_node.is_some();
             let place = if repeated { Place::Repeated(before) } else { Place::Step(before) };
-            references.check(&draft.reads, place, ctx.report);
-            references.check(&draft.items_reads, Place::Step(before), ctx.report);
+            references.check(&draft.reads, Place::Step(before), ctx.report);
+            references.check(&draft.item_reads, place, ctx.report);
         }
         for draft in &self.drafts {
             types.check(draft, &self.permissions, ctx);
@@ -157,7 +157,8 @@ fn triggers(node: &Node, ctx: &mut Context<'_>) -> BTreeMap<String, Value> {
         if names().any(|known| known == name) {
             found.insert(name.to_owned(), settings);
         } else {
-            let hint = did_you_mean(name, names(), || format!("the triggers are {}", listed(names())));
+            let hint =
+                ctx.report.did_you_mean(name, names(), || format!("the triggers are {}", listed(names())));
             ctx.report.add(
                 ProblemCode::UnknownKey,
                 at,
@@ -215,14 +216,18 @@ fn permission(entry: &Entry, ctx: &mut Context<'_>) -> Option<Option<bool>> {
         "none" => Some(None),
         _ => {
             let message = format!("`{}` is not one of {}", shown(text), listed(PERMISSION_LEVELS));
-            let hint = did_you_mean(text, PERMISSION_LEVELS, String::new);
+            let hint = ctx.report.did_you_mean(text, PERMISSION_LEVELS, String::new);
             ctx.report.add(ProblemCode::BadValue, entry.value.at, message, hint);
             None
         }
     }
 }
 
-fn concurrency(entry: &Entry, ctx: &mut Context<'_>, reads: &mut Vec<Read>) -> Option<Concurrency> {
+fn concurrency<'n>(
+    entry: &'n Entry,
+    ctx: &mut Context<'_>,
+    reads: &mut Vec<Read<'n>>,
+) -> Option<Concurrency> {
     let fields = ctx.fields(&entry.value, entry.at, &CONCURRENCY)?;
     let on_new = fields.get("on_new").and_then(|node| ctx.choice(node)).unwrap_or_default();
     let key = fields.get("key").and_then(|node| ctx.expression(node, reads))?;

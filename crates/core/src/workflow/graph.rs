@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use super::StepName;
-use super::problem::{ProblemCode, Report, did_you_mean};
+use super::problem::{ProblemCode, Report};
 use super::step::Draft;
 
 /// The order in which steps can run.
@@ -43,7 +43,8 @@ fn resolve(drafts: &[Draft<'_>], report: &mut Report) -> Vec<BTreeSet<usize>> {
                 continue;
             }
             let names = drafts.iter().map(|other| other.name.as_str());
-            let hint = did_you_mean(name.as_str(), names, || "name a step of this workflow".to_owned());
+            let hint =
+                report.did_you_mean(name.as_str(), names, || "name a step of this workflow".to_owned());
             report.add(ProblemCode::UnknownStep, *at, format!("there is no step `{name}`"), hint);
         }
         found

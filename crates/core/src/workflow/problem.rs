@@ -71,7 +71,6 @@ impl ProblemCode {
 pub(super) struct Report {
     problems: Vec<Problem>,
     seen: HashSet<(Location, String)>,
-    left_out: usize,
 }
 
 impl Report {
@@ -83,9 +82,7 @@ impl Report {
         hint: impl Into<String>,
     ) {
         let message = message.into();
-        if self.problems.len() >= Limits::PROBLEMS {
-            self.left_out += 1;
-        } else if self.seen.insert((at, message.clone())) {
+        if !self.is_full() && self.seen.insert((at, message.clone())) {
             self.problems.push(Problem { code: code.code(), message, hint: hint.into(), location: at });
         }
     }
@@ -94,36 +91,42 @@ impl Report {
         self.problems.is_empty()
     }
 
-    /// The problems, if there are any; when some were left out, the last one says how many.
+    /// Whether further problems are left out, so that looking at them closely is of no use.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() >= Limits::PROBLEMS
+    }
+
+    /// The candidate that was probably meant, as the sentence of a hint; else `otherwise`.
+    pub(super) fn did_you_mean<'c>(
+        &self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+        otherwise: impl FnOnce() -> String,
+    ) -> String {
+        let tolerated = (word.chars().take(9).count() / 3).max(1);
+        let considered = if self.is_full() || word.len() > 64 { 0 } else { 1_000 };
+        candidates
+            .into_iter()
+            .take(considered)
+            .map(|candidate| (strsim::osa_distance(word, candidate), candidate))
+            .filter(|(distance, _)| *distance <= tolerated)
+            .min()
+            .map_or_else(otherwise, |(_, candidate)| format!("did you mean `{candidate}`?"))
+    }
+
+    /// The problems, if there are any; when some may have been left out, one more says so.
     pub(super) fn into_problems(mut self) -> Option<Problems> {
-        if self.left_out > 0 {
+        if self.is_full() {
             let last = self.problems.iter().map(|problem| problem.location).max();
             self.problems.push(Problem {
                 code: ProblemCode::Limit.code(),
-                message: format!("{} more problems are not shown", self.left_out),
-                hint: "fix those above first".to_owned(),
+                message: format!("there may be more problems; {} are shown", Limits::PROBLEMS),
+                hint: "fix these first".to_owned(),
                 location: last.unwrap_or(Location { line: 1, column: 1 }),
             });
         }
         Problems::new(self.problems)
     }
-}
-
-/// The candidate that was probably meant, as the sentence of a hint; else `otherwise`.
-pub(super) fn did_you_mean<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-    otherwise: impl FnOnce() -> String,
-) -> String {
-    let tolerated = (word.chars().count() / 3).clamp(1, 3);
-    let short_enough = word.len() <= 64;
-    candidates
-        .into_iter()
-        .filter(|_| short_enough)
-        .map(|candidate| (strsim::osa_distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= tolerated)
-        .min()
-        .map_or_else(otherwise, |(_, candidate)| format!("did you mean `{candidate}`?"))
 }
 
 /// Joins names for a message: `a`, `b`, `c`.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::ControlFlow::{self, Break, Continue};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::Value;
@@ -20,6 +21,9 @@ pub(super) fn read(source: &Source<'_>, report: &mut Report) -> Option<Node> {
             Ok((event, span)) => {
                 if builder.take(event, span).is_break() {
                     break;
+                }
+                if builder.report.is_full() {
+                    return None;
                 }
             }
             Err(error) => {
@@ -60,8 +64,6 @@ struct Builder<'r> {
     root: Option<Node>,
     report: &'r mut Report,
 }
-
-use std::ops::ControlFlow::{self, Break, Continue};
 
 impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: Span) -> ControlFlow<()> {

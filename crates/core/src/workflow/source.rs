@@ -48,6 +48,8 @@ pub(super) struct Source<'t> {
     pub(super) text: &'t str,
     /// Where each line starts, in bytes.
     lines: Vec<usize>,
+    /// Whether each character is one byte.
+    ascii: bool,
 }
 
 impl<'t> Source<'t> {
@@ -56,7 +58,7 @@ impl<'t> Source<'t> {
             too_long(text.len(), report);
             return None;
         }
-        let source = Self { text, lines: line_starts(text) };
+        let source = Self { text, lines: line_starts(text), ascii: text.is_ascii() };
         match text.char_indices().find(|(_, c)| is_forbidden(*c)) {
             Some((offset, c)) => {
                 let message = format!("the character U+{:04X} may not stand in a document", u32::from(c));
@@ -70,14 +72,17 @@ impl<'t> Source<'t> {
     /// Where a byte is.
     fn location(&self, offset: usize) -> Location {
         let line = self.lines.partition_point(|start| *start <= offset);
-        let start = self.lines[line - 1];
-        Location { line, column: self.text[start..offset].chars().count() + 1 }
+        let before = &self.text[self.lines[line - 1]..offset];
+        Location { line, column: 1 + if self.ascii { before.len() } else { before.chars().count() } }
     }
 
     /// Which byte a location is; the end of the text when there is no such place.
     fn offset(&self, at: Location) -> usize {
         let start = self.lines.get(at.line - 1).copied().unwrap_or(self.text.len());
         let rest = &self.text[start..];
+        if self.ascii {
+            return self.text.len().min(start + at.column - 1);
+        }
         start + rest.char_indices().nth(at.column - 1).map_or(rest.len(), |(offset, _)| offset)
     }
 

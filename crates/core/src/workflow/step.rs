@@ -28,9 +28,10 @@ pub(super) struct Draft<'n> {
     pub(super) with: &'n [Entry],
     pub(super) for_each: Option<ForEach>,
     pub(super) for_each_node: Option<&'n Node>,
-    pub(super) reads: Vec<Read>,
-    /// What only `for_each` itself reads; `item` does not exist there yet.
-    pub(super) items_reads: Vec<Read>,
+    /// What is read once, by `if` and `for_each`.
+    pub(super) reads: Vec<Read<'n>>,
+    /// What each iteration reads, if the step is repeated.
+    pub(super) item_reads: Vec<Read<'n>>,
     always: bool,
     retry: RetryPolicy,
     timeout: Duration,
@@ -52,7 +53,7 @@ impl<'n> Draft<'n> {
             for_each: None,
             for_each_node: None,
             reads: Vec::new(),
-            items_reads: Vec::new(),
+            item_reads: Vec::new(),
             always: false,
             retry: RetryPolicy::default(),
             timeout: Limits::DEFAULT_TIMEOUT,
@@ -85,7 +86,7 @@ impl<'n> Draft<'n> {
         }
         if let Some(node) = fields.get("for_each") {
             self.for_each_node = Some(node);
-            self.for_each = for_each(node, ctx, &mut self.items_reads);
+            self.for_each = for_each(node, ctx, &mut self.reads);
         }
     }
 
@@ -124,7 +125,7 @@ impl<'n> Draft<'n> {
         if let Some(values) = fields.get("with") {
             self.with = ctx.entries(values, "a mapping of inputs")?;
             for entry in self.with {
-                if let Some(template) = ctx.template(&entry.value, &mut self.reads) {
+                if let Some(template) = ctx.template(&entry.value, &mut self.item_reads) {
                     with.insert(entry.key.clone(), template);
                 }
             }
@@ -142,7 +143,7 @@ impl<'n> Draft<'n> {
         None
     }
 
-    fn read_run(&mut self, node: &Node, ctx: &mut Context<'_>) -> Option<StepKind> {
+    fn read_run(&mut self, node: &'n Node, ctx: &mut Context<'_>) -> Option<StepKind> {
         let words = ctx.list(node, "a list: the program and its arguments")?;
         if words.is_empty() {
             ctx.report.add(
@@ -154,7 +155,7 @@ impl<'n> Draft<'n> {
         }
         let command = words.iter().filter_map(|word| {
             ctx.text(word, "a text")?;
-            ctx.template(word, &mut self.reads)
+            ctx.template(word, &mut self.item_reads)
         });
         Some(StepKind::Run { command: command.collect::<Vec<Template>>() })
     }
@@ -214,7 +215,7 @@ fn needs(node: &Node, ctx: &mut Context<'_>) -> Vec<(StepName, Location)> {
         .collect()
 }
 
-fn for_each(node: &Node, ctx: &mut Context<'_>, reads: &mut Vec<Read>) -> Option<ForEach> {
+fn for_each<'n>(node: &'n Node, ctx: &mut Context<'_>, reads: &mut Vec<Read<'n>>) -> Option<ForEach> {
     if !matches!(node.content, Content::Map(_)) {
         return Some(ForEach { items: items(node, ctx, reads)?, parallel: Limits::DEFAULT_PARALLEL });
     }
@@ -224,7 +225,7 @@ fn for_each(node: &Node, ctx: &mut Context<'_>, reads: &mut Vec<Read>) -> Option
     Some(ForEach { items, parallel: parallel.unwrap_or(Limits::DEFAULT_PARALLEL) })
 }
 
-fn items(node: &Node, ctx: &mut Context<'_>, reads: &mut Vec<Read>) -> Option<Template> {
+fn items<'n>(node: &'n Node, ctx: &mut Context<'_>, reads: &mut Vec<Read<'n>>) -> Option<Template> {
     match &node.content {
         Content::List(items) if items.len() > Limits::FOR_EACH_ITEMS => {
             let message = format!("{} items are more than {}", items.len(), Limits::FOR_EACH_ITEMS);

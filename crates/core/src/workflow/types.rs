@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::node::{Content, Entry, Node, kind_of};
-use super::problem::{ProblemCode, did_you_mean, listed, shown};
+use super::problem::{ProblemCode, listed, shown};
 use super::step::Draft;
 use super::{InputDef, StepKind};
 use crate::{ActionCatalog, ActionName, ActionSpec, ValueType};
@@ -28,8 +28,7 @@ enum Given {
 }
 
 impl Types<'_> {
-    /// What the action of a step declares; nothing for other steps and unknown actions.
-    pub(super) fn spec(&self, draft: &Draft<'_>) -> Option<&ActionSpec> {
+    fn spec(&self, draft: &Draft<'_>) -> Option<&ActionSpec> {
         match draft.kind.as_ref()? {
             StepKind::Action { uses, .. } => self.catalog.find(uses),
             StepKind::Workflow { .. }
@@ -38,6 +37,14 @@ impl Types<'_> {
             | StepKind::Wait { .. }
             | StepKind::Sleep { .. } => None,
         }
+    }
+
+    /// What a step gives, as far as it is known. A repeated one gives what its iterations gave.
+    pub(super) fn outputs(&self, draft: &Draft<'_>) -> Option<BTreeMap<&'static str, ValueType>> {
+        if draft.for_each_node.is_some() {
+            return Some([("items", ValueType::List), ("failed", ValueType::Integer)].into());
+        }
+        self.spec(draft).map(|spec| spec.outputs.clone())
     }
 
     /// Checks a step against its action, as far as the catalog knows actions at all.
@@ -64,8 +71,9 @@ impl Types<'_> {
         let names = self.catalog.names();
         if !names.is_empty() {
             let names = || names.iter().map(ActionName::as_str);
-            let hint =
-                did_you_mean(uses.as_str(), names(), || format!("the actions are {}", listed(names())));
+            let hint = ctx
+                .report
+                .did_you_mean(uses.as_str(), names(), || format!("the actions are {}", listed(names())));
             ctx.report.add(
                 ProblemCode::UnknownAction,
                 draft.uses_at,
@@ -82,7 +90,8 @@ impl Types<'_> {
                 Some(input) => self.check_type(value, input.value_type, ctx),
                 None => {
                     let message = format!("`{}` takes no input `{}`", spec.name, shown(key));
-                    let hint = did_you_mean(key, names(), || format!("it takes {}", listed(names())));
+                    let hint =
+                        ctx.report.did_you_mean(key, names(), || format!("it takes {}", listed(names())));
                     ctx.report.add(ProblemCode::UnknownKey, *at, message, hint);
                 }
             }
@@ -146,8 +155,7 @@ impl Types<'_> {
 
     fn output(&self, step: &str, output: &str) -> Option<ValueType> {
         let draft = self.drafts.iter().find(|draft| draft.name.as_str() == step)?;
-        let once = draft.for_each_node.is_none();
-        self.spec(draft).filter(|_| once)?.outputs.get(output).copied()
+        self.outputs(draft)?.get(output).copied()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codeflow_core::workflow::{OnError, Overlap, StepKind, Workflow, parse};
+use codeflow_core::workflow::{Limits, OnError, Overlap, StepKind, Workflow, parse};
 use codeflow_core::{ActionErrorKind, Backoff, NoActions, Usd};
 
 /// The example of the design, with everything that a document usually has.
@@ -43,7 +43,7 @@ outputs: { verdict: "${{ steps.gate.outputs.verdict }}" }
 "#;
 
 fn read(text: &str) -> Workflow {
-    parse(text, &NoActions).unwrap_or_else(|problems| panic!("{problems}"))
+    parse(text, &NoActions).expect("a good document")
 }
 
 fn step_names(workflow: &Workflow) -> Vec<&str> {
@@ -89,4 +89,122 @@ fn ancestors_are_all_steps_before_in_the_order_of_running() {
     let ancestors: Vec<&str> = workflow.steps[5].ancestors.iter().map(|name| name.as_str()).collect();
 
     assert_eq!(ancestors, ["diff", "scan", "risk", "review", "signoff"]);
+}
+
+/// A workflow with these steps, two spaces before each.
+fn steps(text: &str) -> Workflow {
+    read(&format!("version: 1\nname: w\nsteps:\n{text}"))
+}
+
+#[test]
+fn steps_are_sorted_by_their_needs_and_otherwise_stay_as_written() {
+    let workflow = steps(
+        "  last: { uses: a/b, needs: [middle, other] }\n  other: { uses: a/b }\n  middle: { uses: a/b, needs: first }\n  first: { uses: a/b }\n  free: { uses: a/b, needs: [first, first] }\n",
+    );
+
+    assert_eq!(step_names(&workflow), ["other", "first", "middle", "last", "free"]);
+    assert_eq!(workflow.steps[4].needs.len(), 1);
+}
+
+#[test]
+fn what_is_not_said_has_a_default() {
+    let workflow = steps("  a: { uses: x/y }\n  b: { approval: }\n  c: { wait: { event: go } }\n");
+
+    assert!(workflow.triggers.is_empty());
+    assert!(workflow.concurrency.is_none());
+    assert_eq!((workflow.budget.usd, workflow.budget.wall), (None, None));
+    assert_eq!(workflow.steps[0].timeout, Duration::from_secs(600));
+    assert_eq!(workflow.steps[0].retry.attempts, 1);
+    assert_eq!(workflow.steps[0].on_error, OnError::Fail);
+    let StepKind::Approval { roles, expires } = &workflow.steps[1].kind else { panic!("not an approval") };
+    assert_eq!((roles.len(), *expires), (0, Limits::DEFAULT_WAIT));
+    let StepKind::Wait { event, timeout } = &workflow.steps[2].kind else { panic!("not a wait") };
+    assert_eq!((event.as_str(), *timeout), ("go", Limits::DEFAULT_WAIT));
+}
+
+#[test]
+fn each_kind_of_step_is_read() {
+    let workflow = steps(
+        "  files: { uses: git/files }\n  each: { uses: x/y, needs: files, for_each: { items: \"${{ steps.files.outputs.all }}\", parallel: 8 }, with: { file: \"${{ item.path }}\", nr: \"${{ index }}\" } }\n  few: { uses: x/y, for_each: [1, 2] }\n  child: { uses: workflow/secret-scan, with: { range: HEAD } }\n  command: { run: [cargo, test, \"${{ inputs.name }}\"] }\n  pause: { sleep: 3d }\ninputs: { name: { type: string } }\n",
+    );
+
+    let each = workflow.steps[1].for_each.as_ref().expect("it is repeated");
+    assert_eq!(each.parallel, 8);
+    assert_eq!(workflow.steps[2].for_each.as_ref().map(|it| it.parallel), Some(Limits::DEFAULT_PARALLEL));
+    let StepKind::Workflow { uses, with } = &workflow.steps[3].kind else { panic!("not a workflow") };
+    assert_eq!((uses.as_str(), with.len()), ("secret-scan", 1));
+    let StepKind::Run { command } = &workflow.steps[4].kind else { panic!("not a command") };
+    assert_eq!(command.len(), 3);
+    let StepKind::Sleep { duration } = workflow.steps[5].kind else { panic!("not a sleep") };
+    assert_eq!(duration, Duration::from_secs(3 * 86_400));
+    assert!(workflow.inputs["name"].default.is_none());
+}
+
+#[test]
+fn a_condition_may_stand_in_braces_or_not_and_be_a_plain_boolean() {
+    let workflow = steps(
+        "  a: { uses: x/y, if: \"1 < 2\" }\n  b: { uses: x/y, if: \"${{ 1 < 2 }}\" }\n  c: { uses: x/y, if: true }\n",
+    );
+
+    let sources: Vec<&str> = workflow
+        .steps
+        .iter()
+        .filter_map(|step| step.condition.as_ref())
+        .map(|it| it.source().trim())
+        .collect();
+    assert_eq!(sources, ["1 < 2", "1 < 2", "true"]);
+}
+
+#[test]
+fn triggers_may_be_a_name_a_list_or_a_mapping() {
+    let triggers =
+        |on: &str| read(&format!("version: 1\nname: w\non: {on}\nsteps: {{ a: {{ uses: x/y }} }}")).triggers;
+
+    assert_eq!(triggers("push").keys().collect::<Vec<_>>(), ["push"]);
+    assert_eq!(triggers("[push, api]").keys().collect::<Vec<_>>(), ["api", "push"]);
+    assert_eq!(triggers("{ manual: , webhook: { path: /x } }")["webhook"]["path"], "/x");
+}
+
+#[test]
+fn values_are_read_by_the_rules_of_yaml_1_2() {
+    let text = "  a:\n    uses: x/y\n    with: { a: yes, b: on, c: 0x10, d: 0o17, e: 1e3, f: ~, g: 'true', h: True, i: -1, j: 012, k: +7, l: .5, m: 1.2.3 }\n";
+    let StepKind::Action { with, .. } = steps(text).steps.remove(0).kind else { panic!("not an action") };
+
+    let values: Vec<String> = with.values().map(|value| value.source().to_string()).collect();
+
+    let expected = [
+        "\"yes\"",
+        "\"on\"",
+        "16",
+        "15",
+        "1000.0",
+        "null",
+        "\"true\"",
+        "true",
+        "-1",
+        "12",
+        "7",
+        "0.5",
+        "\"1.2.3\"",
+    ];
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn permissions_that_are_none_are_not_there() {
+    let workflow = read(
+        "version: 1\nname: w\nsteps: { a: { uses: x/y } }\npermissions: { checks: none, contents: read, issues: write }",
+    );
+
+    let granted: Vec<_> =
+        workflow.permissions.iter().map(|(scope, write)| (scope.as_str(), *write)).collect();
+    assert_eq!(granted, [("contents", false), ("issues", true)]);
+}
+
+#[test]
+fn a_step_is_found_by_its_name() {
+    let workflow = read(EXAMPLE);
+    let name = "gate".parse().expect("a name");
+
+    assert_eq!(workflow.step(&name).map(|step| step.needs.len()), Some(3));
 }
