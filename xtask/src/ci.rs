@@ -57,6 +57,7 @@ fn tests(root: &Path, summary: &mut Summary) -> u64 {
         let (workspace, _) = prepared()?;
         judge(workspace, measurement.as_ref().context("there was no measurement")?)
     });
+    summary.step("release build", || testing::build_program().map(no_note));
     summary.step("tests across processes", || {
         let (workspace, services) = prepared()?;
         testing::run(workspace, Packages::AcrossProcesses, services, None).map(&mut count)

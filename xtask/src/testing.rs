@@ -56,6 +56,12 @@ pub(crate) fn run(
     outcome.map(|()| ran).map_err(|error| anyhow!("{error:#} after {ran} tests"))
 }
 
+/// Builds the command line as users do; tests across processes start it, and should not wait for it.
+pub(crate) fn build_program() -> Result<()> {
+    let arguments = ["build", "--release", "--package", "codeflow-cli", "--bin", "codeflow"];
+    process::run(process::cargo().args(arguments))
+}
+
 /// Runs nextest the way a developer asks for, on everything by default.
 pub(crate) fn run_chosen(services: &Services, arguments: &[String]) -> Result<()> {
     tools::NEXTEST.ensure()?;
