@@ -231,7 +231,7 @@ impl Context<'_> {
     fn bad_expression(&mut self, node: &Node, text: &str, offset: usize, message: &str) {
         if !self.report.is_full() {
             let at = self.source.within(node, text, offset);
-            let hint = "expressions are written in CEL: docs/guides/workflows.md shows what they can say";
+            let hint = "expressions are written in CEL: docs/guides/expressions.md shows what they can say";
             self.report.add(ProblemCode::BadExpression, at, message, hint);
         }
     }

@@ -40,6 +40,11 @@ impl Node {
         }
     }
 
+    /// Whether it is the null of YAML, which for an optional thing is as good as not there.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self.content, Content::Scalar(Value::Null))
+    }
+
     /// The node that a JSON pointer names, or the deepest one on the way to it.
     pub(super) fn pointed(&self, pointer: &str) -> &Self {
         let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));

@@ -177,7 +177,7 @@ impl Builder<'_> {
             Some(Inside::Map { entries, key, .. }) => match key.take() {
                 Some(key) if key.broken => {}
                 Some(Key { name, at, .. }) => {
-                    if matches!(node.content, Content::Scalar(Value::Null)) {
+                    if node.is_nothing() {
                         node.at = at;
                     }
                     entries.push(Entry { key: name, at, value: node });

@@ -124,7 +124,10 @@ impl References<'_> {
             return None;
         }
         let names = || outputs.keys().copied();
-        let hint = report.did_you_mean(output, names(), || format!("its outputs are {}", listed(names())));
+        let hint = report.did_you_mean(output, names(), || match outputs.is_empty() {
+            true => "it gives nothing".to_owned(),
+            false => format!("its outputs are {}", listed(names())),
+        });
         Some((format!("step `{}` has no output `{}`", draft.name, shown(output)), hint))
     }
 

@@ -271,7 +271,7 @@ fn retry(node: &Node, at: Location, ctx: &mut Context<'_>) -> RetryPolicy {
 
 fn read_approval(node: &Node, ctx: &mut Context<'_>) -> Option<StepKind> {
     let mut fields = Fields::default();
-    if !matches!(node.content, Content::Scalar(Value::Null)) {
+    if !node.is_nothing() {
         fields = ctx.fields(node, node.at, &APPROVAL)?;
     }
     let nodes = fields.get("roles").and_then(|node| ctx.list(node, "a list of roles")).unwrap_or_default();

@@ -28,23 +28,21 @@ enum Given {
 }
 
 impl Types<'_> {
-    fn spec(&self, draft: &Draft<'_>) -> Option<&ActionSpec> {
-        match draft.kind.as_ref()? {
-            StepKind::Action { uses, .. } => self.catalog.find(uses),
-            StepKind::Workflow { .. }
-            | StepKind::Run { .. }
-            | StepKind::Approval { .. }
-            | StepKind::Wait { .. }
-            | StepKind::Sleep { .. } => None,
-        }
-    }
-
     /// What a step gives, as far as it is known. A repeated one gives what its iterations gave.
     pub(super) fn outputs(&self, draft: &Draft<'_>) -> Option<BTreeMap<&'static str, ValueType>> {
+        use ValueType::{Any, Boolean, Integer, List, String};
         if draft.for_each_node.is_some() {
-            return Some([("items", ValueType::List), ("failed", ValueType::Integer)].into());
+            return Some([("items", List), ("failed", Integer)].into());
         }
-        self.spec(draft).map(|spec| spec.outputs.clone())
+        match draft.kind.as_ref()? {
+            StepKind::Action { uses, .. } => self.catalog.find(uses).map(|spec| spec.outputs.clone()),
+            StepKind::Approval { .. } => {
+                Some([("approved", Boolean), ("by", String), ("comment", Any)].into())
+            }
+            StepKind::Wait { .. } => Some([("payload", Any)].into()),
+            StepKind::Sleep { .. } => Some(BTreeMap::new()),
+            StepKind::Workflow { .. } | StepKind::Run { .. } => None,
+        }
     }
 
     /// Checks a step against its action, as far as the catalog knows actions at all.
@@ -87,6 +85,7 @@ impl Types<'_> {
         let names = || spec.inputs.keys().copied();
         for Entry { key, at, value } in draft.with {
             match spec.inputs.get(key.as_str()) {
+                Some(input) if !input.required && value.is_nothing() => {}
                 Some(input) => self.check_type(value, input.value_type, ctx),
                 None => {
                     let message = format!("`{}` takes no input `{}`", spec.name, shown(key));

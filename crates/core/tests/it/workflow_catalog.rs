@@ -119,6 +119,8 @@ fn a_literal_must_have_the_type_of_the_input() {
     assert_eq!(places("uses: git/diff, with: { range: [a] }"), ["6:55 workflow.type_mismatch"]);
     assert_eq!(places("uses: git/diff, with: { range: { a: b } }"), ["6:55 workflow.type_mismatch"]);
     assert!(places("uses: git/diff, with: { range: a, depth: 1 }").is_empty());
+    assert!(places("uses: git/diff, with: { range: a, depth: ~ }").is_empty());
+    assert_eq!(places("uses: git/diff, with: { range: ~ }"), ["6:48 workflow.type_mismatch"]);
 }
 
 #[test]

@@ -170,6 +170,20 @@ fn a_repeated_step_gives_items_and_failed() {
 }
 
 #[test]
+fn what_waiting_steps_give_is_known() {
+    let reading = |kind: &str, output: &str| {
+        steps(&format!(
+            "  a: {{ {kind} }}\n  b: {{ uses: x/y, needs: a, if: steps.a.outputs.{output} == 1 }}\n"
+        ))
+    };
+
+    assert!(parse(&reading("approval: {}", "approved"), &NoActions).is_ok());
+    assert!(parse(&reading("wait: { event: go }", "payload"), &NoActions).is_ok());
+    assert_eq!(only(&reading("wait: { event: go }", "paylod")).1, "did you mean `payload`?");
+    assert_eq!(only(&reading("sleep: 1s", "slept")).1, "it gives nothing");
+}
+
+#[test]
 fn a_hint_never_repeats_what_could_drive_a_terminal() {
     let (message, _) = only("version: 1\nname: w\nsteps: { a: { uses: x/y } }\n\"\\e[31mred\": 1");
 
