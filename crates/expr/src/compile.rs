@@ -143,6 +143,9 @@ impl Compiler<'_> {
         }
         self.depth = self.depth.max(depth + 1);
         if let Some(path) = self.static_path(node) {
+            if functions::is_type(&path.names().join(".")) {
+                return Ok(());
+            }
             node.expr = self.read(path, Variable::Read);
             return Ok(());
         }
@@ -283,8 +286,7 @@ impl Compiler<'_> {
         };
         segments.reverse();
         let path = Path { root: root.trim_start_matches('.').to_owned(), segments };
-        let bound = self.bound.contains(root);
-        (!bound && !functions::is_type(&path.names().join("."))).then_some(path)
+        (!self.bound.contains(root)).then_some(path)
     }
 
     /// Finds a path in the source, in the order in which paths are read.

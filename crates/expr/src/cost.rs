@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::{
     Error, ErrorKind,
     compile::{Tree, Variable},
-    functions, limits,
+    functions::{self, Pattern},
+    limits,
     shape::{Shape, Surveyor},
 };
 
@@ -24,10 +25,11 @@ const COMPILE_PATTERN: u64 = 8_000;
 ///
 /// [`ErrorKind::TooCostly`] if it is more than may be.
 pub(crate) fn estimate(tree: &Tree, inputs: &[Result<Cow<'_, Value>, Error>]) -> Result<u64, Error> {
-    let mut estimator = Estimator { inputs, bound: Vec::new(), surveyor: Surveyor::default() };
+    let mut estimator =
+        Estimator { inputs, patterns: &tree.patterns, bound: Vec::new(), surveyor: Surveyor::default() };
     let (cost, shape) = estimator.visit(&tree.root)?;
     let answer = estimator.surveyor.weight(&shape)?;
-    within_limit(cost.saturating_add(answer))
+    within_limit(cost.saturating_add(answer.saturating_mul(3)))
 }
 
 fn within_limit(cost: u64) -> Result<u64, Error> {
@@ -43,6 +45,7 @@ fn within_limit(cost: u64) -> Result<u64, Error> {
 
 struct Estimator<'a, 'v> {
     inputs: &'v [Result<Cow<'a, Value>, Error>],
+    patterns: &'v [Pattern],
     bound: Vec<(&'v str, Shape<'v>)>,
     surveyor: Surveyor,
 }
@@ -162,10 +165,10 @@ impl<'v> Estimator<'_, 'v> {
             )),
             (functions::EQUAL, [left, right]) => {
                 let most = self.surveyor.weight(left)?.min(self.surveyor.weight(right)?);
-                Ok((most.saturating_mul(2), Shape::Scalar))
+                Ok((most.saturating_mul(3), Shape::Scalar))
             }
             (functions::IN, [value, within]) => self.membership(value, within),
-            (functions::MATCHES, [text, pattern]) => self.matching(call, text, pattern),
+            (functions::MATCHES, [text, _]) => self.matching(call, text),
             ("dyn", [value]) => Ok((1, value.clone())),
             ("string" | "bytes", [value]) => {
                 let bytes = self.surveyor.bytes(value)?.max(64);
@@ -185,11 +188,17 @@ impl<'v> Estimator<'_, 'v> {
         let bytes = self.surveyor.bytes(left)?.saturating_add(self.surveyor.bytes(right)?);
         let len = self.surveyor.len(left)?.saturating_add(self.surveyor.len(right)?);
         let mut cost = 1 + bytes / limits::BYTES_PER_UNIT;
-        let mut shapes = vec![Shape::Text(bytes)];
+        let mut shapes = Vec::new();
+        if bytes > 0 {
+            shapes.push(Shape::Text(bytes));
+        }
         if len > 0 {
-            let item = either(vec![self.surveyor.item(left)?, self.surveyor.item(right)?]);
-            let copying = self.surveyor.copying(&item)?;
-            cost = cost.saturating_add(len.saturating_mul(copying));
+            let mut items = vec![self.surveyor.item(left)?];
+            if !left.is(right) {
+                items.push(self.surveyor.item(right)?);
+            }
+            let item = either(items);
+            cost = cost.saturating_add(len.saturating_mul(self.surveyor.copying(&item)?));
             shapes.push(Shape::List(len, Rc::new(item)));
         }
         Ok((cost, either(shapes)))
@@ -202,19 +211,20 @@ impl<'v> Estimator<'_, 'v> {
         Ok((len.saturating_mul(each.saturating_add(1)), Shape::Scalar))
     }
 
-    fn matching(
-        &mut self,
-        call: &CallExpr,
-        text: &Shape<'v>,
-        pattern: &Shape<'v>,
-    ) -> Result<Estimate<'v>, Error> {
-        let is_compiled = matches!(&call.args[1].expr, Expr::Ident(name)
-            if matches!(Variable::parse(name), Some(Variable::Pattern(_))));
-        let compiling = match is_compiled {
-            true => 10,
-            false => COMPILE_PATTERN.saturating_add(self.surveyor.bytes(pattern)?),
+    fn matching(&mut self, call: &CallExpr, text: &Shape<'v>) -> Result<Estimate<'v>, Error> {
+        let compiled = match &call.args[1].expr {
+            Expr::Ident(name) => match Variable::parse(name) {
+                Some(Variable::Pattern(index)) => self.patterns.get(index),
+                Some(Variable::Read(_) | Variable::Has(_)) | None => None,
+            },
+            _ => None,
         };
-        Ok((compiling.saturating_add(self.surveyor.bytes(text)?), Shape::Scalar))
+        let (compiling, per_byte) = match compiled {
+            Some(pattern) => (10, pattern.per_byte()),
+            None => (COMPILE_PATTERN, Pattern::COMPUTED_PER_BYTE),
+        };
+        let bytes = self.surveyor.bytes(text)?;
+        Ok((compiling.saturating_add(bytes.saturating_mul(per_byte)), Shape::Scalar))
     }
 }
 

@@ -89,8 +89,13 @@ fn explain(error: &ExecutionError, variables: &Variables<'_>) -> Error {
             let message = format!("`{name}` does not apply to {}", and(overload.argument_types()));
             (ErrorKind::Type, message)
         }
-        ExecutionError::UnsupportedBinaryOperator(name, ..) => {
-            (ErrorKind::Type, format!("`{}` does not apply to values of these types", symbol(name)))
+        ExecutionError::UnsupportedBinaryOperator(name, left, right) => {
+            let types = match (left, right) {
+                // Null also stands for what CEL could not copy into the error.
+                (cel::Value::Null, _) | (_, cel::Value::Null) => "values of these types".to_owned(),
+                (left, right) => format!("{} and {}", left.type_of(), right.type_of()),
+            };
+            (ErrorKind::Type, format!("`{}` does not apply to {types}", symbol(name)))
         }
         ExecutionError::UnexpectedType { got, want } => {
             (ErrorKind::Type, format!("this is {got}, and it should be {want}"))

@@ -5,13 +5,16 @@ use serde_json::Value;
 use crate::{Error, ErrorKind};
 
 /// The dearest evaluation there may be, in units of cost.
-pub(crate) const MAX_COST: u64 = 400_000;
+pub(crate) const MAX_COST: u64 = 2_000_000;
+
+/// The most work that sizing up the inputs may be.
+pub(crate) const MAX_SURVEY: u64 = 500_000;
 
 /// The heaviest scope that may be copied as a whole.
 pub(crate) const MAX_WHOLE_SCOPE: u64 = 200_000;
 
-/// The heaviest outcome of one rendering.
-pub(crate) const MAX_RENDERED: u64 = 4_000_000;
+/// The most that the values passed through by one expression, or by one template, may weigh.
+pub(crate) const MAX_PASSED: u64 = 2_000_000;
 
 /// The deepest JSON that is read; text that was parsed as JSON never goes deeper.
 pub(crate) const MAX_DEPTH: usize = 128;

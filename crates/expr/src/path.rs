@@ -32,9 +32,9 @@ impl Path {
 
     /// Follows the path as far as it goes.
     pub(crate) fn resolve<'s>(&self, scope: &'s dyn Scope) -> Result<Cow<'s, Value>, Error> {
-        let mut node = scope.find(&self.root).ok_or_else(|| self.missing(0, &Node::Scope(scope)))?;
+        let mut node = scope.find(&self.root).ok_or_else(|| self.unknown_root(scope))?;
         for (index, segment) in self.segments.iter().enumerate() {
-            node = step(node, segment).map_err(|last| self.missing(index + 1, &last))?;
+            node = step(node, segment).map_err(|last| self.missing(index, &last))?;
         }
         match node {
             Node::Value(value) => Ok(value),
@@ -42,25 +42,26 @@ impl Path {
         }
     }
 
-    /// Says that step `at` is not there, and what is there instead.
+    /// Says that segment `at` is not there, and what is there instead.
     fn missing(&self, at: usize, last: &Node<'_>) -> Error {
-        let name = |index: usize| match index.checked_sub(1) {
+        let name = |segment: &Segment| match segment {
+            Segment::Key(key) => format!("'{key}'"),
+            Segment::Index(index) => format!("[{index}]"),
+        };
+        let parent = match at.checked_sub(1) {
+            Some(before) => name(&self.segments[before]),
             None => format!("'{}'", self.root),
-            Some(index) => match &self.segments[index] {
-                Segment::Key(key) => format!("'{key}'"),
-                Segment::Index(index) => format!("[{index}]"),
-            },
         };
         let have = match last {
             Node::Scope(scope) => format!("has: {}", list(&scope.names())),
             Node::Value(value) => describe(value),
         };
-        let message = match at.checked_sub(1) {
-            None => format!("{self} is not there: {} is not known; there {have}", name(0)),
-            Some(parent) => {
-                format!("{self} is not there: {} has no {}; it {have}", name(parent), name(at))
-            }
-        };
+        let message = format!("{self} is not there: {parent} has no {}; it {have}", name(&self.segments[at]));
+        Error::new(ErrorKind::MissingKey, message)
+    }
+
+    fn unknown_root(&self, scope: &dyn Scope) -> Error {
+        let message = format!("{self} is not there; there is: {}", list(&scope.names()));
         Error::new(ErrorKind::MissingKey, message)
     }
 }

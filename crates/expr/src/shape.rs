@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::{Error, ErrorKind, limits};
 
+/// What looking at one shape counts, against one for looking at an input.
+const PER_SHAPE: usize = 10;
+
 /// An upper bound of a value, without the value.
 #[derive(Clone)]
 pub(crate) enum Shape<'v> {
@@ -51,7 +54,7 @@ pub(crate) struct Surveyor {
 impl Surveyor {
     pub(crate) fn charge(&mut self, work: usize) -> Result<(), Error> {
         self.work = self.work.saturating_add(work as u64);
-        if self.work > limits::MAX_COST {
+        if self.work > limits::MAX_SURVEY {
             return Err(Error::new(ErrorKind::TooCostly, "the inputs are too large for this expression"));
         }
         Ok(())
@@ -163,17 +166,7 @@ impl Surveyor {
 
     /// What it takes to go through all of it.
     pub(crate) fn weight(&mut self, shape: &Shape<'_>) -> Result<u64, Error> {
-        Ok(match shape {
-            Shape::Scalar => 1,
-            Shape::Text(bytes) => 1 + bytes / limits::BYTES_PER_UNIT,
-            Shape::List(len, item) => 1 + len.saturating_mul(self.weight(item)?),
-            Shape::Map(entries) => {
-                let mut weight = 1_u64;
-                for (_, shape) in entries.iter() {
-                    weight = weight.saturating_add(4).saturating_add(self.weight(shape)?);
-                }
-                weight
-            }
+        match shape {
             Shape::Json(values) => {
                 let mut most = 0;
                 for value in values.iter() {
@@ -181,26 +174,45 @@ impl Surveyor {
                     self.charge(usize::try_from(weight / 4 + 1).unwrap_or(usize::MAX))?;
                     most = most.max(weight);
                 }
-                most
+                Ok(most)
             }
-            Shape::Either(shapes) => self.most(shapes, Self::weight)?,
-        })
+            shape => self.total(shape, Self::weight),
+        }
     }
 
     /// What it takes to copy it: what is lent is never copied.
     pub(crate) fn copying(&mut self, shape: &Shape<'_>) -> Result<u64, Error> {
+        match shape {
+            Shape::Json(_) => Ok(1),
+            shape => self.total(shape, Self::copying),
+        }
+    }
+
+    /// Adds up what is known of a shape, its parts measured by `measure`.
+    fn total(
+        &mut self,
+        shape: &Shape<'_>,
+        measure: impl Fn(&mut Self, &Shape<'_>) -> Result<u64, Error>,
+    ) -> Result<u64, Error> {
+        self.charge(PER_SHAPE)?;
         Ok(match shape {
             Shape::Scalar | Shape::Json(_) => 1,
             Shape::Text(bytes) => 1 + bytes / limits::BYTES_PER_UNIT,
-            Shape::List(len, item) => 1 + len.saturating_mul(self.copying(item)?),
+            Shape::List(len, item) => len.saturating_mul(measure(self, item)?).saturating_add(1),
             Shape::Map(entries) => {
-                let mut weight = 1_u64;
+                let mut total = 1_u64;
+                let mut last: Option<(&Shape<'_>, u64)> = None;
                 for (_, shape) in entries.iter() {
-                    weight = weight.saturating_add(2).saturating_add(self.copying(shape)?);
+                    let part = match last {
+                        Some((known, part)) if known.is(shape) => part,
+                        _ => measure(self, shape)?,
+                    };
+                    last = Some((shape, part));
+                    total = total.saturating_add(part).saturating_add(4);
                 }
-                weight
+                total
             }
-            Shape::Either(shapes) => self.most(shapes, Self::copying)?,
+            Shape::Either(shapes) => self.most(shapes, measure)?,
         })
     }
 
@@ -209,7 +221,7 @@ impl Surveyor {
         shapes: &[Shape<'_>],
         measure: impl Fn(&mut Self, &Shape<'_>) -> Result<u64, Error>,
     ) -> Result<u64, Error> {
-        self.charge(shapes.len())?;
+        self.charge(shapes.len() * PER_SHAPE)?;
         shapes.iter().try_fold(0, |most, shape| Ok(measure(self, shape)?.max(most)))
     }
 
@@ -218,7 +230,7 @@ impl Surveyor {
         shapes: &[Shape<'v>],
         look: impl Fn(&mut Self, &Shape<'v>) -> Result<Shape<'v>, Error>,
     ) -> Result<Shape<'v>, Error> {
-        self.charge(shapes.len())?;
+        self.charge(shapes.len() * PER_SHAPE)?;
         let seen: Result<Vec<_>, _> = shapes.iter().map(|shape| look(self, shape)).collect();
         Ok(Shape::Either(seen?.into()))
     }

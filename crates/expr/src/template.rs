@@ -79,8 +79,23 @@ impl Template {
     /// The first failure, as of [`Expression::evaluate`], and [`ErrorKind::TooCostly`] if the expressions are
     /// too costly together or the outcome is too large.
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, Error> {
-        let mut renderer = Renderer { scope, budget: limits::MAX_COST, room: limits::MAX_RENDERED };
-        renderer.node(&self.node)
+        self.check(scope)?;
+        self.node.render(scope)
+    }
+
+    /// Refuses expressions that are bearable one by one, and not together, before any is evaluated.
+    fn check(&self, scope: &dyn Scope) -> Result<(), Error> {
+        let (mut cost, mut weight) = (0_u64, 0_u64);
+        for found in self.expressions() {
+            let own = found.expression.estimated_cost(scope);
+            cost = cost.saturating_add(own);
+            weight = weight.saturating_add(found.expression.passed_weight(scope));
+            if own <= limits::MAX_COST && cost > limits::MAX_COST || weight > limits::MAX_PASSED {
+                let message = "the expressions of this template are too costly together";
+                return Err(Error::at(ErrorKind::TooCostly, found.offset, message));
+            }
+        }
+        Ok(())
     }
 
     /// Lists its expressions, and where they stand.
@@ -110,6 +125,25 @@ impl Template {
 }
 
 impl Node {
+    fn render(&self, scope: &dyn Scope) -> Result<Value, Error> {
+        match self {
+            Self::Constant(value) => Ok(value.clone()),
+            Self::Single(embedded) => embedded.evaluate(scope),
+            Self::Text(parts) => text::render(parts, scope).map(Value::String),
+            Self::List(nodes) => {
+                let items: Result<Vec<_>, _> = nodes.iter().map(|node| node.render(scope)).collect();
+                items.map(Value::Array)
+            }
+            Self::Map(entries) => {
+                let mut map = Map::with_capacity(entries.len());
+                for (key, node) in entries {
+                    map.insert(key.clone(), node.render(scope)?);
+                }
+                Ok(Value::Object(map))
+            }
+        }
+    }
+
     fn collect<'n>(&'n self, pointer: &mut String, found: &mut Vec<TemplateExpression<'n>>) {
         let mut add = |embedded: &'n Embedded| {
             found.push(TemplateExpression {
@@ -202,58 +236,5 @@ impl Parser {
             offset: error.offset().unwrap_or_default(),
             error,
         });
-    }
-}
-
-struct Renderer<'s> {
-    scope: &'s dyn Scope,
-    /// What the expressions may still cost.
-    budget: u64,
-    /// What the outcome may still weigh.
-    room: u64,
-}
-
-impl Renderer<'_> {
-    fn node(&mut self, node: &Node) -> Result<Value, Error> {
-        match node {
-            Node::Constant(value) => Ok(value.clone()),
-            Node::Single(embedded) => self.evaluate(embedded),
-            Node::Text(parts) => self.text(parts).map(Value::String),
-            Node::List(nodes) => {
-                let items: Result<Vec<_>, _> = nodes.iter().map(|node| self.node(node)).collect();
-                Ok(Value::Array(items?))
-            }
-            Node::Map(entries) => {
-                let mut map = Map::with_capacity(entries.len());
-                for (key, node) in entries {
-                    map.insert(key.clone(), self.node(node)?);
-                }
-                Ok(Value::Object(map))
-            }
-        }
-    }
-
-    fn text(&mut self, parts: &[Part]) -> Result<String, Error> {
-        let mut text = String::new();
-        for part in parts {
-            match part {
-                Part::Literal(literal) => text.push_str(literal),
-                Part::Expression(embedded) => match self.evaluate(embedded)? {
-                    Value::Null => {}
-                    Value::String(value) => text.push_str(&value),
-                    value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                        text.push_str(&value.to_string());
-                    }
-                },
-            }
-        }
-        Ok(text)
-    }
-
-    fn evaluate(&mut self, embedded: &Embedded) -> Result<Value, Error> {
-        embedded
-            .expression
-            .evaluate_within(self.scope, &mut self.budget, &mut self.room)
-            .map_err(|error| error.moved_by(embedded.offset))
     }
 }

@@ -2,7 +2,9 @@
 
 use cel::parser::pratt_parser::{Lexer, TokenKind};
 
-use crate::{Error, ErrorKind, Expression, guard};
+use serde_json::Value;
+
+use crate::{Error, ErrorKind, Expression, Scope, guard};
 
 const OPEN: &str = "${{";
 
@@ -19,6 +21,31 @@ pub(crate) struct Embedded {
     pub(crate) expression: Expression,
     /// Where its source starts in the string, in bytes.
     pub(crate) offset: usize,
+}
+
+impl Embedded {
+    /// Evaluates it; an error counts its offset from the start of the string.
+    pub(crate) fn evaluate(&self, scope: &dyn Scope) -> Result<Value, Error> {
+        self.expression.evaluate(scope).map_err(|error| error.moved_by(self.offset))
+    }
+}
+
+/// Puts a string together again, with results for its expressions.
+pub(crate) fn render(parts: &[Part], scope: &dyn Scope) -> Result<String, Error> {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Literal(literal) => text.push_str(literal),
+            Part::Expression(embedded) => match embedded.evaluate(scope)? {
+                Value::Null => {}
+                Value::String(value) => text.push_str(&value),
+                value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                    text.push_str(&value.to_string());
+                }
+            },
+        }
+    }
+    Ok(text)
 }
 
 /// Takes a string apart; it may hold `room` expressions.
