@@ -47,6 +47,7 @@ impl Boot {
             Work::Expire(_) | Work::Deadline => return Ok(Report::Due(task)),
             Work::Inbox => return Ok(Report::Inbox(task)),
         };
+        self.flight.messages_read(task.execution).await;
         let live = self.known(&task).await?;
         let began = self.engine.parts.clock.now();
         let call = brief::call(&lock(&live), &path, task.attempt);

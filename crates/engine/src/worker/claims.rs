@@ -72,7 +72,7 @@ impl Boot {
         round.alone = claimed.suspects_waiting || (suspect && !claimed.tasks.is_empty());
         let taken = claimed.tasks.len();
         for task in claimed.tasks {
-            let stop = self.flight.add(task.id, task.execution);
+            let stop = self.flight.add(&task);
             attempts.spawn("attempt", Arc::clone(self).run(task, stop));
         }
         let again = taken == limit as usize || (round.alone && self.flight.len() == 0);

@@ -8,24 +8,28 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::lock;
+use crate::ports::{Task, Work};
 
 /// What is in flight.
 #[derive(Default)]
 pub(super) struct Flight {
     tasks: Mutex<HashMap<TaskId, Entry>>,
-    landed: Notify,
+    changed: Notify,
 }
 
 struct Entry {
     execution: ExecutionId,
+    /// Whether it brings messages, not work.
+    inbox: bool,
     stop: CancellationToken,
 }
 
 impl Flight {
     /// Adds a task; the token is cancelled when its execution is to stop.
-    pub(super) fn add(&self, task: TaskId, execution: ExecutionId) -> CancellationToken {
+    pub(super) fn add(&self, task: &Task) -> CancellationToken {
         let stop = CancellationToken::new();
-        lock(&self.tasks).insert(task, Entry { execution, stop: stop.clone() });
+        let entry = Entry { execution: task.execution, inbox: task.work == Work::Inbox, stop: stop.clone() };
+        lock(&self.tasks).insert(task.id, entry);
         stop
     }
 
@@ -34,9 +38,7 @@ impl Flight {
         for task in tasks {
             all.remove(&task);
         }
-        if all.is_empty() {
-            self.landed.notify_waiters();
-        }
+        self.changed.notify_waiters();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -45,12 +47,21 @@ impl Flight {
 
     /// Waits until nothing is in flight.
     pub(super) async fn empty(&self) {
+        self.until(|tasks| tasks.is_empty()).await;
+    }
+
+    /// Waits until no messages for the execution are in flight: they may say that its work is not wanted.
+    pub(super) async fn messages_read(&self, execution: ExecutionId) {
+        self.until(|tasks| !tasks.values().any(|entry| entry.inbox && entry.execution == execution)).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&HashMap<TaskId, Entry>) -> bool) {
         loop {
-            let landed = self.landed.notified();
-            if self.len() == 0 {
+            let changed = self.changed.notified();
+            if holds(&lock(&self.tasks)) {
                 return;
             }
-            landed.await;
+            changed.await;
         }
     }
 

@@ -1,0 +1,218 @@
+//! Stopping an execution, wherever it stands.
+
+use std::time::Duration;
+
+use codeflow_core::execution::{ExecutionStatus, Fact};
+use codeflow_core::{ActionErrorKind, Clock};
+use codeflow_engine::ErrorKind;
+use serde_json::json;
+
+use crate::script::failed;
+use crate::world::{World, workflow};
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_is_cancelled_before_anybody_picked_it_up_calls_no_action() {
+    let world = World::new();
+    let id = world
+        .start(&workflow("  a: { uses: test/x }\n  b: { uses: test/x, needs: a }\n  c: { uses: test/x, needs: b, always: true }"))
+        .await;
+    world.engine.cancel(id, "ann", None).await.unwrap();
+
+    let view = world.finish(id).await;
+
+    assert_eq!((view.status(), view.error()), (ExecutionStatus::Cancelled, "execution.cancelled"));
+    assert_eq!((view.is("a"), view.is("b"), view.is("c")), ("cancelled", "cancelled", "cancelled"));
+    assert!(world.script.made().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn running_work_is_told_to_stop_and_what_follows_is_not_begun() {
+    let world = World::new();
+    world.script.on("a", |_, stop| async move {
+        stop.cancelled().await;
+        failed(ActionErrorKind::Cancelled)
+    });
+    let id =
+        world.start(&workflow("  a: { uses: test/x }\n  b: { uses: test/x, needs: a, always: true }")).await;
+    let worker = world.work();
+    world.called("a", 1).await;
+    let asked = world.clock.now();
+
+    world.engine.cancel(id, "ann", Some("wrong branch".to_owned())).await.unwrap();
+    let view = world.ended(id).await;
+
+    assert_eq!(view.status(), ExecutionStatus::Cancelled);
+    assert_eq!((view.is("a"), view.is("b"), world.script.count("b")), ("cancelled", "cancelled", 0));
+    assert!(world.clock.now().since(asked) < Duration::from_secs(1));
+    let logs = world.engine.logs(id, 0, 10).await.unwrap();
+    assert_eq!(logs[0].message, "cancelled by ann");
+    let said =
+        |fact: &Fact| matches!(fact, Fact::Cancelled { reason: Some(why), .. } if why == "wrong branch");
+    assert!(view.snapshot.facts.iter().any(|(_, fact)| said(fact)));
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_does_not_listen_is_dropped_after_a_grace_period() {
+    let world = World::new();
+    world.script.hangs("deaf");
+    let id = world.start(&workflow("  deaf: { uses: test/x }")).await;
+    let worker = world.work();
+    world.called("deaf", 1).await;
+    let asked = world.clock.now();
+
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    let view = world.ended(id).await;
+
+    assert_eq!(view.status(), ExecutionStatus::Cancelled);
+    assert_eq!((view.is("deaf"), view.why("deaf")), ("cancelled", "action.cancelled"));
+    let waited = world.clock.now().since(asked).as_millis();
+    assert!((5_000..6_000).contains(&waited), "waited {waited} ms");
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_ends_well_after_all_keeps_its_result() {
+    let world = World::new();
+    world.script.on("a", |_, stop| async move {
+        stop.cancelled().await;
+        crate::script::done(json!({ "v": 1 }))
+    });
+    let id = world.start(&workflow("  a: { uses: test/x }")).await;
+    let worker = world.work();
+    world.called("a", 1).await;
+
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    let view = world.ended(id).await;
+
+    assert_eq!((view.status(), view.is("a")), (ExecutionStatus::Cancelled, "succeeded"));
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_waits_is_cancelled_at_once() {
+    for step in ["approval: {}", "wait: { event: go }", "sleep: 1h"] {
+        let world = World::new();
+        let id = world.start(&workflow(&format!("  w: {{ {step} }}"))).await;
+        let worker = world.work();
+        world.standing(id, ExecutionStatus::Waiting).await;
+        let asked = world.clock.now();
+
+        world.engine.cancel(id, "ann", None).await.unwrap();
+        let view = world.ended(id).await;
+
+        assert_eq!((view.status(), view.is("w")), (ExecutionStatus::Cancelled, "cancelled"));
+        assert!(world.clock.now().since(asked) < Duration::from_secs(1));
+        assert!(view.snapshot.tasks.is_empty());
+        worker.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_waits_for_its_time_is_dropped() {
+    let world = World::new();
+    world.script.fails("a", ActionErrorKind::Unavailable);
+    let retry = "{ attempts: 3, initial: 1h }";
+    let id = world.start(&workflow(&format!("  a: {{ uses: test/x, retry: {retry} }}"))).await;
+    let worker = world.work();
+    world.until(id, |view| view.snapshot.tasks.iter().any(|task| task.attempt == 2)).await;
+
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    let view = world.ended(id).await;
+
+    assert_eq!((view.status(), view.is("a")), (ExecutionStatus::Cancelled, "cancelled"));
+    assert_eq!(world.script.count("a"), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_runs_is_waited_for_like_a_first_attempt() {
+    let world = World::new();
+    // Another step runs all the time, so that the worker keeps the execution in memory.
+    world.script.on("beside", |_, stop| async move {
+        stop.cancelled().await;
+        crate::script::done(json!({}))
+    });
+    world.script.on("a", |call, stop| async move {
+        if call.attempt == 1 {
+            return failed(ActionErrorKind::Unavailable);
+        }
+        stop.cancelled().await;
+        crate::script::done(json!({ "tidy": true }))
+    });
+    let steps = "  beside: { uses: test/x }\n  a: { uses: test/x, retry: { attempts: 2 } }";
+    let id = world.start(&workflow(steps)).await;
+    let worker = world.work();
+    world.called("a", 2).await;
+
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    let view = world.ended(id).await;
+
+    assert_eq!((view.is("a"), view.outputs("a")), ("succeeded", json!({ "tidy": true })));
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_on_another_worker_is_told_with_its_next_heartbeat() {
+    let world = World::new();
+    world.script.on("a", |_, stop| async move {
+        stop.cancelled().await;
+        failed(ActionErrorKind::Cancelled)
+    });
+    let id = world.start(&workflow("  a: { uses: test/x }")).await;
+    let busy = codeflow_engine::WorkerSettings { concurrency: 1, ..Default::default() };
+    let first = world.work_as(&world.engine, busy);
+    world.called("a", 1).await;
+    let second = world.work_as(&world.other_engine(), Default::default());
+
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    let view = world.ended(id).await;
+
+    assert_eq!((view.status(), view.is("a")), (ExecutionStatus::Cancelled, "cancelled"));
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_step_ends_when_its_running_items_have_ended() {
+    let world = World::new();
+    world.script.on("each", |_, stop| async move {
+        stop.cancelled().await;
+        failed(ActionErrorKind::Cancelled)
+    });
+    let step = "  each: { uses: test/x, for_each: { items: [1, 2, 3, 4, 5], parallel: 2 } }";
+    let id = world.start(&workflow(step)).await;
+    let worker = world.work();
+    world.called("each[1]", 1).await;
+
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    let view = world.ended(id).await;
+
+    assert_eq!((view.status(), view.is("each")), (ExecutionStatus::Cancelled, "cancelled"));
+    assert_eq!(world.script.made().len(), 2);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_has_ended_cannot_be_cancelled() {
+    let world = World::new();
+    let view = world.run(&workflow("  a: { uses: test/x }")).await;
+
+    let error = world.engine.cancel(view.snapshot.record.id, "ann", None).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().ends_with("is succeeded and cannot be cancelled"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_twice_is_cancelling_once() {
+    let world = World::new();
+    let id = world.start(&workflow("  a: { uses: test/x }")).await;
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    world.engine.cancel(id, "bob", None).await.unwrap();
+
+    let view = world.finish(id).await;
+
+    assert_eq!(view.status(), ExecutionStatus::Cancelled);
+    assert!(world.store_inbox_is_empty(id).await);
+}

@@ -1,0 +1,16 @@
+//! What the engine promises, tested through its public interface on storage in memory and scripted actions.
+
+mod attempts;
+mod cancels;
+mod endings;
+mod order;
+mod poison;
+mod random;
+mod repeats;
+mod restarts;
+mod script;
+mod starts;
+mod storage;
+mod waits;
+mod workers;
+mod world;
