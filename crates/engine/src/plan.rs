@@ -72,7 +72,10 @@ impl<'p> Plan<'p> {
     }
 
     fn finish(mut self) -> Advance {
-        if !self.live.record.status.is_final() {
+        if self.live.record.status.is_final() {
+            let record = &self.live.record;
+            self.ending = Some(Ending { outputs: record.outputs.clone(), error: record.error.clone() });
+        } else {
             self.walk();
             self.conclude();
         }

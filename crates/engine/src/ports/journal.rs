@@ -106,7 +106,8 @@ pub struct Advance {
     pub status: ExecutionStatus,
     /// Whether work that runs for it is to be stopped.
     pub stopping: bool,
-    /// How it ended, if it did. A move without one clears an earlier ending.
+    /// How it ended, if it did. A move without one clears an earlier ending; one that states it again, as
+    /// a message that comes too late does, leaves the time of the end as it was.
     pub ending: Option<Ending>,
     /// What is recorded.
     pub facts: Vec<Fact>,

@@ -3,146 +3,164 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
-use codeflow_core::{ExecutionId, Timestamp};
 use codeflow_engine::{
     Advance, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed, Journal, LogLine, Message,
-    NewExecution, NewTask, Session, Snapshot, Started,
+    NewExecution, NewTask, OpenTask, Session, Snapshot, Started,
 };
 
-use super::MemoryStore;
-use super::model::{Model, Stored};
-
-/// The sequence number of an execution that has not moved yet.
-const FIRST_SEQ: i64 = 1;
+use super::{Execution, MemoryStore, Model, Place};
+use codeflow_core::Timestamp;
 
 #[async_trait]
 impl Journal for MemoryStore {
-    async fn start(&self, execution: NewExecution) -> Result<Started, Error> {
-        let now = self.now();
-        let mut model = self.model()?;
-        let known = model.versions.get(&execution.version);
-        if known.is_none_or(|version| version.name != execution.workflow) {
-            let text = format!("workflow `{}` has no version `{}`", execution.workflow, execution.version);
-            return Err(Error::new(ErrorKind::NotFound, text));
+    async fn start(&self, new: NewExecution) -> Result<Started, Error> {
+        let (mut model, now) = self.open();
+        let known = model.versions.get(&new.version).is_some_and(|version| version.name == new.workflow);
+        if !known {
+            return Err(Error::new(ErrorKind::NotFound, format!("version `{}` does not exist", new.version)));
         }
-        if let Some(key) = &execution.idempotency_key {
-            let key = (execution.workflow.clone(), key.clone());
-            if let Some(earlier) = model.keys.get(&key) {
-                return Ok(Started::Existing(*earlier));
+        if let Some(key) = &new.idempotency_key {
+            let key = (new.workflow.clone(), key.clone());
+            if let Some(first) = model.keys.get(&key) {
+                return Ok(Started::Existing(*first));
             }
-            model.keys.insert(key, execution.id);
+            model.keys.insert(key, new.id);
         }
-        let mut stored = Stored {
-            record: first_record(&execution, now),
-            stopping: false,
-            facts: Vec::new(),
-            taken: HashSet::new(),
-            inbox: Vec::new(),
-            logs: Vec::new(),
-        };
-        stored.add(FIRST_SEQ, 0, execution.facts);
-        model.executions.insert(execution.id, stored);
-        model.enqueue(execution.id, 0, execution.tasks, now);
+        if model.executions.contains_key(&new.id) {
+            return Err(Error::new(ErrorKind::Conflict, format!("execution `{}` exists", new.id)));
+        }
+        let id = new.id;
+        let (execution, tasks) = begin(new, now);
+        model.executions.insert(id, execution);
+        model.add_tasks(id, 0, tasks, now);
         Ok(Started::Created)
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
-        let model = self.model()?;
-        let Some(stored) = model.executions.get(&id) else { return Ok(None) };
-        let newer = stored.facts.iter().filter(|line| after.is_none_or(|after| line.seq > after));
-        let facts = newer.map(|line| (line.generation, line.fact.clone())).collect();
-        let tasks = model.tasks.values().filter(|task| task.execution == id).map(|task| task.open());
-        Ok(Some(Snapshot { record: stored.record.clone(), facts, tasks: tasks.collect() }))
+        let (model, _) = self.open();
+        let Some(execution) = model.executions.get(&id) else {
+            return Ok(None);
+        };
+        let newer = execution.facts.iter().filter(|(seq, ..)| *seq > after.unwrap_or(0));
+        let facts = newer.map(|(_, generation, fact)| (*generation, fact.clone())).collect();
+        let open = model.tasks.values().filter(|entry| entry.execution == id);
+        let tasks = open.map(|entry| OpenTask {
+            id: entry.body.id,
+            work: entry.body.work.clone(),
+            attempt: entry.body.attempt,
+            delayed: matches!(entry.place, Place::Timer(_)),
+            quarantined: matches!(entry.place, Place::Quarantine(_)),
+        });
+        Ok(Some(Snapshot { record: execution.record.clone(), facts, tasks: tasks.collect() }))
     }
 
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
-        let model = self.model()?;
+        let (model, _) = self.open();
         let wanted = |record: &&ExecutionRecord| {
-            filter.workflow.as_ref().is_none_or(|name| record.workflow == *name)
+            filter.workflow.as_ref().is_none_or(|workflow| record.workflow == *workflow)
                 && filter.status.is_none_or(|status| record.status == status)
                 && filter.before.is_none_or(|before| record.id < before)
         };
-        let newest_first = model.executions.values().rev().map(|stored| &stored.record);
-        Ok(newest_first.filter(wanted).take(limit as usize).cloned().collect())
+        let newest = model.executions.values().rev().map(|execution| &execution.record);
+        Ok(newest.filter(wanted).take(limit as usize).cloned().collect())
     }
 
     async fn flush(&self, session: Session, advances: Vec<Advance>) -> Result<Vec<Flushed>, Error> {
-        self.flush_may_begin().await?;
-        let now = self.now();
-        let flushed = {
-            let mut model = self.model()?;
-            model.fence(session, now)?;
-            advances.into_iter().map(|advance| model.advance(advance, now)).collect()
-        };
-        self.flush_may_answer()?;
-        Ok(flushed)
+        if advances.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut model, now) = self.open();
+        model.fence(session, now)?;
+        let mut seen = HashSet::new();
+        Ok(advances
+            .into_iter()
+            .map(|advance| {
+                let first = seen.insert(advance.execution);
+                if first && model.apply(advance, now) { Flushed::Committed } else { Flushed::Conflict }
+            })
+            .collect())
     }
 
     async fn send(&self, execution: ExecutionId, message: Message, task: NewTask) -> Result<(), Error> {
-        let now = self.now();
-        let mut model = self.model()?;
-        let stored = model.executions.get_mut(&execution).ok_or_else(|| {
+        let (mut model, now) = self.open();
+        let found = model.executions.get_mut(&execution).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("execution `{execution}` does not exist"))
         })?;
-        stored.inbox.push(message);
-        let generation = stored.record.generation;
-        model.enqueue(execution, generation, vec![task], now);
+        found.inbox.push(message);
+        let generation = found.record.generation;
+        model.add_tasks(execution, generation, [task], now);
         Ok(())
     }
 
     async fn inbox(&self, execution: ExecutionId) -> Result<Vec<Message>, Error> {
-        let model = self.model()?;
-        Ok(model.executions.get(&execution).map(|stored| stored.inbox.clone()).unwrap_or_default())
+        let (model, _) = self.open();
+        Ok(model.executions.get(&execution).map(|found| found.inbox.clone()).unwrap_or_default())
     }
 
     async fn logs(&self, execution: ExecutionId, skip: u32, limit: u32) -> Result<Vec<LogLine>, Error> {
-        let model = self.model()?;
-        let logs = model.executions.get(&execution).map(|stored| stored.logs.iter());
-        Ok(logs.into_iter().flatten().skip(skip as usize).take(limit as usize).cloned().collect())
+        let (model, _) = self.open();
+        let lines = model.executions.get(&execution).map(|found| found.logs.iter()).unwrap_or_default();
+        Ok(lines.skip(skip as usize).take(limit as usize).cloned().collect())
     }
 }
 
-fn first_record(execution: &NewExecution, now: Timestamp) -> ExecutionRecord {
-    let ending = execution.ending.clone();
-    ExecutionRecord {
-        id: execution.id,
-        workflow: execution.workflow.clone(),
-        version: execution.version.clone(),
-        status: execution.status,
+fn begin(new: NewExecution, now: Timestamp) -> (Execution, Vec<NewTask>) {
+    let ended = new.ending.is_some();
+    let ending = new.ending.unwrap_or(codeflow_engine::Ending { outputs: None, error: None });
+    let record = ExecutionRecord {
+        id: new.id,
+        workflow: new.workflow,
+        version: new.version,
+        status: new.status,
         generation: 0,
-        seq: FIRST_SEQ,
-        inputs: execution.inputs.clone(),
+        seq: 1,
+        inputs: new.inputs,
+        outputs: ending.outputs,
+        error: ending.error,
         created_at: now,
-        started_at: (execution.status != ExecutionStatus::Queued).then_some(now),
-        finished_at: ending.as_ref().map(|_| now),
-        error: ending.as_ref().and_then(|ending| ending.error.clone()),
-        outputs: ending.and_then(|ending| ending.outputs),
-    }
+        started_at: (new.status != ExecutionStatus::Queued).then_some(now),
+        finished_at: ended.then_some(now),
+    };
+    let mut execution = Execution {
+        record,
+        stopping: false,
+        facts: Vec::new(),
+        taken: HashSet::new(),
+        inbox: Vec::new(),
+        logs: Vec::new(),
+    };
+    execution.record_facts(new.facts);
+    (execution, new.tasks)
 }
 
 impl Model {
-    fn advance(&mut self, advance: Advance, now: Timestamp) -> Flushed {
-        let Some(stored) = self.executions.get_mut(&advance.execution) else { return Flushed::Conflict };
-        let record = &mut stored.record;
+    /// Applies a move, unless the execution has moved since.
+    fn apply(&mut self, advance: Advance, now: Timestamp) -> bool {
+        let Some(execution) = self.executions.get_mut(&advance.execution) else {
+            return false;
+        };
+        let record = &mut execution.record;
         if record.seq != advance.expected_seq {
-            return Flushed::Conflict;
+            return false;
         }
         record.seq += 1;
         record.generation = advance.generation;
         record.status = advance.status;
-        record.finished_at = advance.ending.as_ref().map(|_| now);
-        record.error = advance.ending.as_ref().and_then(|ending| ending.error.clone());
-        record.outputs = advance.ending.and_then(|ending| ending.outputs);
-        let seq = record.seq;
-        stored.stopping = advance.stopping;
-        stored.add(seq, advance.generation, advance.facts);
-        stored.inbox.retain(|message| !advance.read.contains(&message.id));
-        stored.logs.extend(advance.logs);
-        for id in advance.done {
-            self.tasks.remove(&id);
+        if advance.status != ExecutionStatus::Queued {
+            record.started_at.get_or_insert(now);
         }
-        self.enqueue(advance.execution, advance.generation, advance.tasks, now);
-        Flushed::Committed
+        record.finished_at = advance.ending.as_ref().map(|_| record.finished_at.unwrap_or(now));
+        let ending = advance.ending.unwrap_or(codeflow_engine::Ending { outputs: None, error: None });
+        record.outputs = ending.outputs;
+        record.error = ending.error;
+        execution.stopping = advance.stopping;
+        execution.record_facts(advance.facts);
+        execution.inbox.retain(|message| !advance.read.contains(&message.id));
+        execution.logs.extend(advance.logs);
+        self.tasks.retain(|id, _| !advance.done.contains(id));
+        self.add_tasks(advance.execution, advance.generation, advance.tasks, now);
+        true
     }
 }
