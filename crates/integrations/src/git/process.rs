@@ -157,7 +157,7 @@ impl Running {
     async fn listen(mut self, take: &mut (dyn FnMut(&[u8]) + Send)) -> io::Result<Answer> {
         let mut complaint = Vec::new();
         let (said, complained) = (self.0.stdout.take(), self.0.stderr.take());
-        let mut note = |piece: &[u8]| keep(&mut complaint, piece);
+        let mut note = |piece: &[u8]| keep_end(&mut complaint, piece);
         let (said, complained) = tokio::join!(drain(said, take), drain(complained, &mut note));
         said.and(complained)?;
         let status = self.0.wait().await?;
@@ -198,6 +198,12 @@ fn keep(kept: &mut Vec<u8>, piece: &[u8]) {
     kept.extend_from_slice(piece.get(..room).unwrap_or(piece));
 }
 
+/// What git complains about last is what ended it.
+fn keep_end(kept: &mut Vec<u8>, piece: &[u8]) {
+    kept.extend_from_slice(piece);
+    kept.drain(..kept.len().saturating_sub(KEPT));
+}
+
 fn not_started(error: io::Error) -> RepositoryError {
     let (kind, message) = if error.kind() == io::ErrorKind::NotFound {
         (RepositoryErrorKind::NotInstalled, "there is no `git` program on the path; install git")
@@ -220,8 +226,9 @@ fn explain(code: Option<i32>, complaint: &str) -> RepositoryError {
     }
     let how =
         code.map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with code {code}"));
-    let last: String = complaint.trim_end().lines().next_back().unwrap_or("").chars().take(300).collect();
-    let last = codeflow_core::redact(&last);
+    let mut lines = complaint.trim_end().lines().rev();
+    let last = lines.clone().find(|line| line.starts_with("fatal: ")).or_else(|| lines.next()).unwrap_or("");
+    let last = codeflow_core::redact(&last.chars().take(300).collect::<String>());
     let separator = if last.is_empty() { "" } else { ": " };
     RepositoryError::new(RepositoryErrorKind::Failed, format!("git {how}{separator}{last}"))
 }
