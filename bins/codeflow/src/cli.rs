@@ -1,0 +1,71 @@
+//! The command line as people type it. What each command does is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::review::ReviewOptions;
+
+/// Durable workflows for code, on your own machine.
+#[derive(Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  codeflow review                        review the last commit
+  codeflow review main..HEAD --fail-on critical
+  codeflow run deploy.yaml --input env=staging
+  codeflow execution list"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The repository, or another folder, to work for
+    #[arg(long, global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub(crate) repo: PathBuf,
+    /// Keep executions in this database: postgres://… or the path of an SQLite file
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// Read settings from this file instead of codeflow.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Say more about what happens; twice or three times for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Show the log messages that match, such as `debug` or `codeflow_engine=trace`
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Review a range of commits: secrets, risk, and a verdict
+    Review(ReviewOptions),
+}
+
+/// How a result is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+impl Command {
+    /// Whether a program reads the result.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Review(options) => options.wants_json(),
+        }
+    }
+}

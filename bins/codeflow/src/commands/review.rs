@@ -1,0 +1,201 @@
+//! `codeflow review`: the built-in `pr-review` on this checkout, durably, and its report.
+
+use std::path::PathBuf;
+
+use anstyle::Style;
+use clap::{Args, ValueEnum};
+use codeflow::analysis::{ReportFormat, Review, Severity};
+use codeflow::core::ExecutionId;
+use codeflow::core::execution::ExecutionStatus;
+use codeflow::engine::{ExecutionFilter, ExecutionRecord};
+use codeflow::{BuiltIn, Local, Project, View};
+use serde_json::{Map, Value};
+
+use crate::Exit;
+use crate::context::Context;
+use crate::drive::{self, Ended};
+use crate::failure::{self, Misuse, MisuseKind};
+use crate::progress::Progress;
+
+/// How far back unfinished reviews are looked for.
+const LOOK_BACK: u32 = 50;
+
+/// Flags of `codeflow review`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  codeflow review                              the last commit
+  codeflow review main...HEAD                  everything on this branch
+  codeflow review v1.2 --repo ../service       what one commit did, elsewhere
+  codeflow review --format sarif --output review.sarif
+  codeflow review --resume                     carry on after a crash or ^C
+
+Exit codes: 0 passed, 1 the gate is closed, 2 wrong use, 3 it could not be carried out, 130 interrupted.")]
+pub(crate) struct ReviewOptions {
+    /// `A..B`, `A...B` or one commit, as git names them
+    #[arg(value_name = "RANGE", default_value = "HEAD~1..HEAD", allow_hyphen_values = false)]
+    range: String,
+    /// How to show the result on standard output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Shape,
+    /// The lowest severity that closes the gate: info, low, medium, high or critical
+    #[arg(long, value_name = "SEVERITY", default_value = "high")]
+    fail_on: Severity,
+    /// Write the result to this file instead
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Carry on with the newest review that did not finish
+    #[arg(long)]
+    resume: bool,
+}
+
+/// The shapes of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    Text,
+    Json,
+    Sarif,
+    Markdown,
+}
+
+impl ReviewOptions {
+    pub(crate) fn wants_json(&self) -> bool {
+        match self.format {
+            Shape::Json | Shape::Sarif => true,
+            Shape::Text | Shape::Markdown => false,
+        }
+    }
+}
+
+impl From<Shape> for ReportFormat {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Text => Self::Text,
+            Shape::Json => Self::Json,
+            Shape::Sarif => Self::Sarif,
+            Shape::Markdown => Self::Markdown,
+        }
+    }
+}
+
+/// Reviews, and says by the exit code whether the gate is open.
+pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Result<Exit> {
+    let project = Project::around(&context.global.repo)?;
+    if !project.is_repository() {
+        let text = format!("`{}` is not in a git repository", project.root().display());
+        return Err(Misuse::new(MisuseKind::NoRepository, text).into());
+    }
+    let local = context.open_beside_repository().await?;
+    let worker = local.work()?;
+    let progress = Progress::new(context.is_lively());
+    let id = choose(context, &local, &options, &progress).await?;
+    match drive::run(&local, worker, id, progress).await? {
+        Ended::Final(view) => conclude(&view, &options),
+        Ended::NeedsSomebody(_) => Ok(Exit::Waiting),
+        Ended::Interrupted => {
+            anstream::eprintln!("stopped; `codeflow review --resume` carries on with {id}");
+            Ok(Exit::Interrupted)
+        }
+    }
+}
+
+/// The execution to run: a new one, or the one to carry on with.
+async fn choose(
+    context: &Context,
+    local: &Local,
+    options: &ReviewOptions,
+    progress: &Progress,
+) -> anyhow::Result<ExecutionId> {
+    let unfinished = unfinished(local).await?;
+    if options.resume {
+        if let Some(record) = unfinished.first() {
+            progress.line(&format!("carrying on with {}", headline(record)));
+            return Ok(record.id);
+        }
+        progress.line("no review is unfinished here; starting a new one");
+    }
+    for record in &unfinished {
+        let reason = Some("superseded by a newer review".to_owned());
+        local.engine().cancel(record.id, &context.user(), reason).await?;
+        let dim = Style::new().dimmed();
+        progress.line(&format!(
+            "{dim}cancelled {}, which did not finish; `--resume` would have kept it{dim:#}",
+            record.id
+        ));
+    }
+    let mut inputs = Map::new();
+    inputs.insert("range".to_owned(), options.range.clone().into());
+    inputs.insert("fail_on".to_owned(), options.fail_on.as_str().into());
+    progress.line(&format!("reviewing {} in {}", options.range, local.project().root().display()));
+    let (id, _) = local.start(BuiltIn::PR_REVIEW.document, inputs, None).await?;
+    Ok(id)
+}
+
+/// Reviews of this checkout that did not come to their end, newest first. A database that is a server
+/// may hold those of others, so nothing there is ours to take up or to cancel.
+async fn unfinished(local: &Local) -> anyhow::Result<Vec<ExecutionRecord>> {
+    if local.data_folder().is_none() {
+        return Ok(Vec::new());
+    }
+    let workflow = Some(BuiltIn::PR_REVIEW.name.parse()?);
+    let filter = ExecutionFilter { workflow, ..ExecutionFilter::default() };
+    let mut found = local.engine().list(filter, LOOK_BACK).await?;
+    found.retain(|record| !record.status.is_final());
+    Ok(found)
+}
+
+fn headline(record: &ExecutionRecord) -> String {
+    let range = record.inputs.get("range").and_then(Value::as_str).unwrap_or("?");
+    format!("{} ({range}, begun {})", record.id, record.created_at)
+}
+
+fn conclude(view: &View, options: &ReviewOptions) -> anyhow::Result<Exit> {
+    let record = &view.record;
+    let error = record.error.as_ref();
+    if let Some(error) = error.filter(|error| is_wrong_use(&error.code)) {
+        failure::tell(&error.message, &[], &error.code);
+        return Ok(Exit::WrongUse);
+    }
+    let report = record
+        .outputs
+        .as_deref()
+        .and_then(|outputs| outputs.get("report"))
+        .filter(|report| !report.is_null());
+    if let Some(report) = report {
+        let review: Review = serde_json::from_value(report.clone())?;
+        write(&review.render(options.format.into()), options)?;
+    }
+    let gate_closed = error.is_some_and(|error| error.code == "action.denied");
+    match record.status {
+        ExecutionStatus::Succeeded => Ok(Exit::Success),
+        ExecutionStatus::Failed if gate_closed => Ok(Exit::GateClosed),
+        _ => {
+            if let Some(error) = error {
+                failure::tell(&error.message, &[], &error.code);
+            }
+            Ok(Exit::Failure)
+        }
+    }
+}
+
+/// Whether the range or the repository is at fault, not the review.
+fn is_wrong_use(code: &str) -> bool {
+    const CODES: [&str; 5] = [
+        "git.not_a_repository",
+        "git.no_commits",
+        "git.invalid_range",
+        "git.unknown_revision",
+        "git.no_merge_base",
+    ];
+    CODES.contains(&code)
+}
+
+fn write(text: &str, options: &ReviewOptions) -> anyhow::Result<()> {
+    let Some(path) = &options.output else {
+        use std::io::Write;
+        return Ok(anstream::stdout().write_all(text.as_bytes())?);
+    };
+    std::fs::write(path, text).map_err(|source| {
+        let text = format!("could not write `{}`", path.display());
+        Misuse::new(MisuseKind::UnwritableOutput, text).with_source(source).into()
+    })
+}

@@ -1,0 +1,69 @@
+//! What every command needs: settings, the log, and CodeFlow opened for a folder.
+
+use codeflow::config::{Environment, Settings};
+use codeflow::{Local, Options};
+
+use crate::cli::Global;
+
+/// The surroundings of a command.
+pub(crate) struct Context {
+    pub(crate) global: Global,
+    pub(crate) environment: Environment,
+    settings: Settings,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global) -> anyhow::Result<Self> {
+        let environment = Environment::process();
+        if let Some(wanted) = environment.wants_color() {
+            let choice = if wanted { anstream::ColorChoice::Always } else { anstream::ColorChoice::Never };
+            choice.write_global();
+        }
+        let settings = Settings::load(global.config.as_deref(), &environment)?;
+        listen(&global, &settings);
+        Ok(Self { global, environment, settings })
+    }
+
+    /// Opens the database that the settings name.
+    pub(crate) async fn open(&self) -> anyhow::Result<Local> {
+        self.open_with(self.settings.clone()).await
+    }
+
+    /// Opens the database beside the repository, unless a flag names another one. What a review keeps
+    /// belongs to this checkout, not to the application that `DATABASE_URL` may be meant for.
+    pub(crate) async fn open_beside_repository(&self) -> anyhow::Result<Local> {
+        let mut settings = self.settings.clone();
+        settings.database.url = None;
+        self.open_with(settings).await
+    }
+
+    async fn open_with(&self, mut settings: Settings) -> anyhow::Result<Local> {
+        if let Some(url) = &self.global.database_url {
+            settings.database.url = Some(url.clone().into());
+        }
+        let options = Options::new(&self.global.repo, settings, self.environment.clone());
+        Ok(Local::open(options).await?)
+    }
+
+    /// The name under which this person cancels and decides.
+    pub(crate) fn user(&self) -> String {
+        self.environment.user().unwrap_or_else(|| "command line".to_owned())
+    }
+
+    /// Whether lines that move would get in the way.
+    pub(crate) fn is_lively(&self) -> bool {
+        self.environment.is_lively() && self.global.verbose == 0 && self.global.log.is_none()
+    }
+}
+
+fn listen(global: &Global, settings: &Settings) {
+    let by_count = match global.verbose {
+        0 => None,
+        1 => Some("info"),
+        2 => Some("debug"),
+        _ => Some("trace"),
+    };
+    let filter = global.log.as_deref().or(by_count).unwrap_or(&settings.log.filter);
+    let filter = tracing_subscriber::EnvFilter::new(filter);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

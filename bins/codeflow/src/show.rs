@@ -1,0 +1,1 @@
+//! Renderers: what things look like on a terminal.

@@ -1,0 +1,155 @@
+//! CodeFlow in one process: settings in, running parts out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use codeflow_actions::{Action, Catalog, Dependencies};
+use codeflow_config::{Environment, Settings};
+use codeflow_core::workflow::{Workflow, parse};
+use codeflow_core::{ExecutionId, Problems};
+use codeflow_engine::{Engine, Parts, StartRequest, Started, WorkerSettings};
+use codeflow_integrations::LocalGit;
+use codeflow_persistence::{Database, EngineLock};
+use codeflow_runtime::{SystemClock, SystemIds};
+use serde_json::{Map, Value};
+
+use crate::place::Place;
+use crate::runner::Actions;
+use crate::watch::{Bell, Watch};
+use crate::{Error, ErrorKind, Project, Running};
+
+/// What CodeFlow is opened with.
+pub struct Options {
+    /// The folder it works for; the repository around it, if there is one.
+    pub folder: PathBuf,
+    /// The settings.
+    pub settings: Settings,
+    /// The variables that child processes such as git may need.
+    pub environment: Environment,
+    /// Actions beside those that come with CodeFlow.
+    pub actions: Vec<Arc<dyn Action>>,
+}
+
+impl Options {
+    /// Without further actions.
+    pub fn new(folder: impl Into<PathBuf>, settings: Settings, environment: Environment) -> Self {
+        Self { folder: folder.into(), settings, environment, actions: Vec::new() }
+    }
+}
+
+/// CodeFlow, opened. It starts executions, shows them and talks to them; [`Local::work`] runs them.
+pub struct Local {
+    engine: Engine,
+    actions: Arc<Actions>,
+    bell: Bell,
+    place: Place,
+    worker: WorkerSettings,
+    project: Project,
+}
+
+impl Local {
+    /// Opens the database and brings its tables up to date.
+    ///
+    /// Any number of processes may do so: only [`Local::work`] needs an SQLite file for itself.
+    ///
+    /// # Errors
+    /// [`DataFolder`](ErrorKind::DataFolder), [`DatabaseAddress`](ErrorKind::DatabaseAddress),
+    /// [`Database`](ErrorKind::Database).
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let Options { folder, settings, environment, actions: further } = options;
+        let project = Project::around(&folder)?;
+        let place = Place::of(&settings.database, &project)?;
+        let database = open(&place, &settings).await?;
+        let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let repository = Arc::new(LocalGit::new(project.root(), variables));
+        let mut catalog = Catalog::builtin(Dependencies { repository });
+        for action in further {
+            catalog.register(action);
+        }
+        let actions = Arc::new(Actions(catalog));
+        let bell = Bell::default();
+        let engine = Engine::new(Parts {
+            store: Arc::new(database),
+            actions: Arc::clone(&actions) as Arc<_>,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            observer: Arc::new(bell.clone()),
+        });
+        let worker = WorkerSettings {
+            concurrency: settings.worker.concurrency,
+            grace: settings.worker.grace,
+            exclusive: place.folder().is_some(),
+            ..WorkerSettings::default()
+        };
+        Ok(Self { engine, actions, bell, place, worker, project })
+    }
+
+    /// The engine, for everything that is not here.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What it works for.
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// The folder of the SQLite file; none when the database is a server.
+    pub fn data_folder(&self) -> Option<&Path> {
+        self.place.folder()
+    }
+
+    /// Reads a workflow document and checks it against the actions there are.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(&self, document: &str) -> Result<Workflow, Problems> {
+        parse(document, &self.actions.0)
+    }
+
+    /// Starts an execution of a workflow document. A second start with the same idempotency key finds the first.
+    ///
+    /// It runs as soon as some process [works](Local::work) on this database.
+    ///
+    /// # Errors
+    /// [`Workflow`](ErrorKind::Workflow) with all its problems, and what [`Engine::start`] says of the inputs.
+    pub async fn start(
+        &self,
+        document: &str,
+        inputs: Map<String, Value>,
+        idempotency_key: Option<String>,
+    ) -> Result<(ExecutionId, Started), Error> {
+        let workflow = self.parse(document)?;
+        self.engine.register(&workflow, document).await?;
+        let version = workflow.version.clone();
+        Ok(self.engine.start(StartRequest { version, inputs, idempotency_key }).await?)
+    }
+
+    /// Runs what is due, until it is stopped. On SQLite it takes the lock that makes it the only one.
+    ///
+    /// # Errors
+    /// [`engine::ErrorKind::Locked`](codeflow_engine::ErrorKind::Locked) inside
+    /// [`Engine`](ErrorKind::Engine) when another process works on the same file.
+    pub fn work(&self) -> Result<Running, Error> {
+        let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
+        Ok(Running::start(self.engine.worker(self.worker.clone()), lock, self.worker.grace))
+    }
+
+    /// Follows an execution, whichever process runs it.
+    pub fn watch(&self, id: ExecutionId) -> Watch {
+        Watch::new(self.engine.clone(), self.bell.clone(), id)
+    }
+}
+
+async fn open(place: &Place, settings: &Settings) -> Result<Database, Error> {
+    let failed = |source: codeflow_engine::Error| {
+        let context = match place {
+            Place::Shared(_) => "could not open the database".to_owned(),
+            Place::File(file) => format!("could not open the database `{}`", file.display()),
+        };
+        Error::new(ErrorKind::Database, context).with_source(source)
+    };
+    let database = Database::open(&place.database(&settings.database)).await.map_err(failed)?;
+    database.migrate().await.map_err(failed)?;
+    Ok(database)
+}

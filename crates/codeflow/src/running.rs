@@ -1,0 +1,54 @@
+//! A worker at work in this process, with the lock that makes it the only one.
+
+use std::time::Duration;
+
+use codeflow_engine::Worker;
+use codeflow_persistence::EngineLock;
+use codeflow_runtime::Tasks;
+use tokio::task::JoinHandle;
+
+use crate::{Error, ErrorKind};
+
+/// What a worker may need beyond its grace period to give work back and to close its session.
+const SETTLING: Duration = Duration::from_secs(15);
+
+/// A worker at work. Dropping it stops it as well, but nobody waits for what it is doing.
+pub struct Running {
+    tasks: Tasks,
+    worker: JoinHandle<Option<Result<(), codeflow_engine::Error>>>,
+    grace: Duration,
+    _lock: Option<EngineLock>,
+}
+
+impl Running {
+    pub(crate) fn start(worker: Worker, lock: Option<EngineLock>, grace: Duration) -> Self {
+        let tasks = Tasks::new();
+        let stop = tasks.stop_token();
+        let worker = tasks.spawn("worker", async move { worker.run(stop).await });
+        Self { tasks, worker, grace, _lock: lock }
+    }
+
+    /// Waits until the worker stops by itself, which it only does for a reason.
+    ///
+    /// # Errors
+    /// Always: the reason.
+    pub async fn failed(&mut self) -> Result<std::convert::Infallible, Error> {
+        Err(match (&mut self.worker).await {
+            Ok(Some(Err(error))) => error.into(),
+            Ok(Some(Ok(())) | None) | Err(_) => {
+                Error::new(ErrorKind::Worker, "the worker stopped although nobody told it to")
+            }
+        })
+    }
+
+    /// Stops: running steps may end within the grace period, the rest is given back for later.
+    pub async fn stop(self) {
+        self.tasks.shut_down(self.grace + SETTLING).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.stop();
+    }
+}

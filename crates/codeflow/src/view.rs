@@ -1,0 +1,130 @@
+//! A picture of an execution: each step and where it stands, for whoever shows it to people.
+
+use std::sync::Arc;
+
+use codeflow_core::Timestamp;
+use codeflow_core::execution::{ExecutionStatus, Settled, State};
+use codeflow_core::workflow::{Step, StepKind, Workflow};
+use codeflow_engine::{ExecutionRecord, OpenTask, Snapshot, Work};
+
+/// An execution at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The workflow version that it keeps.
+    pub workflow: Arc<Workflow>,
+    /// The execution.
+    pub record: ExecutionRecord,
+    state: State,
+    tasks: Vec<OpenTask>,
+}
+
+/// A step at one moment.
+#[derive(Clone, Debug)]
+pub struct StepView<'v> {
+    /// The step.
+    pub step: &'v Step,
+    /// Where it stands.
+    pub phase: Phase<'v>,
+    /// How many iterations are done, and of how many, for a step that repeats.
+    pub iterations: Option<(usize, usize)>,
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Phase<'v> {
+    /// It waits for other steps.
+    Pending,
+    /// An attempt is due or runs.
+    Running {
+        /// The attempt, counted from one.
+        attempt: u32,
+    },
+    /// An attempt failed, and the next one comes after a pause.
+    Retrying {
+        /// The next attempt.
+        attempt: u32,
+    },
+    /// It waits for a time, a signal or a decision.
+    Waiting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Workers died of it, so it was put aside.
+    Quarantined,
+    /// It is done with.
+    Settled(&'v Settled),
+}
+
+impl View {
+    pub(crate) fn new(workflow: Arc<Workflow>, snapshot: Snapshot) -> Self {
+        let Snapshot { record, facts, tasks } = snapshot;
+        Self { workflow, record, state: State::replay(&facts), tasks }
+    }
+
+    /// Brings the picture up to date. Returns whether that changed anything.
+    pub(crate) fn take_in(&mut self, newer: Snapshot) -> bool {
+        let Snapshot { record, facts, tasks } = newer;
+        if record == self.record && tasks == self.tasks {
+            return false;
+        }
+        for (generation, fact) in &facts {
+            self.state.apply(*generation, fact);
+        }
+        self.record = record;
+        self.tasks = tasks;
+        true
+    }
+
+    /// The steps, in an order in which each comes after its needs.
+    pub fn steps(&self) -> impl Iterator<Item = StepView<'_>> {
+        self.workflow.steps.iter().map(|step| StepView {
+            step,
+            phase: self.phase(step),
+            iterations: self.iterations(step),
+        })
+    }
+
+    /// The steps that wait for somebody, when nothing else can go on without them.
+    pub fn waits_for_somebody(&self) -> Vec<&Step> {
+        let waiting: Vec<&Step> = self
+            .steps()
+            .filter(|view| matches!(view.phase, Phase::Waiting { .. }))
+            .map(|view| view.step)
+            .collect();
+        let by_time = |step: &&&Step| matches!(step.kind, StepKind::Sleep { .. });
+        let moves_on = waiting.iter().any(|step| by_time(&step)) || self.tasks.iter().any(is_attempt);
+        if self.record.status == ExecutionStatus::Waiting && !moves_on { waiting } else { Vec::new() }
+    }
+
+    fn phase(&self, step: &Step) -> Phase<'_> {
+        let known = self.state.step(&step.name);
+        if let Some(settled) = known.and_then(|known| known.settled.as_ref()) {
+            return Phase::Settled(settled);
+        }
+        if let Some(since) = known.and_then(|known| known.waiting_since) {
+            return Phase::Waiting { since };
+        }
+        let of_step = |task: &&OpenTask| matches!(&task.work, Work::Attempt(path) if path.step == step.name);
+        let tasks = || self.tasks.iter().filter(of_step);
+        if let Some(task) = tasks().find(|task| !task.delayed && !task.quarantined) {
+            return Phase::Running { attempt: task.attempt };
+        }
+        match tasks().next() {
+            Some(task) if task.quarantined => Phase::Quarantined,
+            Some(task) => Phase::Retrying { attempt: task.attempt },
+            None => Phase::Pending,
+        }
+    }
+
+    fn iterations(&self, step: &Step) -> Option<(usize, usize)> {
+        let known = self.state.step(&step.name)?;
+        Some((known.iterations.len(), known.items.as_ref()?.len()))
+    }
+}
+
+fn is_attempt(task: &OpenTask) -> bool {
+    match task.work {
+        Work::Attempt(_) => !task.quarantined,
+        Work::Expire(_) | Work::Deadline | Work::Inbox => false,
+    }
+}
