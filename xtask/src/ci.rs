@@ -1,8 +1,8 @@
 //! `cargo xtask ci`: everything, once, and a table at the end. A step that fails does not stop the others.
 
-use std::{path::Path, time::Instant};
+use std::{fmt, path::Path, time::Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     check,
@@ -25,45 +25,60 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     summary.step("advisories", || dependencies::advisories().map(advisories_note));
     summary.step("unused dependencies", || dependencies::unused(root).map(no_note));
     summary.step("documentation", || check::documentation().map(no_note));
-    let ran = tests(root, &mut summary);
+    let mut ran = Ran::default();
+    tests(root, &mut summary, &mut ran);
     println!("\n{summary}");
-    println!("{ran} tests ran; {} seconds in all", start.elapsed().as_secs());
+    println!("{ran}; {} seconds in all", start.elapsed().as_secs());
     match summary.failed().as_slice() {
         [] => Ok(()),
         failed => bail!("failed: {}", failed.join(", ")),
     }
 }
 
-/// Runs every test once and returns how many there were.
-fn tests(root: &Path, summary: &mut Summary) -> u64 {
-    let mut ran = 0;
-    let mut count = |tests: u64| {
-        ran += tests;
-        format!("{tests} tests")
-    };
+/// How many tests ran.
+#[derive(Default)]
+struct Ran {
+    in_process: u64,
+    across_processes: u64,
+    examples: u64,
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_process, across_processes, examples } = self;
+        let all = in_process + across_processes + examples;
+        write!(f, "{all} tests ran: {in_process} in crates, {across_processes} across processes, ")?;
+        write!(f, "{examples} examples in documentation")
+    }
+}
+
+/// Runs every test once.
+fn tests(root: &Path, summary: &mut Summary, ran: &mut Ran) {
     let prepared = summary.step_with("services", || {
         let workspace = Workspace::read(root)?;
         let services = Services::start(&workspace)?;
-        Ok((workspace, services))
+        Ok((workspace, services, Measurement::begin(root)?))
     });
-    let prepared = prepared.ok_or(()).map_err(|()| anyhow!("its services are missing"));
-    let prepared = || prepared.as_ref().map_err(|error| anyhow!("{error:#}"));
-    let measurement = summary.step_with("preparation of coverage", || Measurement::begin(root));
-    summary.step("tests", || {
-        let (workspace, services) = prepared()?;
-        testing::run(workspace, Packages::InProcess, services, measurement.as_ref()).map(&mut count)
+    let prepared = || prepared.as_ref().context("the services are missing");
+    summary.step("tests in crates", || {
+        let (workspace, services, measurement) = prepared()?;
+        testing::run(workspace, Packages::InProcess, services, Some(measurement), &mut ran.in_process)?;
+        Ok(format!("{} tests", ran.in_process))
     });
     summary.step("coverage", || {
-        let (workspace, _) = prepared()?;
-        judge(workspace, measurement.as_ref().context("there was no measurement")?)
+        let (workspace, _, measurement) = prepared()?;
+        judge(workspace, measurement)
     });
     summary.step("release build", || testing::build_program().map(no_note));
     summary.step("tests across processes", || {
-        let (workspace, services) = prepared()?;
-        testing::run(workspace, Packages::AcrossProcesses, services, None).map(&mut count)
+        let (workspace, services, _) = prepared()?;
+        testing::run(workspace, Packages::AcrossProcesses, services, None, &mut ran.across_processes)?;
+        Ok(format!("{} tests", ran.across_processes))
     });
-    summary.step("documentation's examples", || testing::documentation().map(&mut count));
-    ran
+    summary.step("examples in documentation", || {
+        testing::documentation(&mut ran.examples)?;
+        Ok(format!("{} examples", ran.examples))
+    });
 }
 
 /// Shows how far the tests reach and fails below a gate.

@@ -76,13 +76,13 @@ fn dispatch(task: &Task) -> Result<()> {
         Task::Test { arguments } => {
             let services = Services::start(&Workspace::read(&root)?)?;
             testing::run_chosen(&services, arguments)?;
-            if arguments.is_empty() { testing::documentation().map(drop) } else { Ok(()) }
+            if arguments.is_empty() { testing::documentation(&mut 0) } else { Ok(()) }
         }
         Task::Coverage => {
             let workspace = Workspace::read(&root)?;
             let services = Services::start(&workspace)?;
             let measurement = Measurement::begin(&root)?;
-            testing::run(&workspace, Packages::InProcess, &services, Some(&measurement))?;
+            testing::run(&workspace, Packages::InProcess, &services, Some(&measurement), &mut 0)?;
             ci::judge(&workspace, &measurement).map(drop)
         }
         Task::Deny => dependencies::all(&root),

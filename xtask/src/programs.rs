@@ -21,7 +21,7 @@ pub(crate) fn find(program: &str, further: &[PathBuf]) -> Option<PathBuf> {
 
 /// Whether this process runs as root.
 pub(crate) fn is_root() -> bool {
-    process::output(process::command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+    rustix::process::geteuid().is_root()
 }
 
 /// Installs packages of Debian; fails with the sentence `otherwise` where that is not possible.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use crate::{coverage::Measurement, process, services::Services, tools, workspace::Workspace};
 
@@ -32,16 +32,17 @@ impl Packages {
     }
 }
 
-/// Runs tests with nextest, counting lines if there is a measurement; returns how many tests ran.
+/// Runs tests with nextest, counting lines if there is a measurement; adds to `ran` how many there were.
 pub(crate) fn run(
     workspace: &Workspace,
     packages: Packages,
     services: &Services,
     measurement: Option<&Measurement>,
-) -> Result<u64> {
+    ran: &mut u64,
+) -> Result<()> {
     let Some(selection) = packages.arguments(workspace) else {
         println!("there is no package {PROCESS_TESTS}");
-        return Ok(0);
+        return Ok(());
     };
     tools::NEXTEST.ensure()?;
     let mut command = process::cargo();
@@ -49,11 +50,7 @@ pub(crate) fn run(
     if let Some(measurement) = measurement {
         measurement.instrument(&mut command);
     }
-    let mut ran = 0;
-    let outcome = process::watch(services.announce(&mut command), |line| {
-        ran += tests_run(line).unwrap_or_default();
-    });
-    outcome.map(|()| ran).map_err(|error| anyhow!("{error:#} after {ran} tests"))
+    process::watch(services.announce(&mut command), |line| *ran += tests_run(line).unwrap_or_default())
 }
 
 /// Builds the command line as users do; tests across processes start it, and should not wait for it.
@@ -81,13 +78,11 @@ pub(crate) fn list(workspace: &Workspace) -> Command {
     command
 }
 
-/// Runs the examples in the documentation; returns how many there were.
-pub(crate) fn documentation() -> Result<u64> {
-    let mut ran = 0;
+/// Runs the examples in the documentation; adds to `ran` how many there were.
+pub(crate) fn documentation(ran: &mut u64) -> Result<()> {
     process::watch(process::cargo().args(["test", "--doc", "--workspace", "--no-fail-fast"]), |line| {
-        ran += examples_run(line).unwrap_or_default();
-    })?;
-    Ok(ran)
+        *ran += examples_run(line).unwrap_or_default();
+    })
 }
 
 /// Reads nextest's last line: `Summary [ 1.2s] 30 tests run: 30 passed, 0 skipped`.

@@ -11,6 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process, test_kill_process},
+};
 use tempfile::TempDir;
 
 use crate::{process, programs};
@@ -136,8 +140,8 @@ fn remove_orphans(prefix: &str) {
             continue;
         }
         let owner = fs::read_to_string(entry.path().join(OWNER)).unwrap_or_default();
-        let is_dead = owner.parse::<u32>().is_ok()
-            && process::output(process::command("kill").args(["-0", &owner])).is_err();
+        let owner = owner.parse().ok().and_then(Pid::from_raw);
+        let is_dead = owner.is_some_and(|owner| test_kill_process(owner) == Err(Errno::SRCH));
         if is_dead && let Err(error) = fs::remove_dir_all(entry.path()) {
             eprintln!("warning: could not remove {}: {error}", entry.path().display());
         }
@@ -188,7 +192,7 @@ impl Server {
 
     /// Asks the process to stop; whether it did within the grace period.
     fn stop(&mut self) -> bool {
-        let asked = process::output(process::command("kill").arg("-INT").arg(self.process.id().to_string()));
+        let asked = kill_process(Pid::from_child(&self.process), Signal::INT);
         let start = Instant::now();
         while asked.is_ok() && start.elapsed() < GRACE {
             if matches!(self.process.try_wait(), Ok(Some(_))) {
