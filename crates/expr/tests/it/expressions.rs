@@ -20,9 +20,8 @@ fn scope() -> Value {
 }
 
 fn evaluate(source: &str) -> Value {
-    Expression::parse(source)
-        .and_then(|expression| expression.evaluate(&scope()))
-        .unwrap_or_else(|error| panic!("{source}: {error}"))
+    let answer = Expression::parse(source).and_then(|expression| expression.evaluate(&scope()));
+    answer.expect(source)
 }
 
 fn refusal(source: &str) -> (ErrorKind, String) {
@@ -259,7 +258,7 @@ fn equal_sources_are_equal_expressions() {
 
     assert_eq!(expression, Expression::parse("inputs.limit > 1").unwrap());
     assert_ne!(expression, Expression::parse("inputs.limit > 2").unwrap());
-    assert_eq!(expression.clone().source(), "inputs.limit > 1");
+    assert_eq!(expression.source(), "inputs.limit > 1");
     assert_eq!(format!("{expression:?}"), "Expression(\"inputs.limit > 1\")");
 }
 

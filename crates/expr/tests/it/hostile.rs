@@ -1,9 +1,6 @@
 //! Inputs that want to exhaust the stack, the memory or the time; each ends in an error, and soon.
 
-use std::{
-    fmt::Write,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use codeflow_expr::{Error, ErrorKind, Expression, Template};
 use serde_json::{Map, Value, json};
@@ -35,13 +32,17 @@ fn check(cases: Vec<(String, End)>, run: fn(&str) -> Result<Value, Error>) {
             };
             if got != *end || took > ALLOWED {
                 let shown: String = input.chars().take(60).collect();
-                writeln!(complaints, "{shown} ({} bytes): {result:.200?} in {took:?}", input.len()).unwrap();
+                let bytes = input.len();
+                complaints += &format!(
+                    "{shown} ({bytes} bytes): {result:.200?} in {took:?}
+"
+                );
             }
         }
         assert!(complaints.is_empty(), "\n{complaints}");
     };
-    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(check).unwrap();
-    thread.join().unwrap();
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(check).expect("a thread starts");
+    thread.join().expect("every input ends as it should");
 }
 
 /// Times a call; a slow one gets two more chances, for the machine may have been busy elsewhere.
@@ -142,86 +143,87 @@ fn short_sources_that_nest_end_in_an_error() {
     check(inputs, evaluate);
 }
 
+const NO_EXPRESSIONS: &[(&str, ErrorKind)] = &[
+    ("", Syntax),
+    (" ", Syntax),
+    ("//", Syntax),
+    ("'", Syntax),
+    ("\"", Syntax),
+    ("'''", Syntax),
+    ("b'", Syntax),
+    ("r\"\\\"x", Syntax),
+    ("'a\\", Syntax),
+    ("'\\q'", Syntax),
+    ("'\\u{110000}'", Syntax),
+    ("'\\ud800'", Syntax),
+    ("b'\\400'", Syntax),
+    ("\u{0}", Syntax),
+    ("n\u{0}", Syntax),
+    ("n \u{202e}> 1", Syntax),
+    ("\u{feff}n", Syntax),
+    ("ｎ > 1", Syntax),
+    ("n = 1", Syntax),
+    ("n & 1", Syntax),
+    ("n |", Syntax),
+    ("n.", Syntax),
+    (".", Syntax),
+    ("..", Syntax),
+    ("n.1", Syntax),
+    ("n.?a", Syntax),
+    ("n[?0]", Syntax),
+    ("[?n]", Syntax),
+    ("{?'a': n}", Syntax),
+    ("n.`a`", Syntax),
+    ("`n`", Syntax),
+    ("()", Syntax),
+    ("(1", Syntax),
+    ("1)", Syntax),
+    ("[1,,2]", Syntax),
+    ("{1}", Syntax),
+    ("{1:}", Syntax),
+    ("n ? 1", Syntax),
+    ("n ? : 1", Syntax),
+    ("1 2", Syntax),
+    ("if n", Syntax),
+    ("while", Syntax),
+    ("99999999999999999999", Syntax),
+    ("0xfffffffffffffffff", Syntax),
+    ("-9223372036854775809", Syntax),
+    ("1e999", Syntax),
+    ("1e", Syntax),
+    ("0x", Syntax),
+    ("1a", Syntax),
+    ("18446744073709551616u", Syntax),
+    ("Message{field: 1}", Syntax),
+    ("google.protobuf.Any{}", Syntax),
+    ("has(n)", Syntax),
+    ("has(1)", Syntax),
+    ("[1].map(1, 1)", Syntax),
+    ("[1].map(a.b, 1)", Syntax),
+    ("n.matches('(')", Syntax),
+    ("n.matches('(a{1000}){1000}')", Syntax),
+    ("n.matches('((((((((((a{9}){9}){9}){9}){9}){9}){9}){9}){9}){9}')", Syntax),
+    ("n.matches('\\\\p{L}{1000}')", Syntax),
+    ("n.matches('(?=a)')", Syntax),
+    ("n.matches('(a)\\\\1')", Syntax),
+    ("nope()", UnknownFunction),
+    ("n.nope()", UnknownFunction),
+    ("_+_(1, 2)", UnknownFunction),
+    ("@in(1, [1])", Syntax),
+    ("__import__('os')", UnknownFunction),
+    ("[1].map(a)", UnknownFunction),
+    ("[1].map(a, b, c, d)", UnknownFunction),
+    ("optional.of(1)", UnknownFunction),
+    ("math.greatest(1, 2)", UnknownFunction),
+    ("'a'.format([1])", UnknownFunction),
+    ("matches('a')", UnknownFunction),
+];
+
 #[test]
 fn sources_that_are_no_expressions_end_in_an_error() {
-    let inputs = [
-        ("", Syntax),
-        (" ", Syntax),
-        ("//", Syntax),
-        ("'", Syntax),
-        ("\"", Syntax),
-        ("'''", Syntax),
-        ("b'", Syntax),
-        ("r\"\\\"x", Syntax),
-        ("'a\\", Syntax),
-        ("'\\q'", Syntax),
-        ("'\\u{110000}'", Syntax),
-        ("'\\ud800'", Syntax),
-        ("b'\\400'", Syntax),
-        ("\u{0}", Syntax),
-        ("n\u{0}", Syntax),
-        ("n \u{202e}> 1", Syntax),
-        ("\u{feff}n", Syntax),
-        ("ｎ > 1", Syntax),
-        ("n = 1", Syntax),
-        ("n & 1", Syntax),
-        ("n |", Syntax),
-        ("n.", Syntax),
-        (".", Syntax),
-        ("..", Syntax),
-        ("n.1", Syntax),
-        ("n.?a", Syntax),
-        ("n[?0]", Syntax),
-        ("[?n]", Syntax),
-        ("{?'a': n}", Syntax),
-        ("n.`a`", Syntax),
-        ("`n`", Syntax),
-        ("()", Syntax),
-        ("(1", Syntax),
-        ("1)", Syntax),
-        ("[1,,2]", Syntax),
-        ("{1}", Syntax),
-        ("{1:}", Syntax),
-        ("n ? 1", Syntax),
-        ("n ? : 1", Syntax),
-        ("1 2", Syntax),
-        ("if n", Syntax),
-        ("while", Syntax),
-        ("99999999999999999999", Syntax),
-        ("0xfffffffffffffffff", Syntax),
-        ("-9223372036854775809", Syntax),
-        ("1e999", Syntax),
-        ("1e", Syntax),
-        ("0x", Syntax),
-        ("1a", Syntax),
-        ("18446744073709551616u", Syntax),
-        ("Message{field: 1}", Syntax),
-        ("google.protobuf.Any{}", Syntax),
-        ("has(n)", Syntax),
-        ("has(1)", Syntax),
-        ("[1].map(1, 1)", Syntax),
-        ("[1].map(a.b, 1)", Syntax),
-        ("n.matches('(')", Syntax),
-        ("n.matches('(a{1000}){1000}')", Syntax),
-        ("n.matches('((((((((((a{9}){9}){9}){9}){9}){9}){9}){9}){9}){9}')", Syntax),
-        ("n.matches('\\\\p{L}{1000}')", Syntax),
-        ("n.matches('(?=a)')", Syntax),
-        ("n.matches('(a)\\\\1')", Syntax),
-        ("nope()", UnknownFunction),
-        ("n.nope()", UnknownFunction),
-        ("_+_(1, 2)", UnknownFunction),
-        ("@in(1, [1])", Syntax),
-        ("__import__('os')", UnknownFunction),
-        ("[1].map(a)", UnknownFunction),
-        ("[1].map(a, b, c, d)", UnknownFunction),
-        ("optional.of(1)", UnknownFunction),
-        ("math.greatest(1, 2)", UnknownFunction),
-        ("'a'.format([1])", UnknownFunction),
-        ("matches('a')", UnknownFunction),
-    ];
-    let inputs = inputs.map(|(input, kind)| (input.to_owned(), Fails(kind)));
+    let inputs = NO_EXPRESSIONS.iter().map(|(input, kind)| ((*input).to_owned(), Fails(*kind)));
 
-    check(inputs.to_vec(), evaluate);
+    check(inputs.collect(), evaluate);
 }
 
 #[test]
@@ -272,67 +274,68 @@ fn growth_by_doubling_ends_in_an_error() {
     check(inputs, evaluate);
 }
 
+const UNSOUND: &[(&str, ErrorKind)] = &[
+    ("9223372036854775807 + 1", Evaluation),
+    ("-9223372036854775808 - 1", Evaluation),
+    ("-(-9223372036854775807 - 1)", Evaluation),
+    ("-9223372036854775808 / -1", Evaluation),
+    ("-9223372036854775808 % -1", Evaluation),
+    ("9223372036854775807 * 2", Evaluation),
+    ("0u - 1u", Evaluation),
+    ("18446744073709551615u + 1u", Evaluation),
+    ("18446744073709551615u * 2u", Evaluation),
+    ("1 / 0", Evaluation),
+    ("1 % 0", Evaluation),
+    ("1u / 0u", Evaluation),
+    ("1u % 0u", Evaluation),
+    ("1.0 / 0.0", Evaluation),
+    ("0.0 / 0.0", Evaluation),
+    ("1e308 * 10.0", Evaluation),
+    ("int(1e300)", Evaluation),
+    ("int('99999999999999999999')", Evaluation),
+    ("int(18446744073709551615u)", Evaluation),
+    ("uint(-1)", Evaluation),
+    ("uint(-1.0)", Evaluation),
+    ("int(double('NaN'))", Evaluation),
+    ("double('NaN')", Evaluation),
+    ("double('x')", Evaluation),
+    ("bool('x')", Evaluation),
+    ("string(b'\\xff')", Evaluation),
+    ("n % 2.0", Type),
+    ("-1u", Type),
+    ("1 + 1u", Type),
+    ("1 + 1.0", Type),
+    ("-'a'", Type),
+    ("!n", Type),
+    ("n && true", Type),
+    ("n ? 1 : 2", Type),
+    ("'a' * 2", Type),
+    ("[1] - [1]", Type),
+    ("{} + {}", Type),
+    ("1 in 2", Type),
+    ("n.size()", Type),
+    ("n.a", MissingKey),
+    ("n[0]", MissingKey),
+    ("many['a']", MissingKey),
+    ("many[0.5]", Type),
+    ("{[1]: 1}", Type),
+    ("{1: 1, 1: 2}", Evaluation),
+    ("[1][1]", MissingKey),
+    ("[1][-1]", MissingKey),
+    ("[1][9223372036854775807]", MissingKey),
+    ("many[n * 10000]", MissingKey),
+    ("{}['a']", MissingKey),
+    ("{}.a", MissingKey),
+    ("nowhere", MissingKey),
+    ("type(1)", Type),
+    ("b'a'", Type),
+];
+
 #[test]
 fn arithmetic_that_overflows_ends_in_an_error() {
-    let inputs = [
-        ("9223372036854775807 + 1", Evaluation),
-        ("-9223372036854775808 - 1", Evaluation),
-        ("-(-9223372036854775807 - 1)", Evaluation),
-        ("-9223372036854775808 / -1", Evaluation),
-        ("-9223372036854775808 % -1", Evaluation),
-        ("9223372036854775807 * 2", Evaluation),
-        ("0u - 1u", Evaluation),
-        ("18446744073709551615u + 1u", Evaluation),
-        ("18446744073709551615u * 2u", Evaluation),
-        ("1 / 0", Evaluation),
-        ("1 % 0", Evaluation),
-        ("1u / 0u", Evaluation),
-        ("1u % 0u", Evaluation),
-        ("1.0 / 0.0", Evaluation),
-        ("0.0 / 0.0", Evaluation),
-        ("1e308 * 10.0", Evaluation),
-        ("int(1e300)", Evaluation),
-        ("int('99999999999999999999')", Evaluation),
-        ("int(18446744073709551615u)", Evaluation),
-        ("uint(-1)", Evaluation),
-        ("uint(-1.0)", Evaluation),
-        ("int(double('NaN'))", Evaluation),
-        ("double('NaN')", Evaluation),
-        ("double('x')", Evaluation),
-        ("bool('x')", Evaluation),
-        ("string(b'\\xff')", Evaluation),
-        ("n % 2.0", Type),
-        ("-1u", Type),
-        ("1 + 1u", Type),
-        ("1 + 1.0", Type),
-        ("-'a'", Type),
-        ("!n", Type),
-        ("n && true", Type),
-        ("n ? 1 : 2", Type),
-        ("'a' * 2", Type),
-        ("[1] - [1]", Type),
-        ("{} + {}", Type),
-        ("1 in 2", Type),
-        ("n.size()", Type),
-        ("n.a", MissingKey),
-        ("n[0]", MissingKey),
-        ("many['a']", MissingKey),
-        ("many[0.5]", Type),
-        ("{[1]: 1}", Type),
-        ("{1: 1, 1: 2}", Evaluation),
-        ("[1][1]", MissingKey),
-        ("[1][-1]", MissingKey),
-        ("[1][9223372036854775807]", MissingKey),
-        ("many[n * 10000]", MissingKey),
-        ("{}['a']", MissingKey),
-        ("{}.a", MissingKey),
-        ("nowhere", MissingKey),
-        ("type(1)", Type),
-        ("b'a'", Type),
-    ];
-    let inputs = inputs.map(|(input, kind)| (input.to_owned(), Fails(kind)));
+    let inputs = UNSOUND.iter().map(|(input, kind)| ((*input).to_owned(), Fails(*kind)));
 
-    check(inputs.to_vec(), evaluate);
+    check(inputs.collect(), evaluate);
 }
 
 #[test]

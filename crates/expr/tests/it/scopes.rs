@@ -46,7 +46,8 @@ fn steps() -> Steps {
 }
 
 fn evaluate(source: &str, scope: &dyn Scope) -> Value {
-    Expression::parse(source).unwrap().evaluate(scope).unwrap()
+    let answer = Expression::parse(source).and_then(|expression| expression.evaluate(scope));
+    answer.expect(source)
 }
 
 #[test]

@@ -11,8 +11,8 @@ fn scope() -> Value {
 }
 
 fn render(template: Value) -> Value {
-    let template = Template::parse(&template).unwrap();
-    template.render(&scope()).unwrap()
+    let template = Template::parse(&template).expect("it is a template");
+    template.render(&scope()).expect("it can be rendered")
 }
 
 #[test]
