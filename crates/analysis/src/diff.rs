@@ -1,4 +1,4 @@
-//! The model of a diff between two commits, as it travels between steps. Reading git's output is next door, in `reader`.
+//! The model of a diff between two commits, as it travels between steps. Git's output is read in `reader`.
 
 mod header;
 mod lines;

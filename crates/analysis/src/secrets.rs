@@ -1,8 +1,9 @@
-//! Finds credentials in text and in the added lines of a diff. What is allowed to stay is decided in `allow` and `baseline`.
+//! Finds credentials in text and in what a diff adds. What is excused is decided in `allow` and `baseline`.
 
 mod allow;
 mod baseline;
 mod engine;
+mod judge;
 mod mask;
 mod page;
 mod rule;
@@ -23,7 +24,7 @@ pub struct SecretScan {
     pub findings: Vec<Finding>,
     /// What was suppressed, each with its reason.
     pub suppressed: Vec<Suppressed>,
-    /// How many more there were than a scan keeps.
+    /// How many more there were, found or suppressed, than the two lists hold.
     pub more: u64,
 }
 
@@ -78,7 +79,7 @@ impl SecretScanner {
     /// Scans a whole file.
     pub fn scan_text(&self, path: &str, text: &[u8]) -> SecretScan {
         let mut scan = SecretScan::default();
-        engine::scan(path, &Page::of_text(text), &self.baseline, &mut scan);
+        judge::scan(path, &Page::of_text(text), &self.baseline, &mut scan);
         scan
     }
 
@@ -91,7 +92,7 @@ impl SecretScanner {
         let mut page = Page::default();
         for file in diff.files.iter().filter(|file| file.additions > 0 && file.kind != FileKind::Submodule) {
             page.fill(file);
-            engine::scan(&file.path, &page, &self.baseline, &mut scan);
+            judge::scan(&file.path, &page, &self.baseline, &mut scan);
         }
         scan
     }

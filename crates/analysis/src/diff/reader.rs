@@ -1,4 +1,4 @@
-//! Reads git's diff text piece by piece in bounded memory. No text can make it fail; what it cannot place, it skips.
+//! Reads git's diff text piece by piece in bounded memory. No text makes it fail; what it cannot place, it skips.
 
 use super::header::Header;
 use super::lines::Positions;
@@ -24,6 +24,9 @@ impl Default for DiffLimits {
 }
 
 /// Builds a [`Diff`] from the output of git, fed in pieces of any size.
+///
+/// A parser of its own, because the text may be far larger than memory allows: a library such as `diffy` wants all of
+/// it at once, and refuses a file whose hunks were cut. In the tests, `diffy` gives the second opinion.
 ///
 /// ```
 /// use codeflow_analysis::{DiffLimits, DiffReader};

@@ -14,6 +14,10 @@ const MARKER: &[u8] = b"codeflow:allow";
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 200;
 
+/// How far behind its marker a comment is read, in bytes, and how many markers of one line are looked at.
+const MAX_COMMENT: usize = 1000;
+const MAX_MARKERS: usize = 8;
+
 /// Values that some vendor prints in its own documents.
 const DOCUMENTED: &[&str] = &[
     concat!("AKIA", "IOSFODNN7", "EXAMPLE"),
@@ -28,7 +32,8 @@ const DOCUMENTED: &[&str] = &[
 /// The whole value is a variable of some template language, or words in brackets.
 static TEMPLATE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"^(?:\$\{[^}]*\}+|\$\([^)]*\)|\$[A-Z_][A-Z0-9_]*|\$[a-z_]+|\{\{.*\}\}|\{[^{}]*\}|<[^<>]+>|\[[A-Za-z _-]+\]|%[A-Za-z_]+%|%\([a-z_]+\)s|%[sdv]|#\{[^}]+\}|@[A-Z_]+@)$",
+        r"(?x) ^ (?: \$\{[^}]*\}+ | \$\([^)]*\) | \$[A-Z_][A-Z0-9_]* | \$[a-z_]+ | \{\{.*\}\} | \{[^{}]*\}
+        | <[^<>]+> | \[[A-Za-z\ _-]+\] | %[A-Za-z_]+% | %\([a-z_]+\)s | %[sdv] | \#\{[^}]+\} | @[A-Z_]+@ ) $",
     )
 });
 
@@ -67,24 +72,41 @@ fn is_filler(secret: &[u8]) -> bool {
     pairs >= 3 && (same == pairs || up * 10 >= pairs * 9)
 }
 
-/// The reason in an allow comment for this rule, on the line itself or alone on the line before.
-pub(crate) fn comment(page: &Page<'_>, line: usize, rule: &str) -> Option<String> {
-    let own = reason(page.bytes(page.span(line)), rule, false);
-    own.or_else(|| reason(page.bytes(page.span(page.previous(line)?)), rule, true))
+/// Where the allow comments of a page are.
+pub(crate) struct Comments {
+    markers: Vec<usize>,
 }
 
-fn reason(line: &[u8], rule: &str, alone: bool) -> Option<String> {
-    memmem::find_iter(line, MARKER).find_map(|at| {
-        let (before, rest) = line.split_at(at);
-        if alone && before.iter().any(u8::is_ascii_alphanumeric) {
-            return None;
-        }
-        let rest = String::from_utf8_lossy(rest.get(MARKER.len()..)?);
-        let (named, why) =
-            rest.strip_prefix(char::is_whitespace)?.trim_start().split_once(char::is_whitespace)?;
-        let why = why.split("codeflow:allow").next().unwrap_or("").trim();
-        let why = why.trim_end_matches("-->").trim_end_matches("*/").trim();
-        let kept: String = why.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
-        (named == rule && !kept.is_empty()).then_some(kept)
-    })
+impl Comments {
+    pub(crate) fn of(page: &Page<'_>) -> Self {
+        Self { markers: memmem::find_iter(&page.text, MARKER).collect() }
+    }
+
+    /// The reason in a comment for this rule, on the line itself or alone on the line before.
+    pub(crate) fn reason(&self, page: &Page<'_>, line: usize, rule: &str) -> Option<String> {
+        self.on(page, line, rule, false).or_else(|| self.on(page, page.previous(line)?, rule, true))
+    }
+
+    fn on(&self, page: &Page<'_>, line: usize, rule: &str, alone: bool) -> Option<String> {
+        let span = page.span(line);
+        let first = self.markers.partition_point(|at| *at < span.start);
+        let markers = self.markers.iter().skip(first).take_while(|at| **at < span.end).take(MAX_MARKERS);
+        markers.copied().find_map(|at| {
+            let behind_code = page.bytes(span.start..at).iter().any(u8::is_ascii_alphanumeric);
+            let begin = at + MARKER.len();
+            let end = span.end.min(begin + MAX_COMMENT);
+            if alone && behind_code { None } else { reason(page.bytes(begin..end), rule) }
+        })
+    }
+}
+
+/// Reads ` <rule> <reason>`; both must be there.
+fn reason(comment: &[u8], rule: &str) -> Option<String> {
+    let comment = String::from_utf8_lossy(comment);
+    let (named, why) =
+        comment.strip_prefix(char::is_whitespace)?.trim_start().split_once(char::is_whitespace)?;
+    let why = why.split("codeflow:allow").next().unwrap_or("").trim();
+    let why = why.trim_end_matches("-->").trim_end_matches("*/").trim();
+    let kept: String = why.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
+    (named == rule && !kept.is_empty()).then_some(kept)
 }

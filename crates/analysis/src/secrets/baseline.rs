@@ -90,9 +90,9 @@ impl Baseline {
         self.entries.is_empty()
     }
 
-    /// Why a finding is accepted, if it is.
-    pub fn reason(&self, finding: &Finding) -> Option<&str> {
-        let entry = self.entries.get(&finding.fingerprint)?;
-        (entry.rule == finding.rule).then_some(entry.reason.as_str())
+    /// Why a finding of this rule with this fingerprint is accepted, if it is.
+    pub fn reason(&self, rule: &str, fingerprint: &str) -> Option<&str> {
+        let entry = self.entries.get(fingerprint)?;
+        (entry.rule == rule).then_some(entry.reason.as_str())
     }
 }

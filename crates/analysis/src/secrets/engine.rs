@@ -7,28 +7,21 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::secrets::page::Page;
-use crate::secrets::rule::{COMPILED, Compiled, Extent};
-use crate::secrets::{SecretScan, SecretScanner, Suppressed, SuppressedBy, allow, mask};
-use crate::{Baseline, Finding};
+use crate::secrets::rule::{COMPILED, Extent};
 
-/// The check that these findings come from.
-const SOURCE: &str = "core/secrets";
-
-/// How many matches are looked at in one text.
-const MAX_CANDIDATES: usize = 20_000;
-
-/// How far the closing line of a PEM block may be.
+/// How far the end of a PEM block may be.
 const PEM_REACH: usize = 16 << 10;
 
 /// The fewest characters of base64 that make a key.
 const PEM_LEAST: usize = 64;
 
 /// Something that has the shape of a secret.
-struct Candidate {
-    rule: usize,
-    line: usize,
-    last_line: usize,
-    secret: Range<usize>,
+pub(crate) struct Candidate {
+    /// Its place in [`COMPILED`].
+    pub(crate) rule: usize,
+    pub(crate) line: usize,
+    pub(crate) last_line: usize,
+    pub(crate) secret: Range<usize>,
 }
 
 /// The words of all rules in one automaton, and which rules each word belongs to.
@@ -53,43 +46,14 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
     Keywords { automaton, rules: words.into_values().collect() }
 });
 
-/// Scans one page and adds to `scan` what it holds.
-pub(crate) fn scan(path: &str, page: &Page<'_>, baseline: &Baseline, scan: &mut SecretScan) {
-    let mut candidates = candidates(page, scan);
-    if candidates.is_empty() {
-        return;
-    }
+/// Everything on a page that has the shape of a secret, in order and without overlaps.
+pub(crate) fn candidates(page: &Page<'_>) -> Vec<Candidate> {
+    let mut candidates = matches(page);
     without_overlaps(&mut candidates);
-    let secrets: Vec<Range<usize>> = candidates.iter().map(|candidate| candidate.secret.clone()).collect();
-    for candidate in &candidates {
-        let Some(compiled) = COMPILED.get(candidate.rule) else { continue };
-        let finding = finding(path, page, candidate, compiled, &secrets);
-        match excuse(page, candidate, compiled, &finding, baseline) {
-            Some((by, reason)) => scan.suppress(Suppressed { finding, by, reason }),
-            None => scan.report(finding),
-        }
-    }
+    candidates
 }
 
-impl SecretScan {
-    fn report(&mut self, finding: Finding) {
-        if self.findings.len() < SecretScanner::MAX_FINDINGS {
-            self.findings.push(finding);
-        } else {
-            self.more += 1;
-        }
-    }
-
-    fn suppress(&mut self, suppressed: Suppressed) {
-        if self.suppressed.len() < SecretScanner::MAX_FINDINGS {
-            self.suppressed.push(suppressed);
-        } else {
-            self.more += 1;
-        }
-    }
-}
-
-fn candidates(page: &Page<'_>, scan: &mut SecretScan) -> Vec<Candidate> {
+fn matches(page: &Page<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut tried = vec![usize::MAX; COMPILED.len()];
     let mut line = 0;
@@ -101,12 +65,7 @@ fn candidates(page: &Page<'_>, scan: &mut SecretScan) -> Vec<Candidate> {
                 continue;
             }
             *seen = line;
-            let before = found.len();
             search(page, rule, line, &mut found);
-            if found.len() > MAX_CANDIDATES {
-                scan.more += (found.len() - before) as u64;
-                found.truncate(before);
-            }
         }
     }
     found
@@ -136,10 +95,10 @@ fn search(page: &Page<'_>, rule: usize, line: usize, found: &mut Vec<Candidate>)
 
 /// Where a PEM block ends, given what follows its opening, provided that there is enough of it to be a key.
 fn pem_end(rest: &[u8]) -> Option<usize> {
-    const CLOSING: &[u8] = b"-----END";
+    const RIM: &[u8] = b"-----";
     let near = rest.get(..PEM_REACH).unwrap_or(rest);
     // Without a closing line the key was cut off; what is there of it still counts.
-    let end = memchr::memmem::find(near, CLOSING).unwrap_or(near.len());
+    let end = memchr::memmem::find(near, RIM).unwrap_or(near.len());
     let mut body = 0;
     for (at, &byte) in near.get(..end)?.iter().enumerate() {
         match byte {
@@ -150,8 +109,9 @@ fn pem_end(rest: &[u8]) -> Option<usize> {
             _ => return (body >= PEM_LEAST).then_some(at),
         }
     }
-    let closing = near.get(end + CLOSING.len()..).and_then(|rest| memchr::memmem::find(rest, b"-----"));
-    (body >= PEM_LEAST).then_some(closing.map_or(end, |at| end + CLOSING.len() + at + 5))
+    let closing = near.get(end + RIM.len()..).filter(|rest| rest.starts_with(b"END"));
+    let closing = closing.and_then(|rest| memchr::memmem::find(rest, RIM));
+    (body >= PEM_LEAST).then_some(closing.map_or(end, |at| end + at + 2 * RIM.len()))
 }
 
 /// Where two matches share text, only the one of the earlier, more specific rule stays.
@@ -164,46 +124,6 @@ fn without_overlaps(candidates: &mut Vec<Candidate>) {
         }
         overlap
     });
-}
-
-fn finding(
-    path: &str,
-    page: &Page<'_>,
-    candidate: &Candidate,
-    compiled: &Compiled,
-    secrets: &[Range<usize>],
-) -> Finding {
-    let span = page.span(candidate.line);
-    let before = String::from_utf8_lossy(page.bytes(span.start..candidate.secret.start)).chars().count();
-    Finding {
-        rule: compiled.rule.id.to_owned(),
-        severity: compiled.rule.severity,
-        path: path.to_owned(),
-        line: Some(page.number(candidate.line)),
-        column: Some(u32::try_from(before + 1).unwrap_or(u32::MAX)),
-        end_line: Some(page.number(candidate.last_line).max(page.number(candidate.line))),
-        message: format!("{} is written into this file.", compiled.rule.title),
-        excerpt: Some(mask::excerpt(page, span, &candidate.secret, secrets)),
-        fingerprint: Finding::fingerprint_of(compiled.rule.id, path, page.bytes(candidate.secret.clone())),
-        source: SOURCE.to_owned(),
-        help: Some(compiled.rule.help.to_owned()),
-    }
-}
-
-fn excuse(
-    page: &Page<'_>,
-    candidate: &Candidate,
-    compiled: &Compiled,
-    finding: &Finding,
-    baseline: &Baseline,
-) -> Option<(SuppressedBy, String)> {
-    if let Some(why) = allow::placeholder(page.bytes(candidate.secret.clone()), compiled) {
-        return Some((SuppressedBy::Placeholder, why.to_owned()));
-    }
-    if let Some(why) = allow::comment(page, candidate.line, compiled.rule.id) {
-        return Some((SuppressedBy::Comment, why));
-    }
-    baseline.reason(finding).map(|why| (SuppressedBy::Baseline, why.to_owned()))
 }
 
 /// Shannon entropy in bits per byte.

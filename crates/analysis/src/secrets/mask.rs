@@ -34,6 +34,8 @@ pub(crate) fn excerpt(
 ) -> String {
     let mut before = String::new();
     let mut after = String::new();
+    // Lines can be long: only what may be shown is looked at. A character has at most four bytes.
+    let line = line.start.max(secret.start.saturating_sub(4 * BEFORE))..line.end.min(secret.end + 4 * AFTER);
     let mut at = line.start;
     let first = secrets.partition_point(|other| other.end <= line.start);
     for other in secrets.iter().skip(first).take_while(|other| other.start < line.end) {

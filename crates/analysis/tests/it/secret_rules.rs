@@ -1,6 +1,7 @@
 //! What each rule finds, and what none of them does.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use codeflow_analysis::{SecretRule, SecretScan, SecretScanner};
 
@@ -158,4 +159,34 @@ fn a_text_of_nothing_but_secrets_is_bounded() {
 
     assert_eq!(scan.findings.len(), SecretScanner::MAX_FINDINGS);
     assert_eq!(scan.more as usize + scan.findings.len(), 30_000);
+}
+
+#[test]
+fn no_number_of_placeholders_hides_a_secret_behind_them() {
+    let placeholder = concat!("AKIA", "IOSFODNN7", "EXAMPLE");
+    let text = format!("{}{}\n", format!("{placeholder}\n").repeat(30_000), samples::aws_key_id());
+
+    let scan = scan(text);
+
+    assert_eq!(scan.findings.len(), 1);
+    assert_eq!(scan.suppressed.len(), SecretScanner::MAX_FINDINGS);
+}
+
+#[test]
+fn text_made_to_be_slow_is_not() {
+    let token = samples::github_token();
+    let texts = [
+        "-----BEGIN PRIVATE KEY-----\n".repeat(20_000),
+        format!("{token} ").repeat(20_000),
+        format!("{}{}", "codeflow:allow ".repeat(20_000), format!("{token} ").repeat(3000)),
+        "password = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaa\" secret aws bearer\n".repeat(10_000),
+        "token=\"x sv=sr=sp= eyJ aws :// twilio datadog ".repeat(10_000),
+    ];
+
+    for text in texts {
+        let begin = Instant::now();
+        scan(&text);
+        // Far more than it takes: this is about time that grows with the square of the length.
+        assert!(begin.elapsed() < Duration::from_secs(20), "{:?} {:?}", &text[..40], begin.elapsed());
+    }
 }

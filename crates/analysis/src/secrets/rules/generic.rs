@@ -4,10 +4,51 @@ use crate::Severity::{Critical, High, Medium};
 use crate::secrets::rule::{SecretRule, rule};
 
 /// Whole values that stand in examples where a password would be.
-const EXAMPLE_PASSWORDS: &str = r"(?i)pass|password|passwd|pwd|pw|secret|changeme|change-me|example|your[_-]?password|user|username|root|admin|guest|test|postgres|mysql|redis|mongo|rabbitmq|docker|x+|\*+|\.+";
+const EXAMPLE_PASSWORDS: &str = r"(?xi)
+    pass | password | passwd | pwd | pw | secret | changeme | change-me | example | your[_-]?password
+    | user | username | root | admin | guest | test | x+ | \*+ | \.+
+    | postgres | mysql | redis | mongo | rabbitmq | docker";
 
 /// Whole values that name a secret or say where it comes from: paths, addresses, calls, plain words.
-const NO_VALUES: &str = r"(?i)[a-z_]+|[a-z]+(?:[-_. ][a-z]+)+|[a-z0-9_]+(?:\.[a-z0-9_]+)+(?:\(.*)?|[a-z0-9_.:]+\(.*|\.{0,2}/.*|[a-z]+://.*|[a-z0-9_/-]+\.(?:json|ya?ml|toml|txt|pem|key|env|rs|go|py|js|ts)|.*(?:\$\{|\{\{).*";
+const NO_VALUES: &str = r"(?xi)
+    [a-z_]+ | [a-z]+ (?: [-_.\ ][a-z]+ )+
+    | [a-z0-9_]+ (?: \.[a-z0-9_]+ )+ (?: \(.* )? | [a-z0-9_.:]+ \(.*
+    | \.{0,2}/.* | [a-z]+://.*
+    | [a-z0-9_/-]+ \. (?: json | ya?ml | toml | txt | pem | key | env | rs | go | py | js | ts )
+    | .* (?: \$\{ | \{\{ ) .*";
+
+/// A quoted value that is given to a name, in most languages and formats.
+const ASSIGNED: &str = r#"(?xi)
+    (?: secret | passw(?:or)?d | token | api[_-]?key | access[_-]?key | auth[_-]?key | credential )
+    [a-z0-9_-]{0,24} \\?["']? \]? \s* (?: := | => | [:=] ) \s*
+    \\?["'] (?<secret> [^\s"'\\]{12,200} ) \\?["']"#;
+
+/// A bare value that is given to a name in capitals, as in a file of environment variables.
+const IN_ENVIRONMENT: &str = r#"(?x)
+    ^ \s* (?: export\s+ | ENV\s+ | -\s+ )?
+    [A-Z0-9_]* (?: SECRET | PASSWORD | PASSWD | TOKEN | API_?KEY | ACCESS_KEY ) [A-Z0-9_]* \s* [=:] \s*
+    (?<secret> [^\s"'\#;,()]{16,200} ) \s* (?: \#.* )? $"#;
+
+const IF_IT_IS_ONE: &str =
+    "If it is one: revoke it and keep the new one in a secret store. If not: say so in an allow comment.";
+
+/// Words that people give to variables which hold a secret.
+const NAMES: &[&str] = &[
+    "secret",
+    "password",
+    "passwd",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "access_key",
+    "access-key",
+    "accesskey",
+    "auth_key",
+    "auth-key",
+    "authkey",
+    "credential",
+];
 
 pub(crate) static RULES: &[SecretRule] = &[
     rule(
@@ -60,20 +101,20 @@ pub(crate) static RULES: &[SecretRule] = &[
         "secrets/assigned-secret",
         Medium,
         "Something that looks like a secret",
-        &["secret", "password", "passwd", "token", "api_key", "apikey", "api-key", "access_key", "accesskey", "auth_key", "credential"],
-        r#"(?i)(?:secret|passw(?:or)?d|token|api[_-]?key|access[_-]?key|auth[_-]?key|credential)[A-Za-z0-9_-]{0,24}\\?["']?\]?\s*(?::=|=>|[:=])\s*(?:\\?["'](?<secret>[^\s"'\\]{12,200})\\?["'])"#,
+        NAMES,
+        ASSIGNED,
     )
     .entropy(3.6)
     .allow(NO_VALUES)
-    .help("If it is one: revoke it and keep the new one in a secret store. If not: say so in an allow comment."),
+    .help(IF_IT_IS_ONE),
     rule(
         "secrets/assigned-in-environment",
         Medium,
         "Something that looks like a secret",
-        &["secret", "password", "passwd", "token", "api_key", "apikey", "access_key"],
-        r#"^\s*(?:export\s+|ENV\s+|-\s+)?[A-Z0-9_]*(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|ACCESS_KEY)[A-Z0-9_]*\s*[=:]\s*(?<secret>[^\s"'#;,()]{16,200})\s*(?:#.*)?$"#,
+        NAMES,
+        IN_ENVIRONMENT,
     )
     .entropy(3.6)
     .allow(NO_VALUES)
-    .help("If it is one: revoke it and keep the new one in a secret store. If not: say so in an allow comment."),
+    .help(IF_IT_IS_ONE),
 ];
