@@ -58,18 +58,19 @@ pub(super) struct Git {
 pub(super) struct Answer {
     /// The exit code; none if a signal ended it.
     pub(super) code: Option<i32>,
-    text: String,
+    said: Vec<u8>,
     complaint: String,
 }
 
 impl Answer {
-    /// What git said, without the end of the line, provided that it succeeded.
+    /// What git said, provided that it succeeded.
+    fn said(self) -> Result<Vec<u8>, RepositoryError> {
+        if self.code == Some(0) { Ok(self.said) } else { Err(explain(self.code, &self.complaint)) }
+    }
+
+    /// As [`Answer::said`], as text without the end of the line.
     pub(super) fn success(self) -> Result<String, RepositoryError> {
-        if self.code == Some(0) {
-            Ok(self.text.trim_end().to_owned())
-        } else {
-            Err(explain(self.code, &self.complaint))
-        }
+        self.said().map(|said| String::from_utf8_lossy(&said).trim_end().to_owned())
     }
 }
 
@@ -83,20 +84,28 @@ impl Git {
     ) -> Result<Self, RepositoryError> {
         let deadline = Instant::now() + timeout;
         let mut git = Self { folder, environment, empty_tree: String::new(), deadline, timeout, stop };
-        git.ask(&["rev-parse", "--git-dir"]).await?.success()?;
+        let found = git.ask(&["rev-parse", "--absolute-git-dir"]).await?.said()?;
+        git.keep_attributes_out(path(found));
         git.empty_tree = git.ask(&["hash-object", "-t", "tree", "--stdin"]).await?.success()?;
-        // Attributes may call a file binary and so hide it. Those in the working tree belong to whoever wrote the
-        // change, so they are read from a tree that has none.
         git.environment.push(("GIT_ATTR_SOURCE".into(), git.empty_tree.clone().into()));
         Ok(git)
     }
 
+    /// Turns away from the working tree. Attributes can call a file binary and so hide it, and those in the working
+    /// tree and the index belong to whoever wrote the change. Some versions of git take them from `HEAD` instead,
+    /// when there is no working tree; these know `GIT_ATTR_SOURCE`, and older ones do not.
+    fn keep_attributes_out(&mut self, git_folder: PathBuf) {
+        self.environment.push(("GIT_DIR".into(), git_folder.clone().into()));
+        self.environment.push(("GIT_WORK_TREE".into(), git_folder.clone().into()));
+        self.environment.push(("GIT_INDEX_FILE".into(), git_folder.join("there-is-no-such-index").into()));
+        self.folder = git_folder;
+    }
+
     /// Asks for something short.
     pub(super) async fn ask(&self, arguments: &[&str]) -> Result<Answer, RepositoryError> {
-        let mut kept = Vec::new();
-        let mut answer = self.run(arguments, &mut |piece| keep(&mut kept, piece)).await?;
-        answer.text = String::from_utf8_lossy(&kept).into_owned();
-        Ok(answer)
+        let mut said = Vec::new();
+        let answer = self.run(arguments, &mut |piece| keep(&mut said, piece)).await?;
+        Ok(Answer { said, ..answer })
     }
 
     /// Hands over what git says piece by piece, and fails if git does.
@@ -105,7 +114,7 @@ impl Git {
         arguments: &[&str],
         take: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<(), RepositoryError> {
-        self.run(arguments, take).await?.success().map(drop)
+        self.run(arguments, take).await?.said().map(drop)
     }
 
     async fn run(
@@ -162,7 +171,7 @@ impl Running {
         said.and(complained)?;
         let status = self.0.wait().await?;
         let complaint = String::from_utf8_lossy(&complaint).into_owned();
-        Ok(Answer { code: status.code(), text: String::new(), complaint })
+        Ok(Answer { code: status.code(), said: Vec::new(), complaint })
     }
 }
 
@@ -202,6 +211,16 @@ fn keep(kept: &mut Vec<u8>, piece: &[u8]) {
 fn keep_end(kept: &mut Vec<u8>, piece: &[u8]) {
     kept.extend_from_slice(piece);
     kept.drain(..kept.len().saturating_sub(KEPT));
+}
+
+/// A path as git prints it, on a line of its own.
+fn path(mut line: Vec<u8>) -> PathBuf {
+    line.truncate(line.strip_suffix(b"\n").unwrap_or(&line).len());
+    #[cfg(unix)]
+    let text = <OsString as std::os::unix::ffi::OsStringExt>::from_vec(line);
+    #[cfg(not(unix))]
+    let text = String::from_utf8_lossy(&line).into_owned();
+    PathBuf::from(text)
 }
 
 fn not_started(error: io::Error) -> RepositoryError {

@@ -85,18 +85,45 @@ async fn no_setting_of_the_user_or_the_repository_changes_the_diff_or_runs_a_pro
     assert!(!ran.exists(), "{}", fs::read_to_string(&ran).unwrap_or_default());
 }
 
-#[tokio::test]
-async fn attributes_in_a_change_cannot_hide_its_text() {
+/// A repository whose last commit tries to keep its own text out of sight.
+fn hiding() -> TestRepo {
     let repo = TestRepo::new();
     repo.commit_file("start", "");
     repo.write(".gitattributes", "* -diff\n*.env binary\n");
-    repo.write("settings.env", "visible\n");
+    repo.write("deep/.gitattributes", "* -diff\n");
+    repo.write("deep/settings.env", "visible\n");
     repo.commit("hide");
+    repo
+}
 
-    let found = last(&repo).await;
-
-    let file = found.diff.files.iter().find(|file| file.path == "settings.env").unwrap();
+fn assert_visible(found: &RangeDiff) {
+    let file = found.diff.files.iter().find(|file| file.path == "deep/settings.env").unwrap();
     assert_eq!(file.added_lines().collect::<Vec<_>>(), [(1, "visible")]);
+}
+
+#[tokio::test]
+async fn attributes_in_a_change_cannot_hide_its_text() {
+    let repo = hiding();
+    let (bare, worktree) = (repo.beside("bare.git"), repo.beside("worktree"));
+    repo.git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+    repo.git(&["worktree", "add", "--quiet", "--detach", worktree.to_str().unwrap()]);
+
+    for folder in [repo.path(), repo.path().join("deep"), bare, worktree] {
+        assert_visible(&repo.diff_at(&folder, "HEAD").await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn attributes_cannot_hide_text_from_a_git_that_knows_no_other_source_for_them() {
+    let repo = hiding();
+    let path = repo.environment().into_iter().find(|(name, _)| name == "PATH").unwrap().1;
+    let path = path.to_str().unwrap();
+    let folder = repo.beside("bin");
+    let script = format!("#!/bin/sh\nunset GIT_ATTR_SOURCE\nPATH='{path}' exec git \"$@\"\n");
+    executable(&folder.join("git"), &script);
+    let reader = LocalGit::new(repo.path(), [("PATH".into(), format!("{}:{path}", folder.display()).into())]);
+
+    assert_visible(&reader.diff(request(None, "HEAD"), CancellationToken::new()).await.unwrap());
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Which two revisions a range compares, and what is said when one of them is missing.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use codeflow_actions::{Repository, RepositoryError, RepositoryErrorKind};
 use codeflow_integrations::LocalGit;
@@ -145,6 +147,27 @@ async fn linked_worktrees_bare_repositories_subfolders_and_detached_heads_are_re
 
         assert_eq!(paths(&found), ["deep/b"], "{}", folder.display());
         assert_eq!(found.head, last);
+    }
+}
+
+#[tokio::test]
+async fn a_submodule_and_a_folder_whose_name_is_no_text_are_read() {
+    let (outer, inner) = (TestRepo::new(), TestRepo::new());
+    inner.commit_file("a", "1\n");
+    let odd = outer.beside("").join(OsStr::from_bytes(b"odd-\xfc"));
+    outer.git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        inner.path().to_str().unwrap(),
+        "sub",
+    ]);
+    fs::rename(inner.path(), &odd).unwrap();
+
+    for folder in [outer.path().join("sub"), odd] {
+        assert_eq!(paths(&outer.diff_at(&folder, "HEAD").await.unwrap()), ["a"], "{}", folder.display());
     }
 }
 
