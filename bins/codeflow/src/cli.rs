@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::execution::ExecutionCommand;
 use crate::commands::review::ReviewOptions;
+use crate::commands::run::RunOptions;
+use crate::commands::workflow::WorkflowCommand;
 
 /// Durable workflows for code, on your own machine.
 #[derive(Parser)]
@@ -49,6 +52,14 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Review a range of commits: secrets, risk, and a verdict
     Review(ReviewOptions),
+    /// Run a workflow to its end, or until it waits for somebody
+    Run(RunOptions),
+    /// Check workflow files and look into them
+    #[command(subcommand, visible_alias = "wf")]
+    Workflow(WorkflowCommand),
+    /// Look at executions, and talk to them
+    #[command(subcommand, visible_alias = "exec")]
+    Execution(ExecutionCommand),
 }
 
 /// How a result is shown.
@@ -66,6 +77,9 @@ impl Command {
     pub(crate) fn wants_json(&self) -> bool {
         match self {
             Self::Review(options) => options.wants_json(),
+            Self::Run(options) => options.format == Format::Json,
+            Self::Workflow(command) => command.wants_json(),
+            Self::Execution(command) => command.format() == Format::Json,
         }
     }
 }

@@ -1,6 +1,12 @@
 //! What each command does, one module each.
 
+pub(crate) mod execution;
+mod finish;
 pub(crate) mod review;
+pub(crate) mod run;
+mod source;
+mod target;
+pub(crate) mod workflow;
 
 use crate::Exit;
 use crate::cli::{Cli, Command};
@@ -11,5 +17,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let context = Context::new(cli.global)?;
     match cli.command {
         Command::Review(options) => review::run(&context, options).await,
+        Command::Run(options) => run::run(&context, options).await,
+        Command::Workflow(command) => workflow::run(command),
+        Command::Execution(command) => execution::run(&context, command).await,
     }
 }

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
-use codeflow::core::execution::{Settled, StepPath, StepStatus};
+use codeflow::core::execution::StepPath;
 use codeflow::{Phase, View};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::show;
 
 /// Tells what is going on.
 pub(crate) struct Progress {
@@ -35,7 +36,7 @@ impl Progress {
         for step in view.steps() {
             match step.phase {
                 Phase::Settled(settled) if self.told.insert(settled.path.clone()) => {
-                    self.line(&settled_line(settled, width));
+                    self.line(&format!("  {}", show::execution::step_line(&step, width)));
                 }
                 Phase::Settled(_) | Phase::Pending => {}
                 Phase::Running { attempt } => busy.push(running(&step, attempt)),
@@ -77,37 +78,4 @@ fn running(step: &codeflow::StepView<'_>, attempt: u32) -> String {
     let name = &step.step.name;
     let items = step.iterations.map(|(done, all)| format!(" {done}/{all}")).unwrap_or_default();
     if attempt > 1 { format!("{name}{items} (attempt {attempt})") } else { format!("{name}{items}") }
-}
-
-fn settled_line(settled: &Settled, width: usize) -> String {
-    let (mark, style) = mark(settled.status);
-    let name = settled.path.step.as_str();
-    let dim = Style::new().dimmed();
-    let about = match (&settled.error, settled.began) {
-        (Some(error), _) => format!("{}: {}", settled.status, error.message),
-        (None, Some(began)) => format!("{dim}{}{dim:#}", short(settled.ended.since(began))),
-        (None, None) => settled.status.to_string(),
-    };
-    format!("  {style}{mark}{style:#} {name:width$}  {about}")
-}
-
-/// A sign and a colour for the way a step ended.
-pub(crate) fn mark(status: StepStatus) -> (&'static str, Style) {
-    match status {
-        StepStatus::Succeeded => ("✓", AnsiColor::Green.on_default()),
-        StepStatus::Failed | StepStatus::TimedOut => ("✗", AnsiColor::Red.on_default()),
-        StepStatus::Skipped => ("–", Style::new().dimmed()),
-        StepStatus::Cancelled => ("✗", AnsiColor::Yellow.on_default()),
-        StepStatus::Running => ("▸", AnsiColor::Cyan.on_default()),
-        StepStatus::Pending | StepStatus::Ready => ("·", Style::new().dimmed()),
-    }
-}
-
-/// A duration in as few letters as people need.
-pub(crate) fn short(duration: Duration) -> String {
-    match duration.as_millis() {
-        ms @ 0..1_000 => format!("{ms}ms"),
-        ms @ 1_000..60_000 => format!("{}.{}s", ms / 1_000, ms % 1_000 / 100),
-        _ => codeflow::core::format_duration(Duration::from_secs(duration.as_secs())),
-    }
 }

@@ -1,4 +1,12 @@
-//! The workflows that come with CodeFlow.
+//! The workflows and actions that come with CodeFlow.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use codeflow_actions::{Catalog, Dependencies};
+use codeflow_core::Problems;
+use codeflow_core::workflow::{Workflow, parse};
+use codeflow_integrations::LocalGit;
 
 /// A workflow that comes with CodeFlow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,4 +33,17 @@ impl BuiltIn {
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|workflow| workflow.name == name)
     }
+}
+
+/// Reads a workflow document and checks it against the actions that come with CodeFlow. Needs no database.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn check(document: &str) -> Result<Workflow, Problems> {
+    parse(document, &catalog(LocalGit::new(PathBuf::new(), [])))
+}
+
+/// The actions, reading this repository.
+pub(crate) fn catalog(repository: LocalGit) -> Catalog {
+    Catalog::builtin(Dependencies { repository: Arc::new(repository) })
 }

@@ -46,7 +46,7 @@ mod running;
 mod view;
 mod watch;
 
-pub use builtin::BuiltIn;
+pub use builtin::{BuiltIn, check};
 pub use error::{Error, ErrorKind};
 pub use local::{Local, Options};
 pub use project::Project;

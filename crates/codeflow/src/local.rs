@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use codeflow_actions::{Action, Catalog, Dependencies};
+use codeflow_actions::Action;
 use codeflow_config::{Environment, Settings};
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_core::{ExecutionId, Problems};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::place::Place;
 use crate::runner::Actions;
 use crate::watch::{Bell, Watch};
-use crate::{Error, ErrorKind, Project, Running};
+use crate::{Error, ErrorKind, Project, Running, builtin};
 
 /// What CodeFlow is opened with.
 pub struct Options {
@@ -61,8 +61,7 @@ impl Local {
         let place = Place::of(&settings.database, &project)?;
         let database = open(&place, &settings).await?;
         let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let repository = Arc::new(LocalGit::new(project.root(), variables));
-        let mut catalog = Catalog::builtin(Dependencies { repository });
+        let mut catalog = builtin::catalog(LocalGit::new(project.root(), variables));
         for action in further {
             catalog.register(action);
         }
@@ -133,6 +132,20 @@ impl Local {
     pub fn work(&self) -> Result<Running, Error> {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
         Ok(Running::start(self.engine.worker(self.worker.clone()), lock, self.worker.grace))
+    }
+
+    /// Whether another process works on the same SQLite file; `None` when the database is a server, where
+    /// any number of them may.
+    ///
+    /// # Errors
+    /// When the lock cannot be looked at.
+    pub fn is_worked_on(&self) -> Result<Option<bool>, Error> {
+        let Some(folder) = self.place.folder() else { return Ok(None) };
+        match EngineLock::acquire(folder) {
+            Ok(_) => Ok(Some(false)),
+            Err(error) if error.kind() == codeflow_engine::ErrorKind::Locked => Ok(Some(true)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Follows an execution, whichever process runs it.

@@ -91,8 +91,8 @@ impl View {
             .filter(|view| matches!(view.phase, Phase::Waiting { .. }))
             .map(|view| view.step)
             .collect();
-        let by_time = |step: &&&Step| matches!(step.kind, StepKind::Sleep { .. });
-        let moves_on = waiting.iter().any(|step| by_time(&step)) || self.tasks.iter().any(is_attempt);
+        let by_time = |step: &&Step| matches!(step.kind, StepKind::Sleep { .. });
+        let moves_on = waiting.iter().any(by_time) || self.tasks.iter().any(goes_on_alone);
         if self.record.status == ExecutionStatus::Waiting && !moves_on { waiting } else { Vec::new() }
     }
 
@@ -122,9 +122,11 @@ impl View {
     }
 }
 
-fn is_attempt(task: &OpenTask) -> bool {
+/// Whether a task needs nobody from outside. A deadline is no progress.
+fn goes_on_alone(task: &OpenTask) -> bool {
     match task.work {
         Work::Attempt(_) => !task.quarantined,
-        Work::Expire(_) | Work::Deadline | Work::Inbox => false,
+        Work::Inbox => true,
+        Work::Expire(_) | Work::Deadline => false,
     }
 }

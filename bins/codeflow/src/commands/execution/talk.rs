@@ -1,0 +1,96 @@
+//! Talking to executions: a message is durable at once; whichever engine runs takes it from there, and if
+//! there is none, this process runs one until there is nothing left to do.
+
+use codeflow::core::ExecutionId;
+use codeflow::engine::ErrorKind as EngineError;
+use codeflow::{ErrorKind, Local};
+
+use super::{CancelOptions, DecideOptions, One, RetryOptions, SignalOptions};
+use crate::Exit;
+use crate::cli::Format;
+use crate::commands::finish;
+use crate::context::Context;
+use crate::drive::{self, Ended};
+use crate::progress::Progress;
+use crate::show;
+
+pub(super) async fn resume(context: &Context, local: &Local, one: &One) -> anyhow::Result<Exit> {
+    let id = one.id.resolve(local).await?;
+    let worker = local.work()?;
+    let ended = drive::run(local, worker, id, Progress::new(context.is_lively())).await?;
+    Ok(finish::conclude(id, &ended, one.format))
+}
+
+pub(super) async fn cancel(context: &Context, local: &Local, options: CancelOptions) -> anyhow::Result<Exit> {
+    let id = options.one.id.resolve(local).await?;
+    local.engine().cancel(id, &context.user(), options.reason).await?;
+    let ended = hand_over(context, local, id, "cancelled").await?;
+    Ok(match ended {
+        // It is what was asked for.
+        Some(Ended::Final(view)) => {
+            match options.one.format {
+                Format::Json => anstream::println!("{:#}", show::json::view(&view)),
+                Format::Text => anstream::eprintln!("{}", show::execution::verdict(&view.record)),
+            }
+            Exit::Success
+        }
+        Some(ended) => finish::conclude(id, &ended, options.one.format),
+        None => Exit::Success,
+    })
+}
+
+pub(super) async fn retry(context: &Context, local: &Local, options: RetryOptions) -> anyhow::Result<Exit> {
+    let id = options.one.id.resolve(local).await?;
+    local.engine().restart(id, options.from, &context.user()).await?;
+    carry_on(context, local, id, "retried", options.one.format).await
+}
+
+pub(super) async fn decide(
+    context: &Context,
+    local: &Local,
+    options: DecideOptions,
+    approved: bool,
+) -> anyhow::Result<Exit> {
+    let DecideOptions { one, step, comment } = options;
+    let id = one.id.resolve(local).await?;
+    local.engine().decide(id, &step, approved, &context.user(), comment).await?;
+    carry_on(context, local, id, if approved { "approved" } else { "rejected" }, one.format).await
+}
+
+pub(super) async fn signal(context: &Context, local: &Local, options: SignalOptions) -> anyhow::Result<Exit> {
+    let SignalOptions { one, event, payload } = options;
+    let id = one.id.resolve(local).await?;
+    local.engine().signal(id, &event, payload).await?;
+    carry_on(context, local, id, "signalled", one.format).await
+}
+
+async fn carry_on(
+    context: &Context,
+    local: &Local,
+    id: ExecutionId,
+    done: &str,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let ended = hand_over(context, local, id, done).await?;
+    Ok(ended.map_or(Exit::Success, |ended| finish::conclude(id, &ended, format)))
+}
+
+/// Leaves the execution to the engine that runs here, or else runs one. Says which of the two.
+async fn hand_over(
+    context: &Context,
+    local: &Local,
+    id: ExecutionId,
+    done: &str,
+) -> anyhow::Result<Option<Ended>> {
+    let worker = match local.work() {
+        Ok(worker) => worker,
+        Err(error) if error.kind() == ErrorKind::Engine(EngineError::Locked) => {
+            anstream::eprintln!("{done} {id}; the engine that runs here takes it from there");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let progress = Progress::new(context.is_lively());
+    progress.line(&format!("{done} {id}; no engine was running here, so this process runs it"));
+    drive::run(local, worker, id, progress).await.map(Some)
+}

@@ -1,0 +1,54 @@
+//! What is said when following an execution has come to its end, and the exit code that this makes.
+
+use codeflow::core::ExecutionId;
+use codeflow::core::execution::ExecutionStatus;
+use codeflow::engine::ExecutionRecord;
+
+use crate::Exit;
+use crate::cli::Format;
+use crate::drive::Ended;
+use crate::failure;
+use crate::show;
+
+/// Shows how it ended.
+pub(crate) fn conclude(id: ExecutionId, ended: &Ended, format: Format) -> Exit {
+    match (ended, format) {
+        (Ended::Final(view) | Ended::NeedsSomebody(view), Format::Json) => {
+            anstream::println!("{:#}", show::json::view(view));
+        }
+        (Ended::Final(view), Format::Text) => {
+            anstream::eprintln!("{}", show::execution::verdict(&view.record));
+            if let Some(outputs) = &view.record.outputs {
+                anstream::print!("{}", show::execution::fields("outputs", outputs).trim_start_matches('\n'));
+            }
+            if let Some(error) = &view.record.error {
+                failure::tell(&show::clean(&error.message), &[], &error.code);
+            }
+        }
+        (Ended::NeedsSomebody(view), Format::Text) => {
+            anstream::eprint!("{}", show::execution::invitations(view));
+        }
+        (Ended::Interrupted, _) => {
+            anstream::eprintln!("stopped; `codeflow execution resume {id}` carries on");
+        }
+    }
+    match ended {
+        Ended::Final(view) => exit_of(&view.record),
+        Ended::NeedsSomebody(_) => Exit::Waiting,
+        Ended::Interrupted => Exit::Interrupted,
+    }
+}
+
+/// What the end of an execution means for whoever waited for it.
+pub(crate) fn exit_of(record: &ExecutionRecord) -> Exit {
+    let denied = record.error.as_ref().is_some_and(|error| error.code == "action.denied");
+    match record.status {
+        ExecutionStatus::Succeeded => Exit::Success,
+        ExecutionStatus::Failed if denied => Exit::GateClosed,
+        ExecutionStatus::Failed | ExecutionStatus::Cancelled | ExecutionStatus::TimedOut => Exit::Failure,
+        ExecutionStatus::Queued
+        | ExecutionStatus::Running
+        | ExecutionStatus::Waiting
+        | ExecutionStatus::Paused => Exit::Waiting,
+    }
+}
