@@ -14,6 +14,7 @@
 mod context;
 mod document;
 mod graph;
+mod header;
 mod limits;
 mod model;
 mod node;

@@ -7,15 +7,15 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::context::{Context, Fields, Read};
-use super::graph;
-use super::node::{Content, Entry, Node, kind_of};
-use super::problem::{ProblemCode, listed, shown};
+use super::node::{Content, Entry, Node};
+use super::problem::ProblemCode;
 use super::references::{Place, References};
-use super::shape::{BUDGET, CONCURRENCY, INPUT, PERMISSION_LEVELS, TRIGGERS, WORKFLOW};
+use super::shape::WORKFLOW;
 use super::step::Draft;
 use super::types::Types;
-use super::{Budget, Concurrency, InputDef, Limits, StepName, Workflow, WorkflowName, version};
-use crate::{ActionCatalog, Location, ValueType};
+use super::{Budget, Concurrency, InputDef, Limits, Step, StepName, Workflow, WorkflowName};
+use super::{graph, header, version};
+use crate::ActionCatalog;
 
 /// A document's own keys, and its steps before they are put in order.
 struct Document<'n> {
@@ -40,13 +40,6 @@ pub(super) fn compile(root: &Node, catalog: &dyn ActionCatalog, ctx: &mut Contex
     if !ctx.report.is_empty() {
         return None;
     }
-    let names: Vec<StepName> = document.drafts.iter().map(|draft| draft.name.clone()).collect();
-    let mut drafts: Vec<Option<Draft<'_>>> = document.drafts.into_iter().map(Some).collect();
-    let mut steps = Vec::with_capacity(drafts.len());
-    for index in &order.sorted {
-        let before = order.sorted.iter().filter(|other| order.ancestors[index].contains(other));
-        steps.push(drafts[*index].take()?.into_step(before.map(|other| names[*other].clone()).collect())?);
-    }
     Some(Workflow {
         name: document.name?,
         version: version::of(root),
@@ -55,9 +48,19 @@ pub(super) fn compile(root: &Node, catalog: &dyn ActionCatalog, ctx: &mut Contex
         concurrency: document.concurrency,
         permissions: document.permissions,
         budget: document.budget,
-        steps,
+        steps: sorted(document.drafts, &order)?,
         outputs: document.outputs,
     })
+}
+
+fn sorted(drafts: Vec<Draft<'_>>, order: &graph::Order) -> Option<Vec<Step>> {
+    let names: Vec<StepName> = drafts.iter().map(|draft| draft.name.clone()).collect();
+    let mut drafts: Vec<Option<Draft<'_>>> = drafts.into_iter().map(Some).collect();
+    let mut step = |index: &usize| {
+        let before = order.sorted.iter().filter(|other| order.ancestors[index].contains(other));
+        drafts[*index].take()?.into_step(before.map(|other| names[*other].clone()).collect())
+    };
+    order.sorted.iter().map(&mut step).collect()
 }
 
 impl<'n> Document<'n> {
@@ -70,17 +73,14 @@ impl<'n> Document<'n> {
         });
         Some(Self {
             name,
-            triggers: fields.get("on").map(|node| triggers(node, ctx)).unwrap_or_default(),
-            inputs: named(fields, "inputs", ctx, input),
+            triggers: fields.get("on").map(|node| header::triggers(node, ctx)).unwrap_or_default(),
+            inputs: named(fields, "inputs", ctx, header::input),
             concurrency: fields
                 .entry("concurrency")
-                .and_then(|e| concurrency(e, ctx, &mut concurrency_reads)),
+                .and_then(|entry| header::concurrency(entry, ctx, &mut concurrency_reads)),
             concurrency_reads,
-            permissions: named(fields, "permissions", ctx, permission)
-                .into_iter()
-                .filter_map(|(k, v)| Some((k, v?)))
-                .collect(),
-            budget: fields.entry("budget").map(|entry| budget(entry, ctx)).unwrap_or_default(),
+            permissions: header::granted(named(fields, "permissions", ctx, header::permission)),
+            budget: fields.entry("budget").map(|entry| header::budget(entry, ctx)).unwrap_or_default(),
             outputs: named(fields, "outputs", ctx, |entry, ctx| {
                 ctx.template(&entry.value, &mut outputs_reads)
             }),
@@ -148,110 +148,4 @@ fn steps<'n>(fields: Fields<'n>, ctx: &mut Context<'_>) -> Option<Vec<Draft<'n>>
         return None;
     }
     Some(entries.iter().filter_map(|entry| Draft::read(entry, ctx)).collect())
-}
-
-fn triggers(node: &Node, ctx: &mut Context<'_>) -> BTreeMap<String, Value> {
-    let mut found = BTreeMap::new();
-    let mut add = |name: &str, at: Location, settings: Value, ctx: &mut Context<'_>| {
-        let names = || TRIGGERS.iter().map(|(name, _)| *name);
-        if names().any(|known| known == name) {
-            found.insert(name.to_owned(), settings);
-        } else {
-            let hint =
-                ctx.report.did_you_mean(name, names(), || format!("the triggers are {}", listed(names())));
-            ctx.report.add(
-                ProblemCode::UnknownKey,
-                at,
-                format!("there is no trigger `{}`", shown(name)),
-                hint,
-            );
-        }
-    };
-    if let Content::Map(entries) = &node.content {
-        for entry in entries {
-            let settings = match &entry.value.content {
-                Content::Scalar(Value::Null) => json!({}),
-                Content::Broken | Content::List(_) | Content::Map(_) => entry.value.json(),
-                Content::Scalar(_) => {
-                    ctx.wrong_type(&entry.value, "a mapping of settings", "write `{}` if there are none");
-                    continue;
-                }
-            };
-            add(&entry.key, entry.at, settings, ctx);
-        }
-        return found;
-    }
-    let names =
-        if let Content::List(items) = &node.content { items.as_slice() } else { std::slice::from_ref(node) };
-    for item in names {
-        if let Some(name) = ctx.text(item, "a mapping of triggers, or their names") {
-            add(name, item.at, json!({}), ctx);
-        }
-    }
-    found
-}
-
-fn input(entry: &Entry, ctx: &mut Context<'_>) -> Option<InputDef> {
-    let fields = ctx.fields(&entry.value, entry.at, &INPUT)?;
-    let value_type = fields.get("type").and_then(|node| ctx.choice::<ValueType>(node));
-    let description = fields.get("description").and_then(|node| ctx.text(node, "a text")).map(str::to_owned);
-    let default = fields.get("default").map(|node| (node, node.json()));
-    // An input of a broken type still exists for those who read it.
-    let value_type = value_type.unwrap_or(ValueType::Any);
-    if let Some((node, default)) = &default
-        && !matches!(node.content, Content::Broken)
-        && !value_type.admits(default)
-    {
-        let message = format!("the default of `{}` is {}, not {value_type}", entry.key, kind_of(default));
-        ctx.report.add(ProblemCode::TypeMismatch, node.at, message, "change the default or the type");
-    }
-    Some(InputDef { value_type, default: default.map(|(_, value)| value), description })
-}
-
-fn permission(entry: &Entry, ctx: &mut Context<'_>) -> Option<Option<bool>> {
-    let text = ctx.text(&entry.value, "`read`, `write` or `none`")?;
-    match text {
-        "write" => Some(Some(true)),
-        "read" => Some(Some(false)),
-        "none" => Some(None),
-        _ => {
-            let message = format!("`{}` is not one of {}", shown(text), listed(PERMISSION_LEVELS));
-            let hint = ctx.report.did_you_mean(text, PERMISSION_LEVELS, String::new);
-            ctx.report.add(ProblemCode::BadValue, entry.value.at, message, hint);
-            None
-        }
-    }
-}
-
-fn concurrency<'n>(
-    entry: &'n Entry,
-    ctx: &mut Context<'_>,
-    reads: &mut Vec<Read<'n>>,
-) -> Option<Concurrency> {
-    let fields = ctx.fields(&entry.value, entry.at, &CONCURRENCY)?;
-    let on_new = fields.get("on_new").and_then(|node| ctx.choice(node)).unwrap_or_default();
-    let key = fields.get("key").and_then(|node| ctx.expression(node, reads))?;
-    Some(Concurrency { key, on_new })
-}
-
-fn budget(entry: &Entry, ctx: &mut Context<'_>) -> Budget {
-    let Some(fields) = ctx.fields(&entry.value, entry.at, &BUDGET) else { return Budget::default() };
-    let usd = fields.get("usd").and_then(|node| {
-        let Content::Scalar(Value::Number(number)) = &node.content else {
-            ctx.wrong_type(node, "an amount of dollars such as 0.40", "");
-            return None;
-        };
-        let usd = number.to_string().parse().ok();
-        if usd.is_none() {
-            let message = format!("{number} is not an amount of dollars");
-            ctx.report.add(
-                ProblemCode::BadValue,
-                node.at,
-                message,
-                "write a number such as 0.40, with at most six decimals",
-            );
-        }
-        usd
-    });
-    Budget { usd, wall: fields.get("wall").and_then(|node| ctx.duration(node, Limits::SLEEP)) }
 }

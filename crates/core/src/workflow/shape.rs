@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
+use super::header::Access;
 use super::schema;
 use super::{Limits, OnError, Overlap};
 use crate::{ActionErrorKind, Backoff, ValueType};
@@ -49,14 +50,11 @@ pub(super) static WORKFLOW: Shape = Shape {
         }),
         key("concurrency", "How executions for the same thing get along.", || schema::object(&CONCURRENCY)),
         key("permissions", "What its actions may do, by scope.", || {
-            schema::map_of(json!({ "enum": PERMISSION_LEVELS }))
+            schema::map_of(schema::choice::<Access>())
         }),
         key("budget", "What one execution may use up.", || schema::object(&BUDGET)),
     ],
 };
-
-/// What a permission may say.
-pub(super) const PERMISSION_LEVELS: [&str; 3] = ["read", "write", "none"];
 
 /// What may start a workflow. Who serves a trigger reads its settings; here they are only kept.
 pub(super) const TRIGGERS: [(&str, &str); 6] = [

@@ -205,14 +205,11 @@ fn needs(node: &Node, ctx: &mut Context<'_>) -> Vec<(StepName, Location)> {
         Content::List(items) => items.as_slice(),
         Content::Broken | Content::Scalar(_) | Content::Map(_) => std::slice::from_ref(node),
     };
-    let expected = "the name of a step, or a list of them";
-    nodes
-        .iter()
-        .filter_map(|node| Some((ctx.text(node, expected)?, node.at)))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .filter_map(|(text, at)| Some((ctx.name(text, at)?, at)))
-        .collect()
+    let mut read = |node: &Node| {
+        let name = ctx.text(node, "the name of a step, or a list of them")?;
+        Some((ctx.name(name, node.at)?, node.at))
+    };
+    nodes.iter().filter_map(&mut read).collect()
 }
 
 fn for_each<'n>(node: &'n Node, ctx: &mut Context<'_>, reads: &mut Vec<Read<'n>>) -> Option<ForEach> {
