@@ -1,4 +1,5 @@
-//! The executions that this process works on, in memory, and the workflow versions they keep.
+//! What a process keeps in memory: compiled workflow versions, and the executions that a worker works on.
+//! All of it can be read again from storage.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,19 +14,54 @@ use crate::{Error, ErrorKind};
 /// How many workflow versions are kept compiled; beyond that all are forgotten and compiled anew.
 const MAX_WORKFLOWS: usize = 1_000;
 
-/// One execution, shared by the attempts made for it and the committer.
+/// One execution, shared by the attempts that a worker makes for it and its committer.
 pub(crate) type Shared = Arc<Mutex<Live>>;
 
-/// What is in memory. Everything in it can be read again from storage.
-pub(crate) struct Cache {
+/// The compiled versions.
+pub(crate) struct Workflows {
     store: Arc<dyn Store>,
-    live: Mutex<HashMap<ExecutionId, Shared>>,
-    workflows: Mutex<HashMap<VersionId, Arc<Workflow>>>,
+    compiled: Mutex<HashMap<VersionId, Arc<Workflow>>>,
 }
 
-impl Cache {
+impl Workflows {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, live: Mutex::default(), workflows: Mutex::default() }
+        Self { store, compiled: Mutex::default() }
+    }
+
+    /// A compiled version.
+    pub(crate) async fn get(&self, version: &VersionId) -> Result<Arc<Workflow>, Error> {
+        if let Some(workflow) = lock(&self.compiled).get(version).cloned() {
+            return Ok(workflow);
+        }
+        let stored = self.store.find_version(version).await?.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("workflow version `{version}` does not exist"))
+        })?;
+        // The version was checked against the actions of its time; it runs on even if they have changed since.
+        let workflow = workflow::parse(&stored.document, &NoActions).map_err(|problems| {
+            let context = format!("workflow version `{version}` cannot be read any more");
+            Error::with_source(ErrorKind::Corrupt, context, problems)
+        })?;
+        let workflow = Arc::new(workflow);
+        let mut compiled = lock(&self.compiled);
+        if compiled.len() >= MAX_WORKFLOWS {
+            compiled.clear();
+        }
+        compiled.insert(version.clone(), Arc::clone(&workflow));
+        Ok(workflow)
+    }
+}
+
+/// The executions of one session. Nobody else may share them: between planning a move and committing it
+/// they are ahead of storage, and a second committer would build on facts that may never be written.
+pub(crate) struct Executions {
+    store: Arc<dyn Store>,
+    workflows: Arc<Workflows>,
+    live: Mutex<HashMap<ExecutionId, Shared>>,
+}
+
+impl Executions {
+    pub(crate) fn new(store: Arc<dyn Store>, workflows: Arc<Workflows>) -> Self {
+        Self { store, workflows, live: Mutex::default() }
     }
 
     /// The execution as it is in memory, or else as storage has it.
@@ -42,7 +78,7 @@ impl Cache {
         let snapshot = self.store.read(id, None).await?;
         let snapshot = snapshot
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))?;
-        let workflow = self.workflow(&snapshot.record.version).await?;
+        let workflow = self.workflows.get(&snapshot.record.version).await?;
         let live = Arc::new(Mutex::new(Live::new(workflow, snapshot)));
         lock(&self.live).insert(id, Arc::clone(&live));
         Ok(live)
@@ -50,32 +86,6 @@ impl Cache {
 
     pub(crate) fn forget(&self, id: ExecutionId) {
         lock(&self.live).remove(&id);
-    }
-
-    pub(crate) fn clear(&self) {
-        lock(&self.live).clear();
-    }
-
-    /// A compiled version.
-    pub(crate) async fn workflow(&self, version: &VersionId) -> Result<Arc<Workflow>, Error> {
-        if let Some(workflow) = lock(&self.workflows).get(version).cloned() {
-            return Ok(workflow);
-        }
-        let stored = self.store.find_version(version).await?.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("workflow version `{version}` does not exist"))
-        })?;
-        // The version was checked against the actions of its time; it runs on even if they have changed since.
-        let workflow = workflow::parse(&stored.document, &NoActions).map_err(|problems| {
-            let context = format!("workflow version `{version}` cannot be read any more");
-            Error::with_source(ErrorKind::Corrupt, context, problems)
-        })?;
-        let workflow = Arc::new(workflow);
-        let mut workflows = lock(&self.workflows);
-        if workflows.len() >= MAX_WORKFLOWS {
-            workflows.clear();
-        }
-        workflows.insert(version.clone(), Arc::clone(&workflow));
-        Ok(workflow)
     }
 }
 

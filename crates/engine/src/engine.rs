@@ -8,7 +8,7 @@ use codeflow_core::{Clock, ExecutionId, Ids, MessageId, TaskId, WorkflowId};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use crate::cache::Cache;
+use crate::cache::Workflows;
 use crate::live::{Given, Live};
 use crate::plan::{DEFAULT_LANE, Plan};
 use crate::ports::{
@@ -39,7 +39,7 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) parts: Parts,
-    pub(crate) cache: Arc<Cache>,
+    pub(crate) workflows: Arc<Workflows>,
     pub(crate) wake: Arc<Notify>,
 }
 
@@ -57,8 +57,8 @@ pub struct StartRequest {
 impl Engine {
     /// An engine over these parts.
     pub fn new(parts: Parts) -> Self {
-        let cache = Arc::new(Cache::new(Arc::clone(&parts.store)));
-        Self { parts, cache, wake: Arc::new(Notify::new()) }
+        let workflows = Arc::new(Workflows::new(Arc::clone(&parts.store)));
+        Self { parts, workflows, wake: Arc::new(Notify::new()) }
     }
 
     /// A worker that runs what this engine starts, and whatever else is due in the same storage.
@@ -92,7 +92,7 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound) for an unknown version, [`InvalidInput`](ErrorKind::InvalidInput)
     /// with every problem at once.
     pub async fn start(&self, request: StartRequest) -> Result<(ExecutionId, Started), Error> {
-        let workflow = self.cache.workflow(&request.version).await?;
+        let workflow = self.workflows.get(&request.version).await?;
         let inputs = Arc::new(inputs::check(&workflow, request.inputs)?);
         let id = ExecutionId::generate(self.parts.ids.as_ref());
         let execution = self.first_moves(id, &workflow, inputs, request.idempotency_key);
@@ -177,7 +177,7 @@ impl Engine {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), [`Corrupt`](ErrorKind::Corrupt).
     pub async fn workflow(&self, version: &VersionId) -> Result<Arc<Workflow>, Error> {
-        self.cache.workflow(version).await
+        self.workflows.get(version).await
     }
 
     /// Asks an execution to stop. Running work is told; what does not stop in time is dropped.
@@ -212,7 +212,7 @@ impl Engine {
         comment: Option<String>,
     ) -> Result<(), Error> {
         let record = self.must_be(id, "decided about", |status| !status.is_final()).await?;
-        let workflow = self.cache.workflow(&record.version).await?;
+        let workflow = self.workflows.get(&record.version).await?;
         let approval = |step: &codeflow_core::workflow::Step| matches!(step.kind, StepKind::Approval { .. });
         if !workflow.step(step).is_some_and(approval) {
             let text = format!("workflow `{}` has no approval `{step}`", workflow.name);
@@ -230,7 +230,7 @@ impl Engine {
     pub async fn restart(&self, id: ExecutionId, from: Option<StepName>, by: &str) -> Result<(), Error> {
         let record = self.must_be(id, "retried", ExecutionStatus::is_final).await?;
         if let Some(from) = &from {
-            let workflow = self.cache.workflow(&record.version).await?;
+            let workflow = self.workflows.get(&record.version).await?;
             if workflow.step(from).is_none() {
                 let text = format!("workflow `{}` has no step `{from}`", workflow.name);
                 return Err(Error::new(ErrorKind::NotFound, text));

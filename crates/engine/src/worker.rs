@@ -12,11 +12,13 @@ use std::time::Duration;
 use codeflow_core::{BatchId, SessionId};
 use codeflow_runtime::Tasks;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::cache::Executions;
 use crate::plan::DEFAULT_LANE;
 use crate::ports::{Dead, Session};
-use crate::{Engine, Error};
+use crate::{Engine, Error, ErrorKind};
 pub(crate) use committer::Verdict;
 
 use committer::Report;
@@ -74,6 +76,7 @@ struct Boot {
     engine: Engine,
     settings: WorkerSettings,
     session: Session,
+    executions: Executions,
     flight: Flight,
     reports: mpsc::Sender<Report>,
     /// The lease is gone: nothing of this session may be written any more.
@@ -91,19 +94,20 @@ impl Worker {
     /// rest back. A worker that loses its lease drops what it did and starts over with a new session.
     ///
     /// # Errors
-    /// When no session can be opened.
+    /// When the first session cannot be opened. Later on, storage that is away is waited for.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
-        loop {
-            let ended = self.boot(&stop).await?;
-            self.engine.cache.clear();
-            if ended == Ended::Stopped || stop.is_cancelled() {
-                return Ok(());
-            }
+        let mut session = self.open().await?;
+        while self.boot(session, &stop).await == Ended::LeaseLost && !stop.is_cancelled() {
             tracing::warn!("the lease was lost; starting over with a new session");
+            match self.reopen(&stop).await? {
+                Some(new) => session = new,
+                None => break,
+            }
         }
+        Ok(())
     }
 
-    async fn boot(&self, stop: &CancellationToken) -> Result<Ended, Error> {
+    async fn open(&self) -> Result<Session, Error> {
         let parts = &self.engine.parts;
         let id = SessionId::generate(parts.ids.as_ref());
         let session = parts.store.open_session(id, self.settings.lease).await?;
@@ -112,17 +116,40 @@ impl Worker {
             let recovered = parts.store.recover(Dead::AllBut(session.id)).await?;
             tracing::debug!(tasks = recovered.tasks, "took over what earlier sessions left");
         }
+        Ok(session)
+    }
+
+    /// Opens a session as soon as storage is there; nothing when told to stop before.
+    async fn reopen(&self, stop: &CancellationToken) -> Result<Option<Session>, Error> {
+        loop {
+            match self.open().await {
+                Ok(session) => return Ok(Some(session)),
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!(error = %error, "could not open a session; trying again");
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = sleep(self.settings.poll) => {}
+            }
+        }
+    }
+
+    async fn boot(&self, session: Session, stop: &CancellationToken) -> Ended {
+        let store = Arc::clone(&self.engine.parts.store);
         let (reports, queue) = mpsc::channel(MAX_COMMIT);
         let boot = Arc::new(Boot {
             engine: self.engine.clone(),
             settings: self.settings.clone(),
             session,
+            executions: Executions::new(store, Arc::clone(&self.engine.workflows)),
             flight: Flight::default(),
             reports,
             lost: CancellationToken::new(),
             abandon: CancellationToken::new(),
         });
-        Ok(boot.work(stop, queue).await)
+        boot.work(stop, queue).await
     }
 }
 
@@ -130,6 +157,8 @@ impl Boot {
     async fn work(self: Arc<Self>, stop: &CancellationToken, queue: mpsc::Receiver<Report>) -> Ended {
         let background = Tasks::new();
         let attempts = Tasks::new();
+        // Whoever drops this future ends all of it; a heartbeat that went on would hold the work for ever.
+        let _ends = [&self.lost, &self.abandon, &background.stop_token()].map(|end| end.clone().drop_guard());
         let committer = Arc::clone(&self).commit_all(queue);
         background.spawn("committer", committer);
         background.spawn("heartbeat", Arc::clone(&self).keep_lease(background.stop_token()));

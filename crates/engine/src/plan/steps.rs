@@ -4,14 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codeflow_core::execution::{Fact, Progress, StepError, StepEvent, StepPath, StepStatus};
-use codeflow_core::workflow::{ForEach, OnError, Step, StepKind, StepName};
+use codeflow_core::workflow::{ForEach, Limits, OnError, Step, StepKind, StepName};
 use serde_json::{Value, json};
 
 use super::{End, Plan, error, evaluation};
 use crate::ports::Work;
-
-/// How many items one step may repeat over.
-const MAX_ITEMS: usize = 10_000;
 
 impl Plan<'_> {
     /// One pass is enough: a step comes after all of its needs.
@@ -44,7 +41,7 @@ impl Plan<'_> {
     /// Settles what has not begun, and leaves what runs to its worker, which is told.
     fn stop(&mut self, step: &Step) {
         self.drop_tasks(|task| match &task.work {
-            Work::Attempt(path) => path.step == step.name && task.delayed,
+            Work::Attempt(path) => path.step == step.name && (task.delayed || task.quarantined),
             Work::Expire(name) => *name == step.name,
             Work::Deadline | Work::Inbox => false,
         });
@@ -133,14 +130,15 @@ impl Plan<'_> {
         let path = StepPath::step(step.name.clone());
         let rendered = self.with_scope(step, |scope| for_each.items.render(scope));
         let reason = match rendered {
-            Ok(Value::Array(items)) if items.len() <= MAX_ITEMS => {
+            Ok(Value::Array(items)) if items.len() <= Limits::FOR_EACH_ITEMS => {
                 let items = Arc::new(items);
                 self.record(Fact::Expanded { step: step.name.clone(), items: Arc::clone(&items) });
                 self.iterate(step, for_each, &items);
                 return;
             }
             Ok(Value::Array(items)) => {
-                let text = format!("`for_each` has {} items; {MAX_ITEMS} are allowed", items.len());
+                let most = Limits::FOR_EACH_ITEMS;
+                let text = format!("`for_each` has {} items; {most} are allowed", items.len());
                 error("step.too_many_items", text)
             }
             Ok(_) => error("step.not_a_list", "`for_each` must give a list"),

@@ -26,14 +26,16 @@ impl Boot {
     /// Does a task and reports it, unless the worker gives it up.
     pub(super) async fn run(self: Arc<Self>, task: Task, stop: CancellationToken) {
         let id = task.id;
-        let report = tokio::select! {
+        let made = AssertUnwindSafe(self.make(&task, stop)).catch_unwind();
+        let made = tokio::select! {
             () = self.abandon.cancelled() => return,
-            report = self.make(task, stop) => report,
+            made = made => made,
         };
-        match report {
-            Ok(report) => {
+        match made.unwrap_or_else(|_| Ok(Some(self.broken(task)))) {
+            Ok(Some(report)) => {
                 let _ = self.reports.send(report).await;
             }
+            Ok(None) => self.flight.remove([id]),
             Err(error) => {
                 tracing::error!(task.id = %id, error = %error, "a task cannot be done by this worker");
                 self.flight.remove([id]);
@@ -41,24 +43,32 @@ impl Boot {
         }
     }
 
-    async fn make(&self, task: Task, stop: CancellationToken) -> Result<Report, Error> {
+    /// Makes an attempt, if it is still wanted.
+    async fn make(&self, task: &Task, stop: CancellationToken) -> Result<Option<Report>, Error> {
         let path = match &task.work {
-            Work::Attempt(path) => path.clone(),
-            Work::Expire(_) | Work::Deadline => return Ok(Report::Due(task)),
-            Work::Inbox => return Ok(Report::Inbox(task)),
+            Work::Attempt(path) => path,
+            Work::Expire(_) | Work::Deadline => return Ok(Some(Report::Due(task.clone()))),
+            Work::Inbox => return Ok(Some(Report::Inbox(task.clone()))),
         };
         self.flight.messages_read(task.execution).await;
-        let live = self.known(&task).await?;
+        let Some(live) = self.known(task).await? else { return Ok(None) };
         let began = self.engine.parts.clock.now();
-        let call = brief::call(&lock(&live), &path, task.attempt);
+        let call = brief::call(&lock(&live), path, task.attempt);
         let verdict = match call {
             Ok(call) => {
-                self.tell_began(&task, &path);
+                self.tell_began(task, path);
                 Verdict::from(self.act(call, stop).await)
             }
             Err(error) => Verdict::Failed(error),
         };
-        Ok(Report::Ended { task, began, verdict })
+        Ok(Some(Report::Ended { task: task.clone(), began, verdict }))
+    }
+
+    /// What is reported when we broke down, not the action.
+    fn broken(&self, task: Task) -> Report {
+        tracing::error!(task.id = %task.id, "an attempt broke down before its action was asked");
+        let error = ActionError::new(ActionErrorKind::Internal, "the attempt broke down");
+        Report::Ended { task, began: self.engine.parts.clock.now(), verdict: Verdict::Failed(error) }
     }
 
     fn tell_began(&self, task: &Task, path: &StepPath) {
@@ -66,20 +76,23 @@ impl Boot {
         self.engine.parts.observer.notice(event);
     }
 
-    /// The execution, at least as new as this task.
-    async fn known(&self, task: &Task) -> Result<Shared, Error> {
+    /// The execution, at least as new as this task; nothing when the task was dropped since it was claimed.
+    async fn known(&self, task: &Task) -> Result<Option<Shared>, Error> {
+        let open = |live: &Shared| lock(live).open.contains_key(&task.id);
+        let live = self.executions.get(task.execution).await;
+        if let Ok(live) = live
+            && open(&live)
+        {
+            return Ok(Some(live));
+        }
         loop {
-            let live = match self.engine.cache.get(task.execution).await {
-                Ok(live) if lock(&live).open.contains_key(&task.id) => Ok(live),
-                Ok(_) => self.engine.cache.load(task.execution).await,
-                Err(error) => Err(error),
-            };
-            match live {
+            match self.executions.load(task.execution).await {
+                Ok(live) => return Ok(open(&live).then_some(live)),
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
                     tracing::warn!(error = %error, "could not load an execution; trying again");
                     sleep(PAUSE).await;
                 }
-                other => return other,
+                Err(error) => return Err(error),
             }
         }
     }

@@ -44,6 +44,8 @@ impl Boot {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.lost.cancelled() => return,
+                // Without a committer nothing becomes durable any more.
+                () = self.reports.closed() => return self.lose(),
                 () = woken => {}
                 () = sleep(pause) => {}
             }
@@ -69,13 +71,15 @@ impl Boot {
         }
         let claim = Claim { batch: self.batch_id(), lanes: self.settings.lanes.clone(), limit, suspect };
         let claimed = store.claim(self.session, claim).await?;
+        let was_alone = round.alone;
         round.alone = claimed.suspects_waiting || (suspect && !claimed.tasks.is_empty());
         let taken = claimed.tasks.len();
         for task in claimed.tasks {
             let stop = self.flight.add(&task);
             attempts.spawn("attempt", Arc::clone(self).run(task, stop));
         }
-        let again = taken == limit as usize || (round.alone && self.flight.len() == 0);
+        let turned = round.alone != was_alone && self.flight.len() == 0;
+        let again = taken == limit as usize || turned;
         Ok(if again { Duration::ZERO } else { pause })
     }
 }

@@ -138,11 +138,12 @@ impl Boot {
         reports: &[Report],
         stale: bool,
     ) -> Result<(Shared, Advance), Error> {
-        let cache = &self.engine.cache;
-        let mut live = if stale { cache.load(id).await? } else { cache.get(id).await? };
+        // Messages and times may settle what others run, so they are weighed on what storage says now.
+        let fresh = stale || reports.iter().any(|report| !matches!(report, Report::Ended { .. }));
+        let mut live = if fresh { self.executions.load(id).await? } else { self.executions.get(id).await? };
         let unknown = |live: &Shared| reports.iter().any(|one| !lock(live).open.contains_key(&one.task().id));
-        if !stale && unknown(&live) {
-            live = cache.load(id).await?;
+        if !fresh && unknown(&live) {
+            live = self.executions.load(id).await?;
         }
         let mut happenings = Vec::with_capacity(reports.len());
         for report in reports {
@@ -166,7 +167,7 @@ impl Boot {
             self.flight.stop(advance.execution);
         }
         if !self.flight.holds(advance.execution) && advance.tasks.iter().all(|task| task.after.is_some()) {
-            self.engine.cache.forget(advance.execution);
+            self.executions.forget(advance.execution);
         }
         self.engine.wake.notify_one();
         self.tell(advance);

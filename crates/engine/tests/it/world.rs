@@ -1,6 +1,6 @@
 //! A whole engine for one test: storage in memory, scripted actions, time that passes by itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use codeflow_engine::{
     Engine, Error, Event, Journal, Observer, Parts, Snapshot, StartRequest, Started, WorkerSettings,
 };
 use codeflow_runtime::Tasks;
-use codeflow_testkit::{MemoryStore, SequentialIds, TokioClock};
+use codeflow_testkit::{FaultyStore, MemoryStore, SequentialIds, TokioClock};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -25,29 +25,37 @@ const PATIENCE: Duration = Duration::from_secs(3 * 3600);
 
 pub(crate) struct World {
     pub(crate) clock: Arc<TokioClock>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<FaultyStore>,
     pub(crate) script: Arc<Script>,
     pub(crate) engine: Engine,
+    parts: Parts,
     pub(crate) seen: Arc<Seen>,
     tasks: Tasks,
-    sources: AtomicU64,
 }
 
 /// Remembers events, and wakes who waits for them.
 #[derive(Default)]
 pub(crate) struct Seen {
     events: Mutex<Vec<Event>>,
+    breaks: AtomicBool,
     news: Notify,
 }
 
 impl Observer for Seen {
     fn notice(&self, event: Event) {
+        let settles = matches!(event, Event::Settled { .. });
+        assert!(!(settles && self.breaks.swap(false, Ordering::Relaxed)), "told to break down");
         self.events.lock().unwrap().push(event);
         self.news.notify_waiters();
     }
 }
 
 impl Seen {
+    /// Panics at the next step that settles.
+    pub(crate) fn break_down(&self) {
+        self.breaks.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap().clone()
     }
@@ -76,31 +84,23 @@ impl Running {
 impl World {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(TokioClock::new());
-        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new(clock.clone()))));
         let script = Arc::new(Script::new(clock.clone()));
         let seen = Arc::new(Seen::default());
         let parts = Parts {
             store: store.clone(),
             actions: script.clone(),
             clock: clock.clone(),
-            ids: Arc::new(SequentialIds::new(0)),
+            ids: Arc::new(SequentialIds::new()),
             observer: seen.clone(),
         };
-        let engine = Engine::new(parts);
-        Self { clock, store, script, engine, seen, tasks: Tasks::new(), sources: AtomicU64::new(1) }
+        let engine = Engine::new(parts.clone());
+        Self { clock, store, script, engine, parts, seen, tasks: Tasks::new() }
     }
 
     /// Another process on the same storage.
     pub(crate) fn other_engine(&self) -> Engine {
-        let source = self.sources.fetch_add(1, Ordering::Relaxed);
-        let parts = Parts {
-            store: self.store.clone(),
-            actions: self.script.clone(),
-            clock: self.clock.clone(),
-            ids: Arc::new(SequentialIds::new(source)),
-            observer: self.seen.clone(),
-        };
-        Engine::new(parts)
+        Engine::new(self.parts.clone())
     }
 
     /// A worker of the world's own engine.
