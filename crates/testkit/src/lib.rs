@@ -1,24 +1,27 @@
-//! What tests are made of: clocks and identifiers that a test owns, and storage in memory.
+//! What tests of several crates share: storage in memory, a clock and identifiers that a test owns, the
+//! conformance suite of the storage ports, and databases of a test's own.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use std::time::Duration;
-//!
-//! use codeflow_core::Clock;
 //! use codeflow_testkit::{ManualClock, MemoryStore};
 //!
 //! let clock = Arc::new(ManualClock::default());
-//! let store = MemoryStore::new(clock.clone());
-//! let before = clock.now();
-//! clock.advance(Duration::from_secs(15));
-//! assert_eq!(clock.now().since(before), Duration::from_secs(15));
-//! # drop(store);
+//! let store: Arc<dyn codeflow_engine::Store> = Arc::new(MemoryStore::new(clock));
+//! # let _ = store;
 //! ```
 
-mod clock;
-mod ids;
+#[expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
+pub mod conformance;
+#[cfg(feature = "databases")]
+mod databases;
+mod faults;
 mod memory;
+mod sources;
+mod tokio_clock;
 
-pub use clock::{ManualClock, TokioClock};
-pub use ids::SequentialIds;
+#[cfg(feature = "databases")]
+pub use databases::TestDb;
+pub use faults::FaultyStore;
 pub use memory::MemoryStore;
+pub use sources::{ManualClock, SequentialIds};
+pub use tokio_clock::TokioClock;

@@ -1,116 +1,110 @@
-//! Storage in memory: the model that real storage is compared with, and that tests of the engine run on.
-//!
-//! It is simple before all else: one lock, plain collections, every rule of the ports spelled out once.
-//! It can be made to fail, to lose an answer, and to hold writers up, as real storage does.
+//! The ports to storage, in memory: small enough to be read as what they mean.
 
 mod journal;
-mod model;
 mod queue;
 mod workflows;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use codeflow_core::{Clock, Timestamp};
-use codeflow_engine::{Error, ErrorKind};
+use codeflow_core::execution::{Fact, FactKind};
+use codeflow_core::workflow::{VersionId, WorkflowName};
+use codeflow_core::{Clock, ExecutionId, SessionId, TaskId, Timestamp, WorkflowId};
+use codeflow_engine::{Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, Session, StoredVersion};
 
-use model::Model;
-
-type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-
-/// Everything that an engine keeps, in memory. Leases and due times follow the clock it is given.
+/// A storage that forgets everything with its last clone. Its clock is the one it is given.
+#[derive(Clone)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
-    model: Mutex<Model>,
-    trouble: Mutex<Trouble>,
-}
-
-/// What goes wrong on purpose.
-#[derive(Default)]
-struct Trouble {
-    away: bool,
-    failing_flushes: u32,
-    lost_answers: u32,
-    before_flush: Option<Hook>,
-    flushes: u32,
+    model: Arc<Mutex<Model>>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// An empty storage.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, model: Mutex::default(), trouble: Mutex::default() }
+        Self { clock, model: Arc::default() }
     }
 
-    /// From now on, or until told otherwise, every call fails with `Unavailable`.
-    pub fn set_away(&self, away: bool) {
-        self.trouble().away = away;
-    }
-
-    /// The next `count` flushes write nothing and fail with `Unavailable`.
-    pub fn fail_flushes(&self, count: u32) {
-        self.trouble().failing_flushes = count;
-    }
-
-    /// The next `count` flushes that succeed are reported as `Unavailable` all the same.
-    pub fn lose_answers(&self, count: u32) {
-        self.trouble().lost_answers = count;
-    }
-
-    /// Waits for what `hook` returns before each flush.
-    pub fn before_flush<F>(&self, hook: impl Fn() -> F + Send + Sync + 'static)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.trouble().before_flush = Some(Arc::new(move || Box::pin(hook())));
-    }
-
-    /// How many flushes there were, with or without success.
-    pub fn flushes(&self) -> u32 {
-        self.trouble().flushes
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// The model, if storage can be reached.
-    fn model(&self) -> Result<MutexGuard<'_, Model>, Error> {
-        if self.trouble().away {
-            return Err(unavailable());
-        }
-        Ok(self.model.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn trouble(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What stands before a flush: the hook, and the failures that were asked for.
-    async fn flush_may_begin(&self) -> Result<(), Error> {
-        let hook = self.trouble().before_flush.clone();
-        if let Some(hook) = hook {
-            hook().await;
-        }
-        let mut trouble = self.trouble();
-        trouble.flushes += 1;
-        if trouble.failing_flushes > 0 {
-            trouble.failing_flushes -= 1;
-            return Err(unavailable());
-        }
-        Ok(())
-    }
-
-    fn flush_may_answer(&self) -> Result<(), Error> {
-        let mut trouble = self.trouble();
-        if trouble.lost_answers > 0 {
-            trouble.lost_answers -= 1;
-            return Err(unavailable());
-        }
-        Ok(())
+    /// Everything it holds, and the moment it is.
+    fn open(&self) -> (MutexGuard<'_, Model>, Timestamp) {
+        (self.model.lock().unwrap_or_else(PoisonError::into_inner), self.clock.now())
     }
 }
 
-fn unavailable() -> Error {
-    Error::new(ErrorKind::Unavailable, "storage is away, as the test wants it")
+#[derive(Default)]
+struct Model {
+    workflows: HashMap<WorkflowName, (WorkflowId, VersionId)>,
+    versions: HashMap<VersionId, StoredVersion>,
+    keys: HashMap<(WorkflowName, String), ExecutionId>,
+    executions: BTreeMap<ExecutionId, Execution>,
+    tasks: BTreeMap<TaskId, Entry>,
+    sessions: HashMap<SessionId, Lease>,
+}
+
+struct Execution {
+    record: ExecutionRecord,
+    stopping: bool,
+    facts: Vec<(i64, u32, Fact)>,
+    taken: HashSet<(u32, String, FactKind)>,
+    inbox: Vec<Message>,
+    logs: Vec<LogLine>,
+}
+
+impl Execution {
+    /// Records facts; one whose place is taken changes nothing.
+    fn record_facts(&mut self, facts: Vec<Fact>) {
+        let generation = self.record.generation;
+        for fact in facts {
+            if self.taken.insert((generation, fact.path(), fact.kind())) {
+                self.facts.push((self.record.seq, generation, fact));
+            }
+        }
+    }
+}
+
+struct Entry {
+    execution: ExecutionId,
+    generation: u32,
+    body: NewTask,
+    deaths: u32,
+    suspect: bool,
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Ready,
+    Timer(Timestamp),
+    Claimed(SessionId),
+    Quarantine(Timestamp),
+}
+
+struct Lease {
+    epoch: i64,
+    expires_at: Timestamp,
+    ended: bool,
+}
+
+impl Model {
+    /// Refuses a session that is over.
+    fn fence(&mut self, session: Session, now: Timestamp) -> Result<&mut Lease, Error> {
+        let lease = self.sessions.get_mut(&session.id);
+        let alive =
+            |lease: &&mut Lease| lease.epoch == session.epoch && !lease.ended && lease.expires_at > now;
+        lease.filter(alive).ok_or_else(|| Error::new(ErrorKind::LeaseLost, "the lease has ended"))
+    }
+
+    fn add_tasks(
+        &mut self,
+        execution: ExecutionId,
+        generation: u32,
+        tasks: impl IntoIterator<Item = NewTask>,
+        now: Timestamp,
+    ) {
+        for body in tasks {
+            let place = body.after.map_or(Place::Ready, |after| Place::Timer(now.after(after)));
+            let entry = Entry { execution, generation, deaths: 0, suspect: false, place, body };
+            self.tasks.insert(entry.body.id, entry);
+        }
+    }
 }

@@ -1,24 +1,25 @@
 //! The queue of due work in memory.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::{ExecutionId, SessionId, TaskId, Timestamp};
 use codeflow_engine::{
-    Claim, Claimed, Dead, Error, ErrorKind, MAX_DEATHS, Promoted, QuarantinedTask, Recovered, Session,
+    Claim, Claimed, Dead, Error, ErrorKind, MAX_DEATHS, Promoted, QuarantinedTask, Recovered, Session, Task,
     TaskQueue,
 };
 
-use super::MemoryStore;
-use super::model::{Lease, Model, Place, Queued};
+use super::{Entry, Lease, MemoryStore, Model, Place};
 
 #[async_trait]
 impl TaskQueue for MemoryStore {
     async fn open_session(&self, id: SessionId, ttl: Duration) -> Result<Session, Error> {
-        let expires = self.now().after(ttl);
-        self.model()?.sessions.insert(id, Lease { epoch: 1, expires, ended: false });
+        let (mut model, now) = self.open();
+        if model.sessions.contains_key(&id) {
+            return Err(Error::new(ErrorKind::Conflict, format!("session `{id}` exists")));
+        }
+        model.sessions.insert(id, Lease { epoch: 1, expires_at: now.after(ttl), ended: false });
         Ok(Session { id, epoch: 1 })
     }
 
@@ -28,167 +29,174 @@ impl TaskQueue for MemoryStore {
         ttl: Duration,
         executions: &[ExecutionId],
     ) -> Result<Vec<ExecutionId>, Error> {
-        let now = self.now();
-        let mut model = self.model()?;
-        model.fence(session, now)?.expires = now.after(ttl);
-        let stopping = |id: &&ExecutionId| model.executions.get(id).is_some_and(|stored| stored.stopping);
+        let (mut model, now) = self.open();
+        model.fence(session, now)?.expires_at = now.after(ttl);
+        let stopping = |id: &&ExecutionId| model.executions.get(id).is_some_and(|found| found.stopping);
         Ok(executions.iter().filter(stopping).copied().collect())
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
-        let mut model = self.model()?;
-        let lease = model.sessions.get_mut(&session.id);
-        let Some(lease) = lease.filter(|lease| lease.epoch == session.epoch && !lease.ended) else {
-            return Ok(());
-        };
-        lease.ended = true;
-        for id in model.held(session.id) {
-            model.put_back(id);
+        let (mut model, _) = self.open();
+        if let Some(lease) = model.sessions.get_mut(&session.id).filter(|lease| lease.epoch == session.epoch)
+        {
+            lease.end();
+            for entry in model.held_by(session.id) {
+                entry.place = Place::Ready;
+            }
         }
         Ok(())
     }
 
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
-        let now = self.now();
-        let mut model = self.model()?;
+        let (mut model, now) = self.open();
         model.fence(session, now)?;
-        let limit = if claim.suspect { claim.limit.min(1) } else { claim.limit };
-        let mut due = model.ready(&claim.lanes, claim.suspect);
-        due.truncate(limit as usize);
-        let mut claimed = Claimed::default();
-        for id in due {
-            claimed.tasks.extend(model.take(id, session.id, now, |task| task.task(claim.batch)));
+        let limit = if claim.suspect { claim.limit.min(1) } else { claim.limit } as usize;
+        let mut ready: Vec<&mut Entry> =
+            model.tasks.values_mut().filter(|entry| entry.waits_in(&claim.lanes, claim.suspect)).collect();
+        ready.sort_by_key(|entry| (std::cmp::Reverse(entry.body.priority), entry.body.id));
+        let taken = ready.into_iter().take(limit).map(|entry| {
+            entry.place = Place::Claimed(session.id);
+            entry.task(&claim)
+        });
+        let tasks: Vec<Task> = taken.collect();
+        for task in &tasks {
+            model.run(task.execution, now);
         }
-        claimed.suspects_waiting = !model.ready(&claim.lanes, true).is_empty();
-        Ok(claimed)
+        let suspects_waiting = model.tasks.values().any(|entry| entry.waits_in(&claim.lanes, true));
+        Ok(Claimed { tasks, suspects_waiting })
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {
-        let now = self.now();
-        let mut model = self.model()?;
-        let mut timers: Vec<_> = model
+        let (mut model, now) = self.open();
+        let mut waiting: Vec<(Timestamp, &mut Entry)> = model
             .tasks
-            .values()
-            .filter_map(|task| match task.place {
-                Place::Delayed(due) => Some((due, task.body.id)),
-                Place::Ready | Place::Claimed(_) | Place::Quarantined(_) => None,
+            .values_mut()
+            .filter_map(|entry| match entry.place {
+                Place::Timer(due) => Some((due, entry)),
+                Place::Ready | Place::Claimed(_) | Place::Quarantine(_) => None,
             })
             .collect();
-        timers.sort_unstable();
-        let due = timers.iter().take_while(|(due, _)| *due <= now).count().min(limit as usize);
-        for (_, id) in &timers[..due] {
-            model.put_back(*id);
+        waiting.sort_by_key(|(due, entry)| (*due, entry.body.id));
+        let mut promoted = Promoted::default();
+        for (due, entry) in waiting {
+            if due <= now && promoted.moved < limit {
+                entry.place = Place::Ready;
+                promoted.moved += 1;
+            } else {
+                promoted.next = Some(due.since(now));
+                break;
+            }
         }
-        let next = timers.get(due).map(|(due, _)| due.since(now));
-        Ok(Promoted { moved: u32::try_from(due).unwrap_or(u32::MAX), next })
+        Ok(promoted)
     }
 
     async fn recover(&self, dead: Dead) -> Result<Recovered, Error> {
-        let now = self.now();
-        let mut model = self.model()?;
+        let (mut model, now) = self.open();
         let is_dead = |id: SessionId, lease: &Lease| match dead {
-            Dead::Expired => lease.expires <= now,
-            Dead::AllBut(alive) => id != alive,
+            Dead::Expired => lease.expires_at <= now,
+            Dead::AllBut(survivor) => id != survivor,
         };
         let mut recovered = Recovered::default();
-        let mut ended = Vec::new();
-        for (id, lease) in
-            model.sessions.iter_mut().filter(|(id, lease)| !lease.ended && is_dead(**id, lease))
-        {
-            lease.ended = true;
-            lease.epoch += 1;
-            ended.push(*id);
-        }
-        for session in ended {
+        let ended = model.sessions.iter_mut().filter(|(id, lease)| !lease.ended && is_dead(**id, lease));
+        let ended: Vec<SessionId> = ended
+            .map(|(id, lease)| {
+                lease.end();
+                *id
+            })
+            .collect();
+        for id in ended {
             recovered.sessions += 1;
-            model.take_over(session, now, &mut recovered);
+            model.take_over(id, now, &mut recovered);
         }
         Ok(recovered)
     }
 
     async fn quarantined(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<QuarantinedTask>, Error> {
-        let model = self.model()?;
-        let mut all: Vec<_> = model.tasks.values().filter_map(quarantined).collect();
-        all.sort_unstable_by_key(|task| (task.since, task.id));
-        let start = after.map_or(0, |after| {
-            all.iter().position(|task| task.id == after).map_or(all.len(), |found| found + 1)
+        let (model, _) = self.open();
+        let listed = model.tasks.values().filter(|entry| after.is_none_or(|after| entry.body.id > after));
+        let quarantined = listed.filter_map(|entry| match entry.place {
+            Place::Quarantine(since) => Some(QuarantinedTask {
+                id: entry.body.id,
+                execution: entry.execution,
+                work: entry.body.work.clone(),
+                deaths: entry.deaths,
+                since,
+            }),
+            Place::Ready | Place::Timer(_) | Place::Claimed(_) => None,
         });
-        Ok(all.into_iter().skip(start).take(limit as usize).collect())
+        Ok(quarantined.take(limit as usize).collect())
     }
 
-    async fn release(&self, id: TaskId) -> Result<(), Error> {
-        let mut model = self.model()?;
-        let task = model.tasks.get_mut(&id).filter(|task| matches!(task.place, Place::Quarantined(_)));
-        let task =
-            task.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("task `{id}` is not quarantined")))?;
-        task.deaths = 0;
-        task.place = Place::Ready;
+    async fn release(&self, task: TaskId) -> Result<(), Error> {
+        let (mut model, _) = self.open();
+        let entry = model.tasks.get_mut(&task).filter(|entry| matches!(entry.place, Place::Quarantine(_)));
+        let entry = entry
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("task `{task}` is not in quarantine")))?;
+        entry.deaths = 0;
+        entry.place = Place::Ready;
         Ok(())
     }
 }
 
-fn quarantined(task: &Queued) -> Option<QuarantinedTask> {
-    match task.place {
-        Place::Quarantined(since) => Some(QuarantinedTask {
-            id: task.body.id,
-            execution: task.execution,
-            work: task.body.work.clone(),
-            deaths: task.deaths,
-            since,
-        }),
-        Place::Ready | Place::Delayed(_) | Place::Claimed(_) => None,
+impl Lease {
+    fn end(&mut self) {
+        self.epoch += 1;
+        self.ended = true;
+    }
+}
+
+impl Entry {
+    fn waits_in(&self, lanes: &[String], suspect: bool) -> bool {
+        self.place == Place::Ready && self.suspect == suspect && lanes.contains(&self.body.lane)
+    }
+
+    fn task(&self, claim: &Claim) -> Task {
+        Task {
+            id: self.body.id,
+            execution: self.execution,
+            generation: self.generation,
+            work: self.body.work.clone(),
+            attempt: self.body.attempt,
+            lane: self.body.lane.clone(),
+            priority: self.body.priority,
+            deaths: self.deaths,
+            batch: claim.batch,
+        }
     }
 }
 
 impl Model {
-    /// The tasks that can be claimed, the first ones first.
-    fn ready(&self, lanes: &[String], suspect: bool) -> Vec<TaskId> {
-        let claimable = |task: &&Queued| {
-            task.place == Place::Ready && task.suspect == suspect && lanes.contains(&task.body.lane)
-        };
-        let mut ready: Vec<_> = self.tasks.values().filter(claimable).collect();
-        ready.sort_by_key(|task| (Reverse(task.body.priority), task.body.id));
-        ready.into_iter().map(|task| task.body.id).collect()
+    fn held_by(&mut self, session: SessionId) -> Vec<&mut Entry> {
+        self.tasks.values_mut().filter(|entry| entry.place == Place::Claimed(session)).collect()
     }
 
-    fn take<T>(
-        &mut self,
-        id: TaskId,
-        session: SessionId,
-        now: Timestamp,
-        view: impl FnOnce(&Queued) -> T,
-    ) -> Option<T> {
-        let task = self.tasks.get_mut(&id)?;
-        task.place = Place::Claimed(session);
-        let stored = self.executions.get_mut(&task.execution);
-        if let Some(stored) = stored.filter(|stored| stored.record.status == ExecutionStatus::Queued) {
-            stored.record.status = ExecutionStatus::Running;
-            stored.record.started_at = Some(now);
-        }
-        Some(view(task))
-    }
-
-    fn put_back(&mut self, id: TaskId) {
-        if let Some(task) = self.tasks.get_mut(&id) {
-            task.place = Place::Ready;
-        }
-    }
-
-    /// What a dead session held is suspect; what it held alone may be what killed it.
+    /// Gives back what a dead session held. Only what it ran alone is blamed.
     fn take_over(&mut self, session: SessionId, now: Timestamp, recovered: &mut Recovered) {
-        let held = self.held(session);
+        let held = self.held_by(session);
         let alone = held.len() == 1;
-        for id in held {
-            let Some(task) = self.tasks.get_mut(&id) else { continue };
-            task.suspect = true;
-            task.deaths += u32::from(alone);
-            if task.deaths >= MAX_DEATHS {
-                task.place = Place::Quarantined(now);
-                recovered.quarantined.push(id);
+        for entry in held {
+            entry.suspect = true;
+            entry.deaths += u32::from(alone);
+            if entry.deaths >= MAX_DEATHS {
+                entry.place = Place::Quarantine(now);
+                recovered.quarantined.push(entry.body.id);
             } else {
-                task.place = Place::Ready;
+                entry.place = Place::Ready;
                 recovered.tasks += 1;
             }
+        }
+    }
+
+    /// An execution that was queued is running once one of its tasks is claimed.
+    fn run(&mut self, execution: ExecutionId, now: Timestamp) {
+        let queued = self
+            .executions
+            .get_mut(&execution)
+            .map(|found| &mut found.record)
+            .filter(|record| record.status == ExecutionStatus::Queued);
+        if let Some(record) = queued {
+            record.status = ExecutionStatus::Running;
+            record.started_at = Some(now);
         }
     }
 }

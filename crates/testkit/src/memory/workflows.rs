@@ -8,28 +8,29 @@ use super::MemoryStore;
 
 #[async_trait]
 impl WorkflowStore for MemoryStore {
-    async fn put_version(&self, version: NewVersion) -> Result<(), Error> {
-        let mut model = self.model()?;
-        let first = model.latest.get(&version.name).and_then(|latest| model.versions.get(latest));
-        let workflow_id = first.map_or(version.workflow_id, |first| first.workflow_id);
-        model.latest.insert(version.name.clone(), version.version.clone());
-        let stored = StoredVersion {
+    async fn put_version(&self, new: NewVersion) -> Result<(), Error> {
+        let (mut model, now) = self.open();
+        let latest =
+            model.workflows.entry(new.name.clone()).or_insert_with(|| (new.workflow_id, new.version.clone()));
+        latest.1 = new.version.clone();
+        let workflow_id = latest.0;
+        model.versions.entry(new.version.clone()).or_insert_with(|| StoredVersion {
             workflow_id,
-            name: version.name,
-            version: version.version.clone(),
-            document: version.document,
-            created_at: self.now(),
-        };
-        model.versions.entry(version.version).or_insert(stored);
+            name: new.name,
+            version: new.version,
+            document: new.document,
+            created_at: now,
+        });
         Ok(())
     }
 
     async fn find_version(&self, version: &VersionId) -> Result<Option<StoredVersion>, Error> {
-        Ok(self.model()?.versions.get(version).cloned())
+        Ok(self.open().0.versions.get(version).cloned())
     }
 
     async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
-        let model = self.model()?;
-        Ok(model.latest.get(name).and_then(|version| model.versions.get(version)).cloned())
+        let (model, _) = self.open();
+        let latest = model.workflows.get(name);
+        Ok(latest.and_then(|(_, version)| model.versions.get(version)).cloned())
     }
 }

@@ -1,0 +1,94 @@
+//! What every storage must do, as one list of cases. A crate with a storage runs them all with
+//! [`conformance!`](crate::conformance!).
+
+pub mod commits;
+pub mod executions;
+pub mod leases;
+pub mod messages;
+pub mod queue;
+pub mod races;
+pub mod recovery;
+mod subject;
+pub mod values;
+pub mod versions;
+
+pub use subject::Subject;
+
+/// Makes a test of every case. `$subject` is an async function that returns a fresh
+/// [`Subject`](crate::conformance::Subject).
+#[macro_export]
+macro_rules! conformance {
+    ($subject:path) => {
+        $crate::conformance_cases! { $subject;
+            versions: a_version_is_found_as_it_was_kept,
+            versions: the_version_kept_last_is_the_latest,
+            versions: an_equal_version_changes_nothing_but_the_latest,
+            executions: a_start_is_read_back_whole,
+            executions: a_start_with_a_known_key_finds_the_first,
+            executions: a_key_belongs_to_one_workflow,
+            executions: eight_starts_with_one_key_make_one_execution,
+            executions: a_start_of_an_unknown_version_leaves_nothing,
+            executions: an_execution_starts_only_once,
+            executions: an_execution_that_ends_at_once_is_stored_ended,
+            executions: an_unknown_execution_is_not_found,
+            executions: executions_are_listed_newest_first_in_pages,
+            executions: a_list_is_filtered_by_workflow_and_status,
+            commits: a_move_is_written_whole,
+            commits: facts_come_back_in_the_order_of_their_commits,
+            commits: a_reader_gets_only_what_is_newer,
+            commits: a_move_that_lost_a_race_leaves_no_trace_and_disturbs_nobody,
+            commits: the_first_fact_under_a_key_wins,
+            commits: a_second_move_of_one_execution_in_one_flush_conflicts,
+            commits: a_move_of_an_unknown_execution_conflicts,
+            commits: a_restart_opens_a_generation_and_clears_the_ending,
+            commits: the_log_is_read_in_pages,
+            values: large_payloads_come_back_whole,
+            values: any_text_comes_back_as_it_was,
+            values: numbers_keep_their_digits,
+            values: a_result_of_null_is_not_the_lack_of_one,
+            values: times_are_kept_to_the_microsecond,
+            messages: messages_are_read_in_order_and_only_once,
+            messages: a_message_brings_its_task,
+            messages: a_message_to_nobody_is_refused,
+            queue: higher_priority_goes_first_and_then_the_older,
+            queue: only_the_lanes_asked_for_are_served,
+            queue: a_claim_makes_a_queued_execution_run,
+            queue: a_task_that_is_done_before_it_is_claimed_is_gone,
+            queue: a_delayed_task_waits_for_its_time,
+            queue: promotion_moves_no_more_than_asked,
+            leases: a_stale_session_writes_nothing_after_its_lease,
+            leases: a_stale_session_writes_nothing_after_its_recovery,
+            leases: a_session_opens_only_once,
+            leases: a_renewal_tells_what_is_to_be_stopped,
+            leases: a_renewal_keeps_what_is_held,
+            leases: a_closed_session_gives_its_work_back_uncounted,
+            leases: closing_twice_is_no_error,
+            recovery: work_of_an_expired_session_goes_back_as_suspect,
+            recovery: a_live_session_is_left_alone,
+            recovery: the_holder_of_the_folder_takes_over_from_everybody,
+            recovery: what_was_finished_before_a_death_stays_finished,
+            recovery: a_task_that_kills_three_workers_alone_is_quarantined,
+            recovery: a_neighbour_is_never_blamed,
+            recovery: a_released_task_is_claimed_again,
+            recovery: only_a_quarantined_task_can_be_released,
+            races: two_workers_never_claim_one_task,
+            races: two_parents_that_end_at_once_both_count,
+            races: everything_at_once_ends_with_nothing_lost,
+        }
+    };
+}
+
+/// Turns the list of [`conformance!`](crate::conformance!) into tests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_cases {
+    ($subject:path; $($area:ident: $case:ident,)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let subject = $subject().await;
+                $crate::conformance::$area::$case(&subject).await;
+            }
+        )+
+    };
+}

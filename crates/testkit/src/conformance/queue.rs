@@ -1,0 +1,120 @@
+//! Claims and timers.
+
+use std::time::Duration;
+
+use codeflow_core::execution::{ExecutionStatus, StepPath};
+use codeflow_engine::{Advance, Claim, NewTask, Promoted, Work};
+
+use super::Subject;
+use super::subject::{advance, step_name};
+
+/// Within a priority, first come, first served.
+pub async fn higher_priority_goes_first_and_then_the_older(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let with = |priority: i16| NewTask { priority, ..subject.task("any") };
+    let tasks = vec![with(0), with(5), with(-5), with(0), with(5)];
+    let ids: Vec<_> = tasks.iter().map(|task| task.id).collect();
+    subject.store.start(subject.execution(&version, tasks)).await.unwrap();
+    let session = subject.session().await;
+
+    let first = subject.claim(session, 3).await.tasks;
+    let rest = subject.claim(session, 10).await.tasks;
+
+    let order: Vec<_> = first.iter().chain(&rest).map(|task| task.id).collect();
+    assert_eq!(order, [ids[1], ids[4], ids[0], ids[3], ids[2]]);
+    assert_eq!(first.len(), 3);
+}
+
+/// A lane is a queue of its own.
+pub async fn only_the_lanes_asked_for_are_served(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let on = |lane: &str, priority| NewTask { lane: lane.to_owned(), priority, ..subject.task(lane) };
+    let tasks = vec![on("slow", 1), on("default", 0), on("fast", 2)];
+    let ids: Vec<_> = tasks.iter().map(|task| task.id).collect();
+    subject.store.start(subject.execution(&version, tasks)).await.unwrap();
+    let session = subject.session().await;
+    let lanes = vec!["fast".to_owned(), "slow".to_owned(), "empty".to_owned()];
+
+    let claimed = subject.store.claim(session, Claim { lanes, ..subject.wanted(10) }).await.unwrap();
+
+    assert_eq!(claimed.tasks.iter().map(|task| task.id).collect::<Vec<_>>(), [ids[2], ids[0]]);
+    assert_eq!(subject.claim(session, 10).await.tasks[0].id, ids[1]);
+}
+
+/// What a worker gets is what was put in, and the execution has begun.
+pub async fn a_claim_makes_a_queued_execution_run(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let work = Work::Attempt(StepPath::iteration(step_name("each"), 7));
+    let new_task = NewTask { attempt: 3, priority: 9, work: work.clone(), ..subject.task("each") };
+    let new = subject.execution(&version, vec![new_task.clone()]);
+    subject.store.start(new.clone()).await.unwrap();
+    let session = subject.session().await;
+    let claim = subject.wanted(10);
+
+    let claimed = subject.store.claim(session, claim.clone()).await.unwrap();
+
+    let record = subject.read(new.id).await.record;
+    let task = &claimed.tasks[0];
+    assert_eq!(record.status, ExecutionStatus::Running);
+    assert!(record.started_at.is_some());
+    assert_eq!(record.seq, 1, "a claim is no move");
+    assert_eq!((task.id, task.execution, task.batch), (new_task.id, new.id, claim.batch));
+    assert_eq!((&task.work, task.attempt, task.generation), (&work, 3, 0));
+    assert_eq!((task.lane.as_str(), task.priority, task.deaths), ("default", 9, 0));
+    assert!(!claimed.suspects_waiting);
+    assert!(subject.claim(session, 10).await.tasks.is_empty(), "it is claimed once");
+}
+
+/// A cancelled execution takes its tasks out of the queue, due or not.
+pub async fn a_task_that_is_done_before_it_is_claimed_is_gone(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let delayed = NewTask { after: Some(Duration::from_millis(1)), ..subject.task("later") };
+    let new = subject.execution(&version, vec![subject.task("now"), delayed]);
+    subject.store.start(new.clone()).await.unwrap();
+    let session = subject.session().await;
+
+    let done = new.tasks.iter().map(|task| task.id).collect();
+    subject.flush(session, Advance { done, ..advance(new.id, 1, vec![]) }).await;
+
+    assert!(subject.claim(session, 10).await.tasks.is_empty());
+    assert_eq!(subject.store.promote(10).await.unwrap(), Promoted { moved: 0, next: None });
+    assert!(subject.read(new.id).await.tasks.is_empty());
+}
+
+/// Storage says how long that is.
+pub async fn a_delayed_task_waits_for_its_time(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let after = |ms| NewTask { after: Some(Duration::from_millis(ms)), ..subject.task("later") };
+    let (soon, late) = (after(40), after(60_000));
+    let new = subject.execution(&version, vec![late.clone(), soon.clone()]);
+    subject.store.start(new).await.unwrap();
+    let session = subject.session().await;
+    assert!(subject.claim(session, 10).await.tasks.is_empty(), "neither is promoted");
+
+    let promoted = subject
+        .until("the promotion of a delayed task", async || {
+            let promoted = subject.store.promote(10).await.unwrap();
+            let next = promoted.next.expect("something waits");
+            assert!(next <= Duration::from_secs(60), "{next:?}");
+            (promoted.moved > 0).then_some(promoted)
+        })
+        .await;
+
+    assert_eq!(promoted.moved, 1);
+    assert!(promoted.next > Some(Duration::from_secs(20)), "{promoted:?}");
+    let claimed = subject.claim(session, 10).await.tasks;
+    assert_eq!(claimed.iter().map(|task| task.id).collect::<Vec<_>>(), [soon.id]);
+}
+
+/// What is due and not moved is due at once.
+pub async fn promotion_moves_no_more_than_asked(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let soon = || NewTask { after: Some(Duration::ZERO), ..subject.task("soon") };
+    subject.store.start(subject.execution(&version, vec![soon(), soon(), soon()])).await.unwrap();
+
+    let first = subject.store.promote(2).await.unwrap();
+    let second = subject.store.promote(2).await.unwrap();
+
+    assert_eq!(first, Promoted { moved: 2, next: Some(Duration::ZERO) });
+    assert_eq!(second, Promoted { moved: 1, next: None });
+}

@@ -1,0 +1,171 @@
+//! Many at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::{BatchId, ExecutionId, TaskId};
+use codeflow_engine::{Advance, Claim, Dead, Flushed, NewTask, Session, Store, Task};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::Subject;
+use super::subject::{advance, settled};
+
+const WORKERS: usize = 8;
+
+/// However many ask, each task is given out once.
+pub async fn two_workers_never_claim_one_task(subject: &Subject) {
+    const TASKS: usize = 200;
+    let (_, tasks) = subject.started(TASKS).await;
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        let session = subject.session().await;
+        let claims: Vec<Claim> = (0..TASKS).map(|_| subject.wanted(7)).collect();
+        let store = Arc::clone(&subject.store);
+        workers.spawn(async move {
+            let mut mine = Vec::new();
+            for claim in claims {
+                let claimed = store.claim(session, claim).await.unwrap().tasks;
+                if claimed.is_empty() {
+                    break;
+                }
+                mine.extend(claimed.into_iter().map(|task| task.id));
+            }
+            mine
+        });
+    }
+
+    let mut claimed: Vec<TaskId> = workers.join_all().await.into_iter().flatten().collect();
+    let rest = subject.session().await;
+    claimed.extend(subject.claim(rest, 1_000).await.tasks.into_iter().map(|task| task.id));
+
+    claimed.sort_unstable();
+    assert_eq!(claimed, tasks);
+}
+
+/// Neither sees the other's result. One commits; the other is told, looks again, and sees both.
+pub async fn two_parents_that_end_at_once_both_count(subject: &Subject) {
+    for _ in 0..10 {
+        let (id, tasks) = subject.started(2).await;
+        let (left, right) = (subject.session().await, subject.session().await);
+        let result = |step: &str, task: TaskId| Advance {
+            done: vec![task],
+            ..advance(id, 1, vec![settled(step, json!(step))])
+        };
+        let (first, second) = tokio::join!(
+            subject.store.flush(left, vec![result("a", tasks[0])]),
+            subject.store.flush(right, vec![result("b", tasks[1])]),
+        );
+        let flushed = [first.unwrap()[0], second.unwrap()[0]];
+
+        let committed = flushed.iter().filter(|flushed| **flushed == Flushed::Committed).count();
+        assert_eq!(committed, 1, "{flushed:?}");
+        let (loser, step, task) =
+            if flushed[0] == Flushed::Conflict { (left, "a", tasks[0]) } else { (right, "b", tasks[1]) };
+        let seen = subject.read(id).await;
+        assert_eq!((seen.record.seq, seen.facts.len()), (2, 1));
+        let join = subject.task("join");
+        let again = Advance { expected_seq: 2, tasks: vec![join.clone()], ..result(step, task) };
+        assert_eq!(subject.flush(loser, again).await, Flushed::Committed);
+        let snapshot = subject.read(id).await;
+        let paths: HashSet<String> = snapshot.facts.iter().map(|(_, fact)| fact.path()).collect();
+        assert_eq!(paths, HashSet::from(["a".to_owned(), "b".to_owned()]));
+        assert_eq!(snapshot.tasks.iter().map(|task| task.id).collect::<Vec<_>>(), [join.id]);
+        let ended = Advance { done: vec![join.id], ..advance(id, 3, vec![]) };
+        subject.flush(loser, ended).await;
+    }
+}
+
+/// A worker of the last case: it claims, finishes what it claimed in batches, renews, promotes, and
+/// drops a few tasks on the floor by dying.
+struct Worker {
+    store: Arc<dyn Store>,
+    session: Session,
+    batches: Vec<BatchId>,
+    next: Vec<NewTask>,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        while let Some(batch) = self.batches.pop() {
+            let lanes = vec!["default".to_owned()];
+            let claim = Claim { batch, lanes, limit: 5, suspect: batch.uuid().as_u128().is_multiple_of(3) };
+            let claimed = self.store.claim(self.session, claim).await.unwrap().tasks;
+            self.finish(claimed).await;
+            self.store.promote(10).await.unwrap();
+            self.store.recover(Dead::Expired).await.unwrap();
+            self.store.renew(self.session, Duration::from_secs(600), &[]).await.unwrap();
+        }
+        self.store.close_session(self.session).await.unwrap();
+    }
+
+    /// Commits the ends of several executions at once, and tries again for those that lost a race.
+    async fn finish(&mut self, mut claimed: Vec<Task>) {
+        while !claimed.is_empty() {
+            let mut moves: Vec<Advance> = Vec::new();
+            for task in &claimed {
+                if moves.iter().any(|other| other.execution == task.execution) {
+                    continue;
+                }
+                let seq = self.store.read(task.execution, None).await.unwrap().unwrap().record.seq;
+                let fact = settled(&format!("t{}", task.id.uuid().simple()), json!("x".repeat(9_000)));
+                let tasks = self.next.pop().into_iter().collect();
+                let done = vec![task.id];
+                moves.push(Advance { done, tasks, ..advance(task.execution, seq, vec![fact]) });
+            }
+            let done: Vec<TaskId> = moves.iter().map(|one| one.done[0]).collect();
+            let spare: Vec<Vec<NewTask>> = moves.iter().map(|one| one.tasks.clone()).collect();
+            let flushed = self.store.flush(self.session, moves).await.unwrap();
+            for ((flushed, task), spare) in flushed.into_iter().zip(done).zip(spare) {
+                match flushed {
+                    Flushed::Committed => claimed.retain(|other| other.id != task),
+                    Flushed::Conflict => self.next.extend(spare),
+                }
+            }
+        }
+    }
+}
+
+/// Claims, commits, timers, recoveries and messages side by side: no deadlock, and each task ends once.
+pub async fn everything_at_once_ends_with_nothing_lost(subject: &Subject) {
+    let mut executions: Vec<ExecutionId> = Vec::new();
+    for _ in 0..6 {
+        executions.push(subject.started(10).await.0);
+    }
+    let dead = subject.session().await;
+    subject.claim(dead, 8).await;
+    subject.expire(dead).await;
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        let delayed =
+            |n: u64| NewTask { after: n.is_multiple_of(2).then_some(Duration::ZERO), ..subject.task("more") };
+        let worker = Worker {
+            store: Arc::clone(&subject.store),
+            session: subject.session().await,
+            batches: (0..15).map(|_| subject.id(BatchId::generate)).collect(),
+            next: (0..6).map(delayed).collect(),
+        };
+        workers.spawn(worker.run());
+    }
+    workers.join_all().await;
+
+    let last = Worker {
+        store: Arc::clone(&subject.store),
+        session: subject.session().await,
+        batches: (0..60).map(|_| subject.id(BatchId::generate)).collect(),
+        next: Vec::new(),
+    };
+    last.run().await;
+
+    let mut facts = 0;
+    for id in executions {
+        let snapshot = subject.read(id).await;
+        facts += snapshot.facts.len();
+        assert_eq!(snapshot.tasks, []);
+        assert_eq!(snapshot.record.status, ExecutionStatus::Running);
+        assert_eq!(snapshot.record.seq, 1 + i64::try_from(snapshot.facts.len()).unwrap());
+    }
+    assert!(facts >= 60, "{facts} results of at least 60 tasks");
+}

@@ -1,0 +1,174 @@
+//! Storage that goes wrong when a test wants it to.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use codeflow_core::workflow::{VersionId, WorkflowName};
+use codeflow_core::{ExecutionId, SessionId, TaskId};
+use codeflow_engine::{
+    Advance, Claim, Claimed, Dead, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed, Journal,
+    LogLine, Message, NewExecution, NewTask, NewVersion, Promoted, QuarantinedTask, Recovered, Session,
+    Snapshot, Started, Store, StoredVersion, TaskQueue, WorkflowStore,
+};
+
+type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// Another storage, in front of which calls can be refused, answers lost and writers held up.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    faults: Mutex<Faults>,
+}
+
+#[derive(Default)]
+struct Faults {
+    away: bool,
+    refused_flushes: u32,
+    lost_answers: u32,
+    before_flush: Option<Hook>,
+}
+
+impl FaultyStore {
+    /// A storage that works as well as `inner`, for now.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, faults: Mutex::default() }
+    }
+
+    /// From now on, or until told otherwise, every call fails with `Unavailable`.
+    pub fn set_away(&self, away: bool) {
+        self.faults().away = away;
+    }
+
+    /// The next `count` flushes write nothing and fail with `Unavailable`.
+    pub fn refuse_flushes(&self, count: u32) {
+        self.faults().refused_flushes = count;
+    }
+
+    /// The next `count` flushes are done, and reported as `Unavailable` all the same.
+    pub fn lose_answers(&self, count: u32) {
+        self.faults().lost_answers = count;
+    }
+
+    /// Each flush waits for what `hook` gives.
+    pub fn before_flush<F>(&self, hook: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.faults().before_flush = Some(Arc::new(move || Box::pin(hook())));
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inner(&self) -> Result<&dyn Store, Error> {
+        if self.faults().away { Err(unavailable()) } else { Ok(self.inner.as_ref()) }
+    }
+}
+
+/// Counts one down, and says whether there was one.
+fn take(count: &mut u32) -> bool {
+    let some = *count > 0;
+    *count = count.saturating_sub(1);
+    some
+}
+
+fn unavailable() -> Error {
+    Error::new(ErrorKind::Unavailable, "storage is away, as the test wants it")
+}
+
+#[async_trait]
+impl Journal for FaultyStore {
+    async fn start(&self, execution: NewExecution) -> Result<Started, Error> {
+        self.inner()?.start(execution).await
+    }
+
+    async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
+        self.inner()?.read(id, after).await
+    }
+
+    async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
+        self.inner()?.list(filter, limit).await
+    }
+
+    async fn flush(&self, session: Session, advances: Vec<Advance>) -> Result<Vec<Flushed>, Error> {
+        let hook = self.faults().before_flush.clone();
+        if let Some(hook) = hook {
+            hook().await;
+        }
+        if take(&mut self.faults().refused_flushes) {
+            return Err(unavailable());
+        }
+        let flushed = self.inner()?.flush(session, advances).await?;
+        if take(&mut self.faults().lost_answers) { Err(unavailable()) } else { Ok(flushed) }
+    }
+
+    async fn send(&self, execution: ExecutionId, message: Message, task: NewTask) -> Result<(), Error> {
+        self.inner()?.send(execution, message, task).await
+    }
+
+    async fn inbox(&self, execution: ExecutionId) -> Result<Vec<Message>, Error> {
+        self.inner()?.inbox(execution).await
+    }
+
+    async fn logs(&self, execution: ExecutionId, skip: u32, limit: u32) -> Result<Vec<LogLine>, Error> {
+        self.inner()?.logs(execution, skip, limit).await
+    }
+}
+
+#[async_trait]
+impl TaskQueue for FaultyStore {
+    async fn open_session(&self, id: SessionId, ttl: Duration) -> Result<Session, Error> {
+        self.inner()?.open_session(id, ttl).await
+    }
+
+    async fn renew(
+        &self,
+        session: Session,
+        ttl: Duration,
+        executions: &[ExecutionId],
+    ) -> Result<Vec<ExecutionId>, Error> {
+        self.inner()?.renew(session, ttl, executions).await
+    }
+
+    async fn close_session(&self, session: Session) -> Result<(), Error> {
+        self.inner()?.close_session(session).await
+    }
+
+    async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
+        self.inner()?.claim(session, claim).await
+    }
+
+    async fn promote(&self, limit: u32) -> Result<Promoted, Error> {
+        self.inner()?.promote(limit).await
+    }
+
+    async fn recover(&self, dead: Dead) -> Result<Recovered, Error> {
+        self.inner()?.recover(dead).await
+    }
+
+    async fn quarantined(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<QuarantinedTask>, Error> {
+        self.inner()?.quarantined(after, limit).await
+    }
+
+    async fn release(&self, task: TaskId) -> Result<(), Error> {
+        self.inner()?.release(task).await
+    }
+}
+
+#[async_trait]
+impl WorkflowStore for FaultyStore {
+    async fn put_version(&self, version: NewVersion) -> Result<(), Error> {
+        self.inner()?.put_version(version).await
+    }
+
+    async fn find_version(&self, version: &VersionId) -> Result<Option<StoredVersion>, Error> {
+        self.inner()?.find_version(version).await
+    }
+
+    async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
+        self.inner()?.latest_version(name).await
+    }
+}

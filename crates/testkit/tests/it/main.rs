@@ -1,0 +1,16 @@
+//! The model in memory keeps the same promises as the databases.
+
+mod sources;
+
+use std::sync::Arc;
+
+use codeflow_testkit::conformance::Subject;
+use codeflow_testkit::{ManualClock, MemoryStore, conformance};
+
+async fn memory() -> Subject {
+    let clock = Arc::new(ManualClock::default());
+    let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as _));
+    Subject::new(store, Some(clock), ())
+}
+
+conformance!(memory);
