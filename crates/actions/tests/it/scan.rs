@@ -2,8 +2,9 @@
 
 use codeflow_core::ActionErrorKind;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
-use crate::support::{diff_value, done, run};
+use crate::support::{builtin, call, diff_value, done, run};
 
 /// A change that adds a line with a key, put together here so that it stands in no file.
 fn planted() -> Value {
@@ -71,4 +72,16 @@ async fn a_risk_score_comes_with_its_level_and_its_reasons() {
     let reasons: Vec<&str> =
         outputs["reasons"].as_array().unwrap().iter().filter_map(|reason| reason["what"].as_str()).collect();
     assert!(reasons.iter().any(|reason| reason.contains("pipeline")), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn a_stop_in_the_middle_of_a_scan_is_heard_at_once() {
+    let lines = "+password = nothing of interest\n".repeat(50_000);
+    let diff = diff_value(&format!("diff --git a/e b/e\n--- a/e\n+++ b/e\n@@ -0,0 +1,50000 @@\n{lines}"));
+    let (catalog, stop) = (builtin(), CancellationToken::new());
+
+    let scan = catalog.run(call("core/secrets", json!({ "diff": diff }), vec![]), stop.clone());
+    let (outcome, ()) = tokio::join!(scan, async { stop.cancel() });
+
+    assert_eq!(outcome.unwrap_err().kind, ActionErrorKind::Cancelled);
 }
