@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use codeflow_analysis::{Diff, DiffLimits, FileKind, FileStatus, RiskScore, SecretScanner};
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use proptest::collection::{btree_map, vec};
-use proptest::prelude::*;
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::{Index, select};
 
 use crate::repo::{Repo, read_in_pieces};

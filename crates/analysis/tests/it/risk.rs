@@ -2,7 +2,7 @@
 
 use codeflow_analysis::{Diff, FileDiff, FileKind, FileStatus, RiskLevel, RiskScore};
 use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
 
 fn file(path: &str, additions: u64, deletions: u64) -> FileDiff {
