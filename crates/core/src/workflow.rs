@@ -35,8 +35,8 @@ use source::Source;
 
 pub use limits::Limits;
 pub use model::{
-    Budget, Concurrency, ForEach, InputDef, InvalidName, OnError, Overlap, Step, StepIndex, StepKind, StepName,
-    VersionId, Workflow, WorkflowName,
+    Budget, Concurrency, ForEach, InputDef, InvalidName, OnError, Overlap, Step, StepIndex, StepKind,
+    StepName, VersionId, Workflow, WorkflowName,
 };
 pub use problem::ProblemCode;
 pub use schema::json_schema;

@@ -70,12 +70,22 @@ fn what_the_schema_refuses_the_parser_refuses_too() {
     }
 }
 
+/// The names of a mapping's keys.
+fn keys(schema: &Value) -> Vec<String> {
+    schema["properties"].as_object().expect("keys").keys().cloned().collect()
+}
+
+#[test]
+fn the_guide_explains_every_key() {
+    let guide = include_str!("../../../../docs/guides/workflows.md");
+
+    for key in keys(&json_schema()).into_iter().chain(keys(&step_schema())) {
+        assert!(guide.contains(&format!("| `{key}")), "docs/guides/workflows.md lacks `{key}`");
+    }
+}
+
 #[test]
 fn every_key_of_the_schema_is_known_to_the_parser() {
-    let keys = |schema: &Value| -> Vec<String> {
-        schema["properties"].as_object().expect("keys").keys().cloned().collect()
-    };
-
     for key in keys(&json_schema()) {
         assert!(is_known(&format!("{key}: [[]]\n")), "{key}");
     }
