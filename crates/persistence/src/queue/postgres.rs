@@ -54,13 +54,9 @@ WITH asked AS MATERIALIZED (
   SELECT found.task_id FROM asked
   CROSS JOIN LATERAL unnest(asked.lanes) AS wanted (lane)
   CROSS JOIN LATERAL (
-    (SELECT task_id, priority FROM ready
-     WHERE NOT asked.suspect AND NOT ready.suspect AND ready.lane = wanted.lane
-     ORDER BY priority DESC, task_id LIMIT asked.most FOR UPDATE SKIP LOCKED)
-    UNION ALL
-    (SELECT task_id, priority FROM ready
-     WHERE asked.suspect AND ready.suspect AND ready.lane = wanted.lane
-     ORDER BY priority DESC, task_id LIMIT asked.most FOR UPDATE SKIP LOCKED)
+    SELECT task_id, priority FROM ready
+    WHERE ready.lane = wanted.lane AND ready.suspect = asked.suspect
+    ORDER BY priority DESC, task_id LIMIT asked.most FOR UPDATE SKIP LOCKED
   ) AS found
   WHERE EXISTS (SELECT FROM fence)
   ORDER BY found.priority DESC, found.task_id LIMIT (SELECT most FROM asked)

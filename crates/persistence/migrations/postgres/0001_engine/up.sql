@@ -138,8 +138,7 @@ CREATE TABLE ready (
   priority SMALLINT NOT NULL,
   suspect  BOOLEAN NOT NULL
 );
-CREATE INDEX ready_in_order ON ready (lane, priority DESC, task_id) WHERE NOT suspect;
-CREATE INDEX ready_suspects ON ready (priority DESC, task_id) WHERE suspect;
+CREATE INDEX ready_in_order ON ready (lane, suspect, priority DESC, task_id);
 
 CREATE TABLE timer (
   task_id UUID NOT NULL PRIMARY KEY,
