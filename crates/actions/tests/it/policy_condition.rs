@@ -8,7 +8,10 @@ use crate::support::{diff_value, done, failed, finding, gave, run, scan};
 fn steps() -> Vec<Upstream> {
     let text = "diff --git a/n b/n\n--- a/n\n+++ b/n\n@@ -1 +1 @@\n-1\n+2\n";
     vec![
-        gave("diff", json!({ "diff": diff_value(text), "summary": { "files": 1 } })),
+        gave(
+            "diff",
+            json!({ "diff": diff_value(text), "omitted": [{ "path": "large" }], "summary": { "files": 1 } }),
+        ),
         scan(&[finding("a", "high"), finding("b", "low")]),
         gave("risk", json!({ "score": 72, "level": "critical", "reasons": [{ "points": 72, "what": "x" }] })),
         failed("review", "action.unavailable", "away"),
@@ -29,6 +32,7 @@ async fn a_condition_reads_findings_risk_and_steps() {
         "steps.review.status == 'failed'",
         "steps.review.error.code == 'action.unavailable'",
         "steps.diff.outputs.summary.files == 1",
+        "steps.diff.outputs.omitted.size() > 0",
     ];
     for condition in conditions {
         let error = test(condition, steps()).await.unwrap_err();
