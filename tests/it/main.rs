@@ -1,0 +1,5 @@
+//! Tests across processes. They run outside coverage: a killed process writes no profile.
+
+mod crashes;
+mod large_history;
+mod programs;
