@@ -2,6 +2,7 @@
 
 pub(crate) mod execution;
 mod finish;
+mod others;
 pub(crate) mod review;
 pub(crate) mod run;
 mod source;

@@ -50,6 +50,9 @@ async fn follow(local: &Local, id: ExecutionId, progress: &mut Progress) -> anyh
     let mut watch = local.watch(id);
     loop {
         let view = watch.next().await?;
+        if view.has_unread_messages() {
+            continue;
+        }
         progress.update(view);
         if view.record.status.is_final() {
             return Ok(Ended::Final(view.clone()));

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use codeflow::core::{Class, Coded, Problems};
 use codeflow::{config, engine};
 
-use crate::Exit;
+use crate::{Exit, terminal};
 
 /// A use of the command line that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ pub(crate) fn report(error: &anyhow::Error, as_json: bool) -> Exit {
     if as_json {
         let document =
             serde_json::json!({ "error": { "code": code, "message": error.to_string(), "causes": causes } });
-        anstream::eprintln!("{document}");
+        terminal::tell(&document.to_string());
     } else {
         tell(&error.to_string(), &causes, code);
     }
@@ -86,18 +86,18 @@ pub(crate) fn tell(message: &str, causes: &[String], code: &str) {
     let red = AnsiColor::Red.on_default().bold();
     let cyan = AnsiColor::Cyan.on_default();
     let dim = Style::new().dimmed();
-    anstream::eprintln!("{red}error{red:#}: {message}");
+    terminal::tell(&format!("{red}error{red:#}: {message}"));
     let mut told = message;
     for cause in causes.iter().filter(|cause| !cause.is_empty()) {
         if cause != told {
-            anstream::eprintln!("  because: {cause}");
+            terminal::tell(&format!("  because: {cause}"));
         }
         told = cause;
     }
     if let Some(hint) = hint(code) {
-        anstream::eprintln!("  {cyan}help{cyan:#}: {hint}");
+        terminal::tell(&format!("  {cyan}help{cyan:#}: {hint}"));
     }
-    anstream::eprintln!("  {dim}{code}, explained in docs/errors/{code}.md{dim:#}");
+    terminal::tell(&format!("  {dim}{code}, explained in docs/errors/{code}.md{dim:#}"));
 }
 
 fn coded<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn Coded> {

@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 mod progress;
 mod show;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -8,33 +8,40 @@ use codeflow::core::execution::StepPath;
 use codeflow::{Phase, View};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::show;
+use crate::{show, terminal};
 
 /// Tells what is going on.
 pub(crate) struct Progress {
+    lively: bool,
     bar: Option<ProgressBar>,
     told: HashSet<StepPath>,
+    carries_on: bool,
 }
 
 impl Progress {
     /// With a moving line if there is a terminal and `lively` allows it.
     pub(crate) fn new(lively: bool) -> Self {
-        let bar = (lively && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("  {spinner:.cyan} {msg} {elapsed:.dim}");
-            let bar = ProgressBar::new_spinner()
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
-        Self { bar, told: HashSet::new() }
+        let lively = lively && std::io::stderr().is_terminal();
+        Self { lively, bar: None, told: HashSet::new(), carries_on: false }
+    }
+
+    /// Says of the steps that are done already only how many there are.
+    pub(crate) fn carry_on(&mut self) {
+        self.carries_on = true;
     }
 
     /// Tells what is new.
     pub(crate) fn update(&mut self, view: &View) {
         let width = view.workflow.steps.iter().map(|step| step.name.as_str().len()).max().unwrap_or_default();
+        if std::mem::take(&mut self.carries_on) {
+            self.skip_told(view);
+        }
         let mut busy = Vec::new();
         for step in view.steps() {
             match step.phase {
+                // What a failed step keeps from running is not worth a line each.
+                Phase::Settled(settled)
+                    if settled.error.as_ref().is_some_and(|error| error.blocked_by.is_some()) => {}
                 Phase::Settled(settled) if self.told.insert(settled.path.clone()) => {
                     self.line(&format!("  {}", show::execution::step_line(&step, width)));
                 }
@@ -47,16 +54,35 @@ impl Progress {
                 Phase::Quarantined => busy.push(format!("{} (quarantined)", step.step.name)),
             }
         }
-        if let Some(bar) = &self.bar {
-            bar.set_message(busy.join(", "));
+        if self.lively && !busy.is_empty() {
+            self.bar.get_or_insert_with(spinner).set_message(busy.join(", "));
+        }
+    }
+
+    fn skip_told(&mut self, view: &View) {
+        let settled = view.steps().filter_map(|step| match step.phase {
+            Phase::Settled(settled) => Some(settled.path.clone()),
+            Phase::Pending
+            | Phase::Running { .. }
+            | Phase::Retrying { .. }
+            | Phase::Waiting { .. }
+            | Phase::Quarantined => None,
+        });
+        self.told.extend(settled);
+        if !self.told.is_empty() {
+            self.line(&format!(
+                "  {} of {} steps were done before",
+                self.told.len(),
+                view.workflow.steps.len()
+            ));
         }
     }
 
     /// Writes a line without disturbing the one that moves.
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| anstream::eprintln!("{text}")),
-            None => anstream::eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| terminal::tell(text)),
+            None => terminal::tell(text),
         }
     }
 
@@ -78,4 +104,12 @@ fn running(step: &codeflow::StepView<'_>, attempt: u32) -> String {
     let name = &step.step.name;
     let items = step.iterations.map(|(done, all)| format!(" {done}/{all}")).unwrap_or_default();
     if attempt > 1 { format!("{name}{items} (attempt {attempt})") } else { format!("{name}{items}") }
+}
+
+fn spinner() -> ProgressBar {
+    let style = ProgressStyle::with_template("  {spinner:.cyan} {msg} {elapsed:.dim}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let bar = ProgressBar::new_spinner().with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
 }

@@ -4,6 +4,7 @@ pub(crate) mod execution;
 pub(crate) mod graph;
 pub(crate) mod json;
 pub(crate) mod problems;
+pub(crate) mod report;
 pub(crate) mod workflow;
 
 use std::time::Duration;

@@ -18,6 +18,8 @@ pub struct Error {
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
+    /// There is no such folder.
+    NoFolder,
     /// The folder for CodeFlow's data cannot be made or written.
     DataFolder,
     /// The address is of no database that CodeFlow knows.
@@ -36,6 +38,7 @@ impl ErrorKind {
     /// Never changes once released; `docs/errors/<code>.md` explains each.
     pub fn code(self) -> &'static str {
         match self {
+            Self::NoFolder => "codeflow.no_folder",
             Self::DataFolder => "codeflow.data_folder",
             Self::DatabaseAddress => "codeflow.database_address",
             Self::Database => "codeflow.database",
@@ -73,7 +76,7 @@ impl Coded for Error {
 
     fn class(&self) -> Class {
         match self.kind {
-            ErrorKind::DatabaseAddress | ErrorKind::Workflow => Class::Invalid,
+            ErrorKind::NoFolder | ErrorKind::DatabaseAddress | ErrorKind::Workflow => Class::Invalid,
             ErrorKind::DataFolder | ErrorKind::Database => Class::Unavailable,
             ErrorKind::Worker => Class::Internal,
             ErrorKind::Engine(kind) => engine::Error::new(kind, "").class(),

@@ -53,7 +53,7 @@ impl Local {
     /// Any number of processes may do so: only [`Local::work`] needs an SQLite file for itself.
     ///
     /// # Errors
-    /// [`DataFolder`](ErrorKind::DataFolder), [`DatabaseAddress`](ErrorKind::DatabaseAddress),
+    /// [`NoFolder`](ErrorKind::NoFolder), [`DataFolder`](ErrorKind::DataFolder), [`DatabaseAddress`](ErrorKind::DatabaseAddress),
     /// [`Database`](ErrorKind::Database).
     pub async fn open(options: Options) -> Result<Self, Error> {
         let Options { folder, settings, environment, actions: further } = options;

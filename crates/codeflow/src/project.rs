@@ -19,10 +19,10 @@ impl Project {
     /// Finds the repository around `folder`, bare or not. Outside of one, the folder itself is the project.
     ///
     /// # Errors
-    /// [`DataFolder`](ErrorKind::DataFolder) when there is no such folder.
+    /// [`NoFolder`](ErrorKind::NoFolder).
     pub fn around(folder: &Path) -> Result<Self, Error> {
         let folder = folder.canonicalize().ok().filter(|folder| folder.is_dir()).ok_or_else(|| {
-            Error::new(ErrorKind::DataFolder, format!("there is no folder `{}`", folder.display()))
+            Error::new(ErrorKind::NoFolder, format!("there is no folder `{}`", folder.display()))
         })?;
         let root = folder.ancestors().find(|folder| is_repository(folder)).map(Path::to_owned);
         Ok(match root {

@@ -84,6 +84,11 @@ impl View {
         })
     }
 
+    /// Whether something was sent to it that no engine has read yet; it may change all the rest.
+    pub fn has_unread_messages(&self) -> bool {
+        self.tasks.iter().any(|task| task.work == Work::Inbox)
+    }
+
     /// The steps that wait for somebody, when nothing else can go on without them.
     pub fn waits_for_somebody(&self) -> Vec<&Step> {
         let waiting: Vec<&Step> = self

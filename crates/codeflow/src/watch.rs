@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_core::ExecutionId;
-use codeflow_engine::{Engine, Event, Observer};
+use codeflow_engine::{Engine, Event, Observer, Snapshot};
 use tokio::sync::watch;
 
 use crate::Error;
@@ -11,6 +11,9 @@ use crate::view::View;
 
 /// How often the journal is read when nothing in this process says that it has grown.
 const POLL: Duration = Duration::from_millis(250);
+
+/// How often an execution that moves all the time is read again.
+const AGREEMENT_TRIES: u32 = 3;
 
 /// Rings when something happens in this process.
 #[derive(Clone)]
@@ -58,7 +61,7 @@ impl Watch {
         loop {
             // Either way it is time to look.
             let _ = tokio::time::timeout(POLL, self.heard.changed()).await;
-            let newer = self.engine.get(self.id, Some(view.record.seq)).await?;
+            let newer = read(&self.engine, self.id, Some(view.record.seq)).await?;
             if view.take_in(newer) {
                 break;
             }
@@ -67,8 +70,22 @@ impl Watch {
     }
 }
 
+/// Reads an execution. What is open may be newer than the execution itself, which would make one that is
+/// just being taken up again look as if it had ended; so the two are read until they agree.
+async fn read(engine: &Engine, id: ExecutionId, after: Option<i64>) -> Result<Snapshot, Error> {
+    let mut snapshot = engine.get(id, after).await?;
+    for _ in 0..AGREEMENT_TRIES {
+        let now = engine.get(id, Some(i64::MAX)).await?;
+        if now.record.seq == snapshot.record.seq {
+            break;
+        }
+        snapshot = engine.get(id, after).await?;
+    }
+    Ok(snapshot)
+}
+
 async fn first(engine: &Engine, id: ExecutionId) -> Result<View, Error> {
-    let snapshot = engine.get(id, None).await?;
+    let snapshot = read(engine, id, None).await?;
     let workflow = engine.workflow(&snapshot.record.version).await?;
     Ok(View::new(workflow, snapshot))
 }

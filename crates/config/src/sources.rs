@@ -44,21 +44,25 @@ impl Sources {
         self.0.extract().map_err(|error| {
             let key = error.path.join(".");
             let source = error.metadata.as_ref().map(|metadata| metadata.name.clone()).unwrap_or_default();
+            // The error itself is not passed on: it would show the value, and that may be a password.
             match error.kind {
                 Kind::UnknownField(field, known) => {
-                    let context = format!("{source} sets `{}`, which does not exist", joined(&key, &field));
+                    // Whether the path leads to the key or only to its section hangs on who found it.
+                    let section = key.strip_suffix(field.as_str()).unwrap_or(&key).trim_end_matches('.');
+                    let key = if section.is_empty() { field } else { format!("{section}.{field}") };
                     let known = known.join("`, `");
-                    Error::new(ErrorKind::UnknownKey, format!("{context}; there are `{known}`"))
+                    let context = format!("{source} sets `{key}`, which does not exist; there are `{known}`");
+                    Error::new(ErrorKind::UnknownKey, context)
                 }
-                // The kind would show the value, and that may be a password.
-                Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => Error::new(
-                    ErrorKind::InvalidValue,
-                    format!("{source} sets `{key}` to something that is not {expected}"),
-                ),
-                _ => Error::new(
-                    ErrorKind::InvalidValue,
-                    format!("{source} sets `{key}` to something that it cannot be"),
-                ),
+                Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+                    let expected = if expected == "usize" { "a whole number" } else { &expected };
+                    let context = format!("{source} sets `{key}` to something that is not {expected}");
+                    Error::new(ErrorKind::InvalidValue, context)
+                }
+                _ => {
+                    let context = format!("{source} sets `{key}` to something that it cannot be");
+                    Error::new(ErrorKind::InvalidValue, context)
+                }
             }
         })
     }
@@ -68,13 +72,6 @@ impl Sources {
         let source = source.unwrap_or_else(|| "the default".into());
         Error::new(ErrorKind::InvalidValue, format!("{invalid} (set by {source})"))
     }
-}
-
-fn joined(key: &str, field: &str) -> String {
-    if key.is_empty() || key == field || key.ends_with(&format!(".{field}")) {
-        return if key.is_empty() { field.to_owned() } else { key.to_owned() };
-    }
-    format!("{key}.{field}")
 }
 
 /// A settings file that has been read.

@@ -9,34 +9,35 @@ use crate::cli::Format;
 use crate::drive::Ended;
 use crate::failure;
 use crate::show;
+use crate::terminal;
 
 /// Shows how it ended.
-pub(crate) fn conclude(id: ExecutionId, ended: &Ended, format: Format) -> Exit {
+pub(crate) fn conclude(id: ExecutionId, ended: &Ended, format: Format) -> std::io::Result<Exit> {
     match (ended, format) {
         (Ended::Final(view) | Ended::NeedsSomebody(view), Format::Json) => {
-            anstream::println!("{:#}", show::json::view(view));
+            terminal::print(&format!("{:#}\n", show::json::view(view)))?;
         }
         (Ended::Final(view), Format::Text) => {
-            anstream::eprintln!("{}", show::execution::verdict(&view.record));
+            terminal::tell(&show::execution::verdict(&view.record));
             if let Some(outputs) = &view.record.outputs {
-                anstream::print!("{}", show::execution::fields("outputs", outputs).trim_start_matches('\n'));
+                terminal::print(show::execution::fields("outputs", outputs).trim_start_matches('\n'))?;
             }
             if let Some(error) = &view.record.error {
                 failure::tell(&show::clean(&error.message), &[], &error.code);
             }
         }
         (Ended::NeedsSomebody(view), Format::Text) => {
-            anstream::eprint!("{}", show::execution::invitations(view));
+            terminal::tell(show::execution::invitations(view).trim_end());
         }
         (Ended::Interrupted, _) => {
-            anstream::eprintln!("stopped; `codeflow execution resume {id}` carries on");
+            terminal::tell(&format!("stopped; `codeflow execution resume {id}` carries on"));
         }
     }
-    match ended {
+    Ok(match ended {
         Ended::Final(view) => exit_of(&view.record),
         Ended::NeedsSomebody(_) => Exit::Waiting,
         Ended::Interrupted => Exit::Interrupted,
-    }
+    })
 }
 
 /// What the end of an execution means for whoever waited for it.

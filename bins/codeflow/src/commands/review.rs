@@ -12,10 +12,12 @@ use codeflow::{BuiltIn, Local, Project, View};
 use serde_json::{Map, Value};
 
 use crate::Exit;
+use crate::commands::others;
 use crate::context::Context;
 use crate::drive::{self, Ended};
 use crate::failure::{self, Misuse, MisuseKind};
 use crate::progress::Progress;
+use crate::{show, terminal};
 
 /// How far back unfinished reviews are looked for.
 const LOOK_BACK: u32 = 50;
@@ -86,13 +88,14 @@ pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Re
     }
     let local = context.open_beside_repository().await?;
     let worker = local.work()?;
-    let progress = Progress::new(context.is_lively());
-    let id = choose(context, &local, &options, &progress).await?;
+    let mut progress = Progress::new(context.is_lively());
+    let id = choose(context, &local, &options, &mut progress).await?;
+    others::mention(&local, id, &progress).await?;
     match drive::run(&local, worker, id, progress).await? {
         Ended::Final(view) => conclude(&view, &options),
         Ended::NeedsSomebody(_) => Ok(Exit::Waiting),
         Ended::Interrupted => {
-            anstream::eprintln!("stopped; `codeflow review --resume` carries on with {id}");
+            terminal::tell(&format!("stopped; `codeflow review --resume` carries on with {id}"));
             Ok(Exit::Interrupted)
         }
     }
@@ -103,12 +106,13 @@ async fn choose(
     context: &Context,
     local: &Local,
     options: &ReviewOptions,
-    progress: &Progress,
+    progress: &mut Progress,
 ) -> anyhow::Result<ExecutionId> {
     let unfinished = unfinished(local).await?;
     if options.resume {
         if let Some(record) = unfinished.first() {
             progress.line(&format!("carrying on with {}", headline(record)));
+            progress.carry_on();
             return Ok(record.id);
         }
         progress.line("no review is unfinished here; starting a new one");
@@ -191,8 +195,13 @@ fn is_wrong_use(code: &str) -> bool {
 
 fn write(text: &str, options: &ReviewOptions) -> anyhow::Result<()> {
     let Some(path) = &options.output else {
-        use std::io::Write;
-        return Ok(anstream::stdout().write_all(text.as_bytes())?);
+        return Ok(match options.format {
+            Shape::Text => {
+                terminal::tell("");
+                terminal::print(&show::report::paint(text))?
+            }
+            Shape::Json | Shape::Sarif | Shape::Markdown => terminal::print(text)?,
+        });
     };
     std::fs::write(path, text).map_err(|source| {
         let text = format!("could not write `{}`", path.display());

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::Exit;
 use crate::cli::Format;
-use crate::commands::finish;
 use crate::commands::source::Source;
+use crate::commands::{finish, others};
 use crate::context::Context;
 use crate::drive;
 use crate::failure::{Misuse, MisuseKind};
@@ -56,12 +56,7 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
     let source = Source::find(&options.workflow)?;
     let (workflow, document) = match source.parse() {
         Ok(found) => found,
-        Err(problems) => {
-            if options.format == Format::Text {
-                anstream::eprint!("{}", source.render(&problems));
-            }
-            return Err(codeflow::Error::from(problems).into());
-        }
+        Err(problems) => return source.refuse(problems, options.format),
     };
     let mut inputs = options.input_json.unwrap_or_default();
     inputs.extend(options.input.iter().map(|(name, text)| (name.clone(), typed(&workflow, name, text))));
@@ -76,8 +71,9 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
         Started::Created => format!("running {} as {id}", workflow.name),
         Started::Existing(_) => format!("an earlier start had the same key: {id}"),
     });
+    others::mention(&local, id, &progress).await?;
     let ended = drive::run(&local, worker, id, progress).await?;
-    Ok(finish::conclude(id, &ended, options.format))
+    Ok(finish::conclude(id, &ended, options.format)?)
 }
 
 /// A text as the type that the workflow wants. What cannot be that stays a text, and the engine says so

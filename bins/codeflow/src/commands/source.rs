@@ -6,8 +6,9 @@ use codeflow::BuiltIn;
 use codeflow::core::Problems;
 use codeflow::core::workflow::{Workflow, decode};
 
+use crate::cli::Format;
 use crate::failure::{Misuse, MisuseKind};
-use crate::show;
+use crate::{Exit, show, terminal};
 
 /// A document that was found, whatever it says.
 pub(crate) struct Source {
@@ -44,6 +45,19 @@ impl Source {
     pub(crate) fn parse(&self) -> Result<(Workflow, &str), Problems> {
         let text = decode(&self.bytes)?;
         Ok((codeflow::check(text)?, text))
+    }
+
+    /// Says that nothing can be done with it, and why.
+    pub(crate) fn refuse(&self, problems: Problems, format: Format) -> anyhow::Result<Exit> {
+        let error = codeflow::Error::from(problems);
+        match (format, error.problems()) {
+            (Format::Text, Some(problems)) => {
+                terminal::tell(&self.render(problems));
+                terminal::tell(&format!("{}: {error}", self.name));
+                Ok(Exit::WrongUse)
+            }
+            (Format::Json | Format::Text, _) => Err(error.into()),
+        }
     }
 
     /// Shows what is wrong with it.

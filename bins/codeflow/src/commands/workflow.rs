@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::Exit;
 use crate::cli::Format;
 use crate::commands::source::Source;
-use crate::show;
+use crate::{show, terminal};
 
 /// What to do with workflow files.
 #[derive(Subcommand)]
@@ -107,7 +107,7 @@ pub(crate) fn run(command: WorkflowCommand) -> anyhow::Result<Exit> {
             })
         }
         WorkflowCommand::Schema => {
-            anstream::println!("{:#}", codeflow::core::workflow::json_schema());
+            terminal::print(&format!("{:#}\n", codeflow::core::workflow::json_schema()))?;
             Ok(Exit::Success)
         }
     }
@@ -117,15 +117,10 @@ fn with(file: &str, format: Format, render: impl FnOnce(&Workflow) -> String) ->
     let source = Source::find(file)?;
     match source.parse() {
         Ok((workflow, _)) => {
-            anstream::print!("{}", render(&workflow));
+            terminal::print(&render(&workflow))?;
             Ok(Exit::Success)
         }
-        Err(problems) => {
-            if format == Format::Text {
-                anstream::eprint!("{}", source.render(&problems));
-            }
-            Err(codeflow::Error::from(problems).into())
-        }
+        Err(problems) => source.refuse(problems, format),
     }
 }
 
@@ -137,9 +132,10 @@ fn validate(options: &ValidateOptions) -> anyhow::Result<Exit> {
         let parsed = source.parse();
         match (&parsed, options.format) {
             (Ok((workflow, _)), Format::Text) => {
-                anstream::println!("{}: {} is valid, {} steps", source.name, workflow.name, workflow.steps.len());
+                let steps = workflow.steps.len();
+                terminal::print(&format!("{}: {} is valid, {steps} steps\n", source.name, workflow.name))?;
             }
-            (Err(problems), Format::Text) => anstream::eprint!("{}", source.render(problems)),
+            (Err(problems), Format::Text) => terminal::tell(&source.render(problems)),
             (Ok((workflow, _)), Format::Json) => documents.push(json!({
                 "file": source.name, "valid": true, "name": workflow.name, "version": workflow.version, "problems": [],
             })),
@@ -150,9 +146,9 @@ fn validate(options: &ValidateOptions) -> anyhow::Result<Exit> {
         invalid += usize::from(parsed.is_err());
     }
     if options.format == Format::Json {
-        anstream::println!("{:#}", Value::from(documents));
+        terminal::print(&format!("{:#}\n", Value::from(documents)))?;
     } else if invalid > 0 {
-        anstream::eprintln!("{invalid} of {} files cannot be used", options.files.len());
+        terminal::tell(&format!("{invalid} of {} files cannot be used", options.files.len()));
     }
     Ok(if invalid == 0 { Exit::Success } else { Exit::WrongUse })
 }

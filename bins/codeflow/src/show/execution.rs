@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use codeflow::core::execution::{ExecutionStatus, StepStatus};
+use codeflow::core::execution::{ExecutionStatus, Settled, StepStatus};
 use codeflow::core::workflow::{Step, StepKind};
 use codeflow::engine::ExecutionRecord;
 use codeflow::{Phase, StepView, View};
@@ -88,27 +88,27 @@ pub(crate) fn step_line(view: &StepView<'_>, width: usize) -> String {
         Phase::Retrying { attempt } => format!("pausing before attempt {attempt}"),
         Phase::Waiting { .. } => waits_for(view.step),
         Phase::Quarantined => "put aside: workers died of it".to_owned(),
-        Phase::Settled(settled) => {
-            let time =
-                settled.began.map(|began| format!("  {dim}{}{dim:#}", short(settled.ended.since(began))));
-            let attempt =
-                if settled.attempt > 1 { format!(", attempt {}", settled.attempt) } else { String::new() };
-            let error = settled.error.as_ref().map(|error| format!(": {}", clean(&error.message)));
-            let word = if settled.status == StepStatus::Succeeded && attempt.is_empty() && items.is_empty() {
-                String::new()
-            } else {
-                settled.status.to_string()
-            };
-            let said =
-                format!("{word}{attempt}{items}{}{}", error.unwrap_or_default(), time.unwrap_or_default());
-            return format!(
-                "{style}{mark}{style:#} {:width$}  {}",
-                view.step.name.as_str(),
-                said.trim_start()
-            );
-        }
+        Phase::Settled(settled) => ended(settled),
     };
-    format!("{style}{mark}{style:#} {:width$}  {about}{items}", view.step.name.as_str())
+    let line = format!("{style}{mark}{style:#} {:width$}  {about}{items}", view.step.name.as_str());
+    line.trim_end().to_owned()
+}
+
+/// How a step ended: the attempt if it is not the first, the reason if there is one, and the time it took.
+fn ended(settled: &Settled) -> String {
+    let mut words = Vec::new();
+    if settled.status != StepStatus::Succeeded {
+        let reason = settled.error.as_ref().map(|error| format!(": {}", clean(&error.message)));
+        words.push(format!("{}{}", settled.status, reason.unwrap_or_default()));
+    }
+    if settled.attempt > 1 {
+        words.push(format!("attempt {}", settled.attempt));
+    }
+    if let Some(began) = settled.began.filter(|_| settled.status != StepStatus::Skipped) {
+        let dim = Style::new().dimmed();
+        words.push(format!("{dim}{}{dim:#}", short(settled.ended.since(began))));
+    }
+    words.join("  ")
 }
 
 fn waits_for(step: &Step) -> String {

@@ -13,11 +13,7 @@ const LINE_CHARS: usize = 100;
 /// All problems of the document `text`, which is called `name`.
 pub(crate) fn render(name: &str, text: &str, problems: &Problems) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    let mut out = String::new();
-    for problem in problems.iter() {
-        out.push_str(&one(name, &lines, problem));
-    }
-    out
+    problems.iter().map(|problem| one(name, &lines, problem)).collect::<Vec<_>>().join("\n")
 }
 
 fn one(name: &str, lines: &[&str], problem: &Problem) -> String {
@@ -39,7 +35,6 @@ fn one(name: &str, lines: &[&str], problem: &Problem) -> String {
     if !hint.is_empty() {
         let _ = writeln!(out, "{:margin$} {blue}={blue:#} {cyan}help{cyan:#}: {}", "", clean(hint));
     }
-    out.push('\n');
     out
 }
 

@@ -12,7 +12,7 @@ use crate::commands::finish;
 use crate::context::Context;
 use crate::drive;
 use crate::progress::Progress;
-use crate::show;
+use crate::{show, terminal};
 
 /// How many lines of a log are read at a time.
 const PAGE: u32 = 500;
@@ -24,21 +24,25 @@ pub(super) async fn list(local: &Local, options: ListOptions) -> anyhow::Result<
     match format {
         Format::Json => {
             let documents: Value = records.iter().map(show::json::record).collect();
-            anstream::println!("{documents:#}");
+            terminal::print(&format!("{documents:#}\n"))?;
         }
-        Format::Text if records.is_empty() => anstream::eprintln!("no executions"),
-        Format::Text => anstream::print!("{}", show::execution::table(&records)),
+        Format::Text if records.is_empty() => terminal::tell("no executions"),
+        Format::Text => terminal::print(&show::execution::table(&records))?,
     }
     Ok(Exit::Success)
 }
 
 pub(super) async fn show(local: &Local, one: &One) -> anyhow::Result<Exit> {
     let view = view(local, one).await?;
-    match one.format {
-        Format::Json => anstream::println!("{:#}", show::json::view(&view)),
-        Format::Text => anstream::print!("{}", show::execution::page(&view)),
-    }
+    print(&view, one.format)?;
     Ok(Exit::Success)
+}
+
+fn print(view: &View, format: Format) -> std::io::Result<()> {
+    match format {
+        Format::Json => terminal::print(&format!("{:#}\n", show::json::view(view))),
+        Format::Text => terminal::print(&show::execution::page(view)),
+    }
 }
 
 pub(super) async fn logs(local: &Local, one: &One) -> anyhow::Result<Exit> {
@@ -57,14 +61,14 @@ pub(super) async fn logs(local: &Local, one: &One) -> anyhow::Result<Exit> {
     match one.format {
         Format::Json => {
             let line = |line: &codeflow::engine::LogLine| json!({ "at": line.at, "path": line.path, "message": line.message });
-            anstream::println!("{:#}", all.iter().map(line).collect::<Value>());
+            terminal::print(&format!("{:#}\n", all.iter().map(line).collect::<Value>()))?;
         }
         Format::Text => {
             let dim = Style::new().dimmed();
             let width = all.iter().map(|line| line.path.len()).max().unwrap_or_default();
             for line in &all {
                 let message = show::clean(&line.message);
-                anstream::println!("{dim}{}{dim:#}  {:width$}  {message}", line.at, line.path);
+                terminal::print(&format!("{dim}{}{dim:#}  {:width$}  {message}\n", line.at, line.path))?;
             }
         }
     }
@@ -75,19 +79,15 @@ pub(super) async fn watch(context: &Context, local: &Local, one: &One) -> anyhow
     let view = view(local, one).await?;
     let id = view.record.id;
     if !view.record.status.is_final() && local.is_worked_on()? == Some(false) {
-        if one.format == Format::Json {
-            anstream::println!("{:#}", show::json::view(&view));
-        } else {
-            anstream::print!("{}", show::execution::page(&view));
-        }
-        anstream::eprintln!("no engine is running here; `codeflow execution resume {id}` carries on");
+        print(&view, one.format)?;
+        terminal::tell(&format!("no engine is running here; `codeflow execution resume {id}` carries on"));
         return Ok(Exit::Waiting);
     }
     let ended = drive::watch(local, id, Progress::new(context.is_lively())).await?;
     if matches!(ended, drive::Ended::Interrupted) {
         return Ok(Exit::Interrupted);
     }
-    Ok(finish::conclude(id, &ended, one.format))
+    Ok(finish::conclude(id, &ended, one.format)?)
 }
 
 async fn view(local: &Local, one: &One) -> anyhow::Result<View> {

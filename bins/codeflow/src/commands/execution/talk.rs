@@ -2,23 +2,27 @@
 //! there is none, this process runs one until there is nothing left to do.
 
 use codeflow::core::ExecutionId;
+use codeflow::core::execution::Answer;
 use codeflow::engine::ErrorKind as EngineError;
 use codeflow::{ErrorKind, Local};
 
 use super::{CancelOptions, DecideOptions, One, RetryOptions, SignalOptions};
 use crate::Exit;
 use crate::cli::Format;
-use crate::commands::finish;
+use crate::commands::{finish, others};
 use crate::context::Context;
 use crate::drive::{self, Ended};
 use crate::progress::Progress;
-use crate::show;
+use crate::{show, terminal};
 
 pub(super) async fn resume(context: &Context, local: &Local, one: &One) -> anyhow::Result<Exit> {
     let id = one.id.resolve(local).await?;
     let worker = local.work()?;
-    let ended = drive::run(local, worker, id, Progress::new(context.is_lively())).await?;
-    Ok(finish::conclude(id, &ended, one.format))
+    let mut progress = Progress::new(context.is_lively());
+    progress.carry_on();
+    others::mention(local, id, &progress).await?;
+    let ended = drive::run(local, worker, id, progress).await?;
+    Ok(finish::conclude(id, &ended, one.format)?)
 }
 
 pub(super) async fn cancel(context: &Context, local: &Local, options: CancelOptions) -> anyhow::Result<Exit> {
@@ -29,12 +33,12 @@ pub(super) async fn cancel(context: &Context, local: &Local, options: CancelOpti
         // It is what was asked for.
         Some(Ended::Final(view)) => {
             match options.one.format {
-                Format::Json => anstream::println!("{:#}", show::json::view(&view)),
-                Format::Text => anstream::eprintln!("{}", show::execution::verdict(&view.record)),
+                Format::Json => terminal::print(&format!("{:#}\n", show::json::view(&view)))?,
+                Format::Text => terminal::tell(&show::execution::verdict(&view.record)),
             }
             Exit::Success
         }
-        Some(ended) => finish::conclude(id, &ended, options.one.format),
+        Some(ended) => finish::conclude(id, &ended, options.one.format)?,
         None => Exit::Success,
     })
 }
@@ -53,7 +57,8 @@ pub(super) async fn decide(
 ) -> anyhow::Result<Exit> {
     let DecideOptions { one, step, comment } = options;
     let id = one.id.resolve(local).await?;
-    local.engine().decide(id, &step, approved, &context.user(), comment).await?;
+    let answer = Answer { approved, by: context.user(), comment };
+    local.engine().decide(id, &step, answer).await?;
     carry_on(context, local, id, if approved { "approved" } else { "rejected" }, one.format).await
 }
 
@@ -72,7 +77,10 @@ async fn carry_on(
     format: Format,
 ) -> anyhow::Result<Exit> {
     let ended = hand_over(context, local, id, done).await?;
-    Ok(ended.map_or(Exit::Success, |ended| finish::conclude(id, &ended, format)))
+    match ended {
+        Some(ended) => Ok(finish::conclude(id, &ended, format)?),
+        None => Ok(Exit::Success),
+    }
 }
 
 /// Leaves the execution to the engine that runs here, or else runs one. Says which of the two.
@@ -85,12 +93,14 @@ async fn hand_over(
     let worker = match local.work() {
         Ok(worker) => worker,
         Err(error) if error.kind() == ErrorKind::Engine(EngineError::Locked) => {
-            anstream::eprintln!("{done} {id}; the engine that runs here takes it from there");
+            terminal::tell(&format!("{done} {id}; the engine that runs here takes it from there"));
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
     };
-    let progress = Progress::new(context.is_lively());
+    let mut progress = Progress::new(context.is_lively());
+    progress.carry_on();
     progress.line(&format!("{done} {id}; no engine was running here, so this process runs it"));
+    others::mention(local, id, &progress).await?;
     drive::run(local, worker, id, progress).await.map(Some)
 }

@@ -1,0 +1,11 @@
+//! Tests of the command line: the real program on real repositories.
+
+mod crash;
+mod executions;
+mod output;
+mod review;
+mod run;
+mod settings;
+mod support;
+mod together;
+mod workflows;
