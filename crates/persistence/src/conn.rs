@@ -18,7 +18,7 @@ pub(crate) type LiteConn = SyncConnectionWrapper<SqliteConnection>;
 /// A connection taken from its pool.
 pub(crate) enum Conn {
     #[cfg(feature = "postgres")]
-    Postgres(Object<PgConn>),
+    Postgres(Box<Object<PgConn>>),
     #[cfg(feature = "sqlite")]
     Sqlite(Object<LiteConn>),
 }

@@ -10,8 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use codeflow_core::{Clock, Timestamp};
-use codeflow_engine::Error;
-use codeflow_runtime::SystemClock;
+use codeflow_engine::{Error, ErrorKind};
+use codeflow_runtime::{SystemClock, Tasks};
 use deadpool::managed::Status;
 #[cfg(feature = "sqlite")]
 use diesel::SqliteConnection;
@@ -36,6 +36,7 @@ pub struct Database {
     pools: Pools,
     clock: Arc<dyn Clock>,
     probe: Option<Arc<dyn CommitProbe>>,
+    calls: Tasks,
 }
 
 #[derive(Clone)]
@@ -70,8 +71,8 @@ impl Database {
     /// Connects to a database. Its tables may not be there yet: see [`Database::migrate`].
     ///
     /// # Errors
-    /// [`Unavailable`](codeflow_engine::ErrorKind::Unavailable) when it cannot be reached,
-    /// [`InvalidInput`](codeflow_engine::ErrorKind::InvalidInput) when this program was built without that kind of database.
+    /// [`Unavailable`](ErrorKind::Unavailable) when it cannot be reached,
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when this program was built without that kind of database.
     pub async fn open(settings: &DatabaseSettings) -> Result<Self, Error> {
         let pools = match Address::of(settings.url.expose_secret()) {
             #[cfg(feature = "postgres")]
@@ -83,7 +84,7 @@ impl Database {
             #[cfg(not(feature = "sqlite"))]
             Address::Sqlite(_) => return Err(not_built("sqlite")),
         };
-        let database = Self { pools, clock: Arc::new(SystemClock), probe: None };
+        let database = Self { pools, clock: Arc::new(SystemClock), probe: None, calls: Tasks::new() };
         database.writer().await?;
         Ok(database)
     }
@@ -103,14 +104,17 @@ impl Database {
     /// Brings the tables up to date. Several processes may do it at once.
     ///
     /// # Errors
-    /// [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
+    /// [`Unavailable`](ErrorKind::Unavailable).
     pub async fn migrate(&self) -> Result<(), Error> {
-        match &self.pools {
-            #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => migrations::run_on_postgres(pool).await,
-            #[cfg(feature = "sqlite")]
-            Pools::Sqlite(pools) => migrations::run_on_sqlite(&pools.write).await,
-        }
+        let migrate = |db: Self| async move {
+            match &db.pools {
+                #[cfg(feature = "postgres")]
+                Pools::Postgres(pool) => migrations::run_on_postgres(pool).await,
+                #[cfg(feature = "sqlite")]
+                Pools::Sqlite(pools) => migrations::run_on_sqlite(&pools.write).await,
+            }
+        };
+        self.run(migrate).await
     }
 
     /// How the connections are used at this moment.
@@ -143,11 +147,24 @@ impl Database {
         }
     }
 
+    /// Makes a call that goes on to its end even if nobody waits for it any more: a connection that was
+    /// left in the middle of something would be the next caller's trouble.
+    pub(crate) async fn run<T, F>(&self, call: impl FnOnce(Self) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        match self.calls.spawn("storage call", call(self.clone())).await {
+            Ok(Some(result)) => result,
+            Ok(None) | Err(_) => Err(Error::new(ErrorKind::Internal, "a call to storage was cut short")),
+        }
+    }
+
     /// A connection that may write.
     pub(crate) async fn writer(&self) -> Result<Conn, Error> {
         match &self.pools {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Ok(Conn::Postgres(pool.get().await.map_err(from_pool)?)),
+            Pools::Postgres(pool) => Ok(Conn::Postgres(Box::new(pool.get().await.map_err(from_pool)?))),
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(pools) => Ok(Conn::Sqlite(pools.write.get().await.map_err(from_pool)?)),
         }
@@ -157,7 +174,7 @@ impl Database {
     pub(crate) async fn reader(&self) -> Result<Conn, Error> {
         match &self.pools {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Ok(Conn::Postgres(pool.get().await.map_err(from_pool)?)),
+            Pools::Postgres(pool) => Ok(Conn::Postgres(Box::new(pool.get().await.map_err(from_pool)?))),
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(pools) => Ok(Conn::Sqlite(pools.read.get().await.map_err(from_pool)?)),
         }
@@ -261,7 +278,7 @@ where
 #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
 fn not_built(feature: &str) -> Error {
     let context = format!("this program was built without the feature `{feature}` of its storage");
-    Error::new(codeflow_engine::ErrorKind::InvalidInput, context)
+    Error::new(ErrorKind::InvalidInput, context)
 }
 
 fn pool_info(status: Status) -> PoolInfo {

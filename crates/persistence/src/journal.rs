@@ -17,30 +17,30 @@ use crate::Database;
 #[async_trait]
 impl Journal for Database {
     async fn start(&self, execution: NewExecution) -> Result<Started, Error> {
-        start::start(self, execution).await
+        self.run(|db| async move { start::start(&db, execution).await }).await
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
-        read::read(self, id, after).await
+        self.run(|db| async move { read::read(&db, id, after).await }).await
     }
 
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
-        read::list(self, filter, limit).await
+        self.run(|db| async move { read::list(&db, filter, limit).await }).await
     }
 
     async fn flush(&self, session: Session, advances: Vec<Advance>) -> Result<Vec<Flushed>, Error> {
-        flush::flush(self, session, advances).await
+        self.run(|db| async move { flush::flush(&db, session, advances).await }).await
     }
 
     async fn send(&self, execution: ExecutionId, message: Message, task: NewTask) -> Result<(), Error> {
-        messages::send(self, execution, message, task).await
+        self.run(|db| async move { messages::send(&db, execution, message, task).await }).await
     }
 
     async fn inbox(&self, execution: ExecutionId) -> Result<Vec<Message>, Error> {
-        messages::inbox(self, execution).await
+        self.run(|db| async move { messages::inbox(&db, execution).await }).await
     }
 
     async fn logs(&self, execution: ExecutionId, skip: u32, limit: u32) -> Result<Vec<LogLine>, Error> {
-        messages::logs(self, execution, skip, limit).await
+        self.run(|db| async move { messages::logs(&db, execution, skip, limit).await }).await
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use sqlite::fence as fence_on_sqlite;
 #[async_trait]
 impl TaskQueue for Database {
     async fn open_session(&self, id: SessionId, ttl: Duration) -> Result<Session, Error> {
-        sessions::open(self, id, ttl).await
+        self.run(|db| async move { sessions::open(&db, id, ttl).await }).await
     }
 
     async fn renew(
@@ -33,45 +33,63 @@ impl TaskQueue for Database {
         ttl: Duration,
         executions: &[ExecutionId],
     ) -> Result<Vec<ExecutionId>, Error> {
-        let mut conn = self.writer().await?;
-        let stopping = on_conn!(&mut conn.tx(),
-            postgres conn => postgres::renew(self, conn, session, ttl, executions).await,
-            sqlite conn => sqlite::renew(self, conn, session, ttl, executions).await
-        );
-        stopping.map_err(|fault| fault.into_error("could not extend the lease of a session"))
+        let running = executions.to_vec();
+        self.run(|db| async move { renew(&db, session, ttl, &running).await }).await
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
-        recovery::close(self, session).await
+        self.run(|db| async move { recovery::close(&db, session).await }).await
     }
 
-    async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
-        let mut conn = self.writer().await?;
-        let claimed = on_conn!(&mut conn.tx(),
-            postgres conn => postgres::claim(self, conn, session, claim).await,
-            sqlite conn => sqlite::claim(self, conn, session, claim).await
-        );
-        claimed.map_err(|fault| fault.into_error("could not claim tasks"))
+    async fn claim(&self, session: Session, wanted: Claim) -> Result<Claimed, Error> {
+        self.run(|db| async move { claim(&db, session, wanted).await }).await
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {
-        let mut conn = self.writer().await?;
-        let promoted = on_conn!(&mut conn.tx(),
-            postgres conn => postgres::promote(self, conn, limit).await,
-            sqlite conn => sqlite::promote(self, conn, limit).await
-        );
-        promoted.map_err(|fault| fault.into_error("could not move due tasks into the queue"))
+        self.run(|db| async move { promote(&db, limit).await }).await
     }
 
     async fn recover(&self, dead: Dead) -> Result<Recovered, Error> {
-        recovery::recover(self, dead).await
+        self.run(|db| async move { recovery::recover(&db, dead).await }).await
     }
 
     async fn quarantined(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<QuarantinedTask>, Error> {
-        recovery::quarantined(self, after, limit).await
+        self.run(|db| async move { recovery::quarantined(&db, after, limit).await }).await
     }
 
     async fn release(&self, task: TaskId) -> Result<(), Error> {
-        recovery::release(self, task).await
+        self.run(|db| async move { recovery::release(&db, task).await }).await
     }
+}
+
+async fn renew(
+    db: &Database,
+    session: Session,
+    ttl: Duration,
+    running: &[ExecutionId],
+) -> Result<Vec<ExecutionId>, Error> {
+    let mut conn = db.writer().await?;
+    let stopping = on_conn!(&mut conn.tx(),
+        postgres conn => postgres::renew(db, conn, session, ttl, running).await,
+        sqlite conn => sqlite::renew(db, conn, session, ttl, running).await
+    );
+    stopping.map_err(|fault| fault.into_error("could not extend the lease of a session"))
+}
+
+async fn claim(db: &Database, session: Session, claim: Claim) -> Result<Claimed, Error> {
+    let mut conn = db.writer().await?;
+    let claimed = on_conn!(&mut conn.tx(),
+        postgres conn => postgres::claim(db, conn, session, claim).await,
+        sqlite conn => sqlite::claim(db, conn, session, claim).await
+    );
+    claimed.map_err(|fault| fault.into_error("could not claim tasks"))
+}
+
+async fn promote(db: &Database, limit: u32) -> Result<Promoted, Error> {
+    let mut conn = db.writer().await?;
+    let promoted = on_conn!(&mut conn.tx(),
+        postgres conn => postgres::promote(db, conn, limit).await,
+        sqlite conn => sqlite::promote(db, conn, limit).await
+    );
+    promoted.map_err(|fault| fault.into_error("could not move due tasks into the queue"))
 }

@@ -57,33 +57,41 @@ impl TryFrom<VersionRow> for StoredVersion {
 #[async_trait]
 impl WorkflowStore for Database {
     async fn put_version(&self, version: NewVersion) -> Result<(), Error> {
-        let context = format!("could not keep workflow `{}`", version.name);
-        let body = async |mut tx: Tx<'_>| put(self, &mut tx, version).await;
-        self.transaction("put_version", body).await.map_err(|fault| fault.into_error(context))
+        self.run(|db| async move { keep(&db, version).await }).await
     }
 
     async fn find_version(&self, version: &VersionId) -> Result<Option<StoredVersion>, Error> {
-        let mut conn = self.reader().await?;
-        let row: QueryResult<Option<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
-            versions().filter(workflow_versions::id.eq(version.as_str())).first(conn).await.optional()
-        });
-        let context = format!("could not load workflow version `{version}`");
-        row.map_err(|error| Fault::from(error).into_error(context))?.map(TryInto::try_into).transpose()
+        let version = version.clone();
+        self.run(|db| async move { find(&db, &version).await }).await
     }
 
     async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
-        let mut conn = self.reader().await?;
-        let row: QueryResult<Option<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
-            versions()
-                .filter(workflows::name.eq(name.as_str()))
-                .filter(workflow_versions::id.eq(workflows::latest_version))
-                .first(conn)
-                .await
-                .optional()
-        });
-        let context = format!("could not load workflow `{name}`");
-        row.map_err(|error| Fault::from(error).into_error(context))?.map(TryInto::try_into).transpose()
+        let name = name.clone();
+        self.run(|db| async move { latest(&db, &name).await }).await
     }
+}
+
+async fn find(db: &Database, version: &VersionId) -> Result<Option<StoredVersion>, Error> {
+    let mut conn = db.reader().await?;
+    let row: QueryResult<Option<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
+        versions().filter(workflow_versions::id.eq(version.as_str())).first(conn).await.optional()
+    });
+    let context = format!("could not load workflow version `{version}`");
+    row.map_err(|error| Fault::from(error).into_error(context))?.map(TryInto::try_into).transpose()
+}
+
+async fn latest(db: &Database, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
+    let mut conn = db.reader().await?;
+    let row: QueryResult<Option<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
+        versions()
+            .filter(workflows::name.eq(name.as_str()))
+            .filter(workflow_versions::id.eq(workflows::latest_version))
+            .first(conn)
+            .await
+            .optional()
+    });
+    let context = format!("could not load workflow `{name}`");
+    row.map_err(|error| Fault::from(error).into_error(context))?.map(TryInto::try_into).transpose()
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -97,6 +105,12 @@ fn versions() -> _ {
             workflow_versions::document,
             workflow_versions::created_at,
         ))
+}
+
+async fn keep(db: &Database, new: NewVersion) -> Result<(), Error> {
+    let context = format!("could not keep workflow `{}`", new.name);
+    let body = async |mut tx: Tx<'_>| put(db, &mut tx, new).await;
+    db.transaction("put_version", body).await.map_err(|fault| fault.into_error(context))
 }
 
 async fn put(db: &Database, tx: &mut Tx<'_>, new: NewVersion) -> Result<(), Fault> {

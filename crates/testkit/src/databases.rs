@@ -31,19 +31,27 @@ enum Place {
 }
 
 impl TestDb {
-    /// A file of SQLite.
+    /// A file of SQLite, migrated.
     ///
     /// # Panics
     /// When it cannot be made.
     pub async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let url = folder.path().join("codeflow.db").display().to_string();
-        let test_db = Self { url, _place: Place::Folder { _folder: folder } };
+        let test_db = Self::empty_sqlite();
         test_db.open().await.migrate().await.expect("a new file can be migrated");
         test_db
     }
 
-    /// A database on PostgreSQL.
+    /// A file of SQLite without tables.
+    ///
+    /// # Panics
+    /// When there is no place for it.
+    pub fn empty_sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let url = folder.path().join("codeflow.db").display().to_string();
+        Self { url, _place: Place::Folder { _folder: folder } }
+    }
+
+    /// A database on PostgreSQL, migrated.
     ///
     /// # Panics
     /// When there is no server to make it on.
@@ -51,6 +59,20 @@ impl TestDb {
         let admin = server();
         let client = connect(&admin).await;
         let template = template(&client, &admin).await;
+        Self::copied(admin, &client, &template).await
+    }
+
+    /// A database on PostgreSQL without tables.
+    ///
+    /// # Panics
+    /// When there is no server to make it on.
+    pub async fn empty_postgres() -> Self {
+        let admin = server();
+        let client = connect(&admin).await;
+        Self::copied(admin, &client, "template0").await
+    }
+
+    async fn copied(admin: String, client: &Client, template: &str) -> Self {
         let name = format!("codeflow_test_{}", Uuid::new_v4().simple());
         let create = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
         client.batch_execute(&create).await.expect("a database can be copied");

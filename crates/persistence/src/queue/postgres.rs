@@ -40,11 +40,13 @@ SELECT EXISTS (SELECT FROM renewed) AS alive,
 /// The pick is materialised: the planner might run it twice and take too much. Everything that others
 /// may hold is skipped, so a claim never waits and cannot deadlock. An execution that is locked is being
 /// moved by somebody, who says where it stands. Each lane is asked for as many as are wanted, because
-/// only one lane can be read in the order of its index; what is too many goes untouched.
+/// only one lane can be read in the order of its index; what is too many goes untouched. The commit does
+/// not wait for the disk: a claim that is lost with the server is only made again.
 const CLAIM: &str = "
 WITH asked AS MATERIALIZED (
   SELECT ?::UUID AS session_id, ?::BIGINT AS epoch, ?::UUID AS batch, ?::TEXT[] AS lanes,
-         ?::BIGINT AS most, ?::BOOLEAN AS suspect
+         ?::BIGINT AS most, ?::BOOLEAN AS suspect,
+         set_config('synchronous_commit', 'off', TRUE) AS lazily
 ), fence AS MATERIALIZED (
   SELECT session.id FROM session, asked
   WHERE session.id = asked.session_id AND session.epoch = asked.epoch

@@ -1,4 +1,13 @@
-//! The promises of storage, on both databases.
+//! The promises of storage, on both databases: the conformance suite, and what only a database can break.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod calls;
+mod connections;
+mod lock;
+mod migrations;
 mod on_postgres;
 mod on_sqlite;
+mod probe;
+mod sql;
+mod tables;
