@@ -36,17 +36,25 @@ fn mask_addresses(line: &str) -> String {
 
 fn redact_line(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
-    let named = NAMES.iter().filter_map(|name| lower.find(name).map(|at| at + name.len())).min();
-    let bearer = lower.find("bearer ").map(|at| at + "bearer".len());
-    let Some(from) = named.into_iter().chain(bearer).min() else {
+    let named = NAMES.iter().flat_map(|name| ends_of(&lower, name)).filter_map(|end| value_after(line, end));
+    // A bearer token needs no separator: the word before it is one.
+    let value = |end| line[end..].find(|c: char| !c.is_whitespace()).map(|skipped| end + skipped);
+    let bearer = ends_of(&lower, "bearer ").filter_map(value);
+    let Some(from) = named.chain(bearer).min() else {
         return line.to_owned();
     };
-    let value = &line[from..];
-    let skipped = value.find(|c: char| !matches!(c, ' ' | ':' | '=' | '"' | '\'' | '_' | '-')).unwrap_or(0);
-    let separated = value[..skipped].contains([':', '=']) || bearer == Some(from);
-    if !separated {
-        return line.to_owned();
-    }
     let ending = if line.ends_with('\n') { "\n" } else { "" };
-    format!("{}{MASK}{ending}", &line[..from + skipped])
+    format!("{}{MASK}{ending}", &line[..from])
+}
+
+/// Where each occurrence of a word ends.
+fn ends_of<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
+    text.match_indices(word).map(|(at, found)| at + found.len())
+}
+
+/// Where the value begins whose name ends at `end`, if a separator stands between.
+fn value_after(line: &str, end: usize) -> Option<usize> {
+    let rest = &line[end..];
+    let skipped = rest.find(|c: char| !matches!(c, ' ' | ':' | '=' | '"' | '\'' | '_' | '-'))?;
+    rest[..skipped].contains([':', '=']).then_some(end + skipped)
 }
