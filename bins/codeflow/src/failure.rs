@@ -69,7 +69,7 @@ impl Coded for Misuse {
 /// Tells about an error on standard error; as one line of JSON when that is what the caller reads.
 pub(crate) fn report(error: &anyhow::Error, as_json: bool) -> Exit {
     let coded = error.chain().find_map(coded);
-    let code = coded.map_or("cli.internal", Coded::code);
+    let code = code(coded);
     let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
     if as_json {
         let document =
@@ -98,6 +98,11 @@ pub(crate) fn tell(message: &str, causes: &[String], code: &str) {
         terminal::tell(&format!("  {cyan}help{cyan:#}: {hint}"));
     }
     terminal::tell(&format!("  {dim}{code}, explained in docs/errors/{code}.md{dim:#}"));
+}
+
+/// What has no code of its own still has a page.
+fn code(coded: Option<&dyn Coded>) -> &'static str {
+    coded.map_or("cli.internal", Coded::code)
 }
 
 fn coded<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn Coded> {

@@ -195,13 +195,14 @@ fn is_wrong_use(code: &str) -> bool {
 
 fn write(text: &str, options: &ReviewOptions) -> anyhow::Result<()> {
     let Some(path) = &options.output else {
-        return Ok(match options.format {
+        let painted = match options.format {
             Shape::Text => {
                 terminal::tell("");
-                terminal::print(&show::report::paint(text))?
+                show::report::paint(text)
             }
-            Shape::Json | Shape::Sarif | Shape::Markdown => terminal::print(text)?,
-        });
+            Shape::Json | Shape::Sarif | Shape::Markdown => text.to_owned(),
+        };
+        return Ok(terminal::print(&painted)?);
     };
     std::fs::write(path, text).map_err(|source| {
         let text = format!("could not write `{}`", path.display());

@@ -1,0 +1,4 @@
+//! Tests of the facade, as a program that embeds it sees it.
+
+mod local;
+mod project;
