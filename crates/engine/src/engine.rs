@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{ExecutionStatus, State};
+use codeflow_core::execution::{Answer, ExecutionStatus, State};
 use codeflow_core::workflow::{StepKind, StepName, VersionId, Workflow};
 use codeflow_core::{Clock, ExecutionId, Ids, MessageId, TaskId, WorkflowId};
 use serde_json::{Map, Value};
@@ -203,14 +203,7 @@ impl Engine {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) also for a step that is no approval,
     /// [`Conflict`](ErrorKind::Conflict) when the execution has ended.
-    pub async fn decide(
-        &self,
-        id: ExecutionId,
-        step: &StepName,
-        approved: bool,
-        by: &str,
-        comment: Option<String>,
-    ) -> Result<(), Error> {
+    pub async fn decide(&self, id: ExecutionId, step: &StepName, answer: Answer) -> Result<(), Error> {
         let record = self.must_be(id, "decided about", |status| !status.is_final()).await?;
         let workflow = self.workflows.get(&record.version).await?;
         let approval = |step: &codeflow_core::workflow::Step| matches!(step.kind, StepKind::Approval { .. });
@@ -218,7 +211,8 @@ impl Engine {
             let text = format!("workflow `{}` has no approval `{step}`", workflow.name);
             return Err(Error::new(ErrorKind::NotFound, text));
         }
-        let body = MessageBody::Decide { step: step.clone(), approved, by: by.to_owned(), comment };
+        let Answer { approved, by, comment } = answer;
+        let body = MessageBody::Decide { step: step.clone(), approved, by, comment };
         self.send(id, body).await
     }
 

@@ -9,7 +9,7 @@ mod steps;
 use std::sync::Arc;
 
 use codeflow_core::execution::{
-    ExecutionEvent, Fact, Progress, Settled, StepError, StepEvent, StepPath, StepStatus,
+    ExecutionEvent, Fact, Progress, Reason, Settled, StepError, StepEvent, StepPath, StepStatus,
 };
 use codeflow_core::workflow::{OnError, Step, Workflow};
 use codeflow_core::{MessageId, TaskId, Timestamp};
@@ -115,8 +115,12 @@ impl<'p> Plan<'p> {
 
     fn end(&mut self, workflow: &Workflow) {
         let failure = match self.live.progress() {
-            Progress::Cancelled => Some(error("execution.cancelled", "the execution was cancelled")),
-            Progress::TimedOut => Some(error("execution.timed_out", "the execution's time was up")),
+            Progress::Cancelled => {
+                Some(StepError::new(Reason::ExecutionCancelled, "the execution was cancelled"))
+            }
+            Progress::TimedOut => {
+                Some(StepError::new(Reason::ExecutionTimedOut, "the execution's time was up"))
+            }
             Progress::Open => self.first_failure(workflow),
         };
         let (outputs, failure) = match (self.outputs(workflow, failure.is_some()), failure) {
@@ -144,7 +148,8 @@ impl<'p> Plan<'p> {
             match settled.status {
                 StepStatus::Failed | StepStatus::TimedOut | StepStatus::Cancelled => {
                     let cause = settled.error.clone();
-                    let cause = cause.unwrap_or_else(|| error("step.failed", "it failed without a reason"));
+                    let cause = cause
+                        .unwrap_or_else(|| StepError::new(Reason::Unexplained, "it failed without a reason"));
                     let message = format!("step `{}`: {}", step.name, cause.message);
                     Some(StepError { message, ..cause })
                 }
@@ -246,8 +251,8 @@ struct End {
 }
 
 impl End {
-    fn because(code: &str, message: impl Into<String>) -> Self {
-        Self { error: Some(error(code, message)), ..Self::default() }
+    fn because(reason: Reason, message: impl Into<String>) -> Self {
+        Self { error: Some(StepError::new(reason, message)), ..Self::default() }
     }
 
     fn with(outputs: Value) -> Self {
@@ -255,12 +260,8 @@ impl End {
     }
 }
 
-fn error(code: &str, message: impl Into<String>) -> StepError {
-    StepError { code: code.to_owned(), message: message.into(), blocked_by: None }
-}
-
 fn evaluation(place: &str, cause: &codeflow_expr::Error) -> StepError {
-    error(cause.kind().code(), format!("{place}: {cause}"))
+    StepError { code: cause.kind().code().to_owned(), message: format!("{place}: {cause}"), blocked_by: None }
 }
 
 /// What a decided approval gives.

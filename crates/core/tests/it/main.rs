@@ -1,5 +1,13 @@
 //! What the domain promises, tested through its public interface.
 
+mod errors;
+mod ids;
+mod money;
+mod redact;
+mod retry;
+mod state;
+mod status;
+mod time;
 mod workflow_catalog;
 mod workflow_fuzz;
 mod workflow_malformed;

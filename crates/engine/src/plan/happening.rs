@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{ExecutionEvent, Fact, Progress, StepEvent, StepPath, StepStatus};
+use codeflow_core::execution::{ExecutionEvent, Fact, Progress, Reason, StepEvent, StepPath, StepStatus};
 use codeflow_core::workflow::{Step, StepKind, StepName};
 use codeflow_core::{ActionError, ActionErrorKind, Timestamp, format_duration};
 
@@ -107,11 +107,11 @@ impl Plan<'_> {
             }
             StepKind::Approval { expires, .. } => {
                 let text = format!("nobody decided within {}", format_duration(*expires));
-                self.settle(path, StepEvent::TimedOut, End::because("step.approval_expired", text));
+                self.settle(path, StepEvent::TimedOut, End::because(Reason::ApprovalExpired, text));
             }
             StepKind::Wait { event, timeout } => {
                 let text = format!("no signal `{event}` came within {}", format_duration(*timeout));
-                self.settle(path, StepEvent::TimedOut, End::because("step.wait_expired", text));
+                self.settle(path, StepEvent::TimedOut, End::because(Reason::WaitExpired, text));
             }
             StepKind::Action { .. } | StepKind::Workflow { .. } | StepKind::Run { .. } => {}
         }
@@ -180,7 +180,7 @@ impl Plan<'_> {
                 Some(answer) if answer.approved => (StepEvent::Succeeded, End::with(decision(answer))),
                 Some(answer) => {
                     let text = format!("{} said no", answer.by);
-                    let refused = End::because("step.approval_refused", text);
+                    let refused = End::because(Reason::ApprovalRefused, text);
                     (StepEvent::Failed, End { outputs: End::with(decision(answer)).outputs, ..refused })
                 }
                 None => return false,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use codeflow_core::execution::{Fact, Progress, StepError, StepEvent, StepPath, StepStatus};
+use codeflow_core::execution::{Fact, Progress, Reason, StepError, StepEvent, StepPath, StepStatus};
 use codeflow_core::workflow::{ForEach, Limits, OnError, Step, StepKind, StepName};
 use serde_json::{Value, json};
 
-use super::{End, Plan, error, evaluation};
+use super::{End, Plan, evaluation};
 use crate::ports::Work;
 
 impl Plan<'_> {
@@ -55,7 +55,7 @@ impl Plan<'_> {
         self.settle(
             StepPath::step(step.name.clone()),
             StepEvent::Cancelled,
-            End::because("step.cancelled", message),
+            End::because(Reason::NotBegun, message),
         );
     }
 
@@ -67,14 +67,14 @@ impl Plan<'_> {
         let path = StepPath::step(step.name.clone());
         if let Some(blocker) = self.blocker(step).filter(|_| !step.always) {
             let message = format!("step `{blocker}` did not succeed");
-            let reason = StepError { blocked_by: Some(blocker), ..error("step.blocked", message) };
+            let reason = StepError { blocked_by: Some(blocker), ..StepError::new(Reason::Blocked, message) };
             self.settle(path, StepEvent::Skipped, End { error: Some(reason), ..End::default() });
             return;
         }
         match self.condition(step) {
             Ok(true) => self.begin_step(step),
             Ok(false) => {
-                self.settle(path, StepEvent::Skipped, End::because("step.condition", "its `if` said no"));
+                self.settle(path, StepEvent::Skipped, End::because(Reason::Condition, "its `if` said no"));
             }
             Err(cause) => {
                 let end = End { error: Some(evaluation("`if`", &cause)), ..End::default() };
@@ -114,7 +114,7 @@ impl Plan<'_> {
             | (StepKind::Sleep { duration: wait }, _) => self.wait(step, *wait),
             (StepKind::Workflow { .. } | StepKind::Run { .. }, _) => {
                 let text = "this kind of step is not served by this release";
-                self.settle(path, StepEvent::Failed, End::because("step.unsupported", text));
+                self.settle(path, StepEvent::Failed, End::because(Reason::Unsupported, text));
             }
         }
     }
@@ -139,9 +139,9 @@ impl Plan<'_> {
             Ok(Value::Array(items)) => {
                 let most = Limits::FOR_EACH_ITEMS;
                 let text = format!("`for_each` has {} items; {most} are allowed", items.len());
-                error("step.too_many_items", text)
+                StepError::new(Reason::TooManyItems, text)
             }
-            Ok(_) => error("step.not_a_list", "`for_each` must give a list"),
+            Ok(_) => StepError::new(Reason::NotAList, "`for_each` must give a list"),
             Err(cause) => evaluation("`for_each`", &cause),
         };
         self.settle(path, StepEvent::Failed, End { error: Some(reason), ..End::default() });
@@ -184,10 +184,11 @@ impl Plan<'_> {
         let first = known.iterations.iter().find(|(_, one)| !is_fine(one.status));
         let cause = first.and_then(|(index, one)| Some((index, one.error.as_ref()?)));
         let reason = match cause {
-            Some((index, cause)) => {
-                error(&cause.code, format!("{failed} of {items} failed; number {index}: {}", cause.message))
-            }
-            None => error("step.failed", format!("{failed} of {items} failed")),
+            Some((index, cause)) => StepError {
+                message: format!("{failed} of {items} failed; number {index}: {}", cause.message),
+                ..cause.clone()
+            },
+            None => StepError::new(Reason::Unexplained, format!("{failed} of {items} failed")),
         };
         self.settle(path, StepEvent::Failed, End { error: Some(reason), ..end });
     }

@@ -1,7 +1,7 @@
 //! Taking an execution up again after it has ended.
 
 use codeflow_core::ActionErrorKind;
-use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::execution::{Answer, ExecutionStatus};
 use codeflow_engine::ErrorKind;
 use serde_json::json;
 
@@ -113,14 +113,22 @@ async fn a_step_whose_condition_said_no_stays_skipped_when_failures_are_restarte
 async fn an_approval_is_asked_for_again_and_an_old_decision_does_not_count() {
     let world = World::new();
     let id = world.start(&workflow("  ok: { approval: {} }")).await;
-    world.engine.decide(id, &name("ok"), false, "ann", None).await.unwrap();
+    world
+        .engine
+        .decide(id, &name("ok"), Answer { approved: false, by: "ann".to_owned(), comment: None })
+        .await
+        .unwrap();
     let refused = world.finish(id).await;
     assert_eq!(refused.error(), "step.approval_refused");
     let worker = world.work();
 
     world.engine.restart(id, Some(name("ok")), "ann").await.unwrap();
     world.standing(id, ExecutionStatus::Waiting).await;
-    world.engine.decide(id, &name("ok"), true, "bob", None).await.unwrap();
+    world
+        .engine
+        .decide(id, &name("ok"), Answer { approved: true, by: "bob".to_owned(), comment: None })
+        .await
+        .unwrap();
     let view = world.ended(id).await;
 
     assert_eq!((view.status(), view.outputs("ok")["by"].clone()), (ExecutionStatus::Succeeded, json!("bob")));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_core::Clock;
-use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::execution::{Answer, ExecutionStatus};
 use codeflow_engine::{ErrorKind, Event};
 use serde_json::json;
 
@@ -42,7 +42,15 @@ async fn an_approval_that_is_given_lets_the_execution_go_on() {
     let worker = world.work();
     world.standing(id, ExecutionStatus::Waiting).await;
 
-    world.engine.decide(id, &name("ok"), true, "ann", Some("fine".to_owned())).await.unwrap();
+    world
+        .engine
+        .decide(
+            id,
+            &name("ok"),
+            Answer { approved: true, by: "ann".to_owned(), comment: Some("fine".to_owned()) },
+        )
+        .await
+        .unwrap();
     let view = world.ended(id).await;
 
     assert_eq!(view.status(), ExecutionStatus::Succeeded);
@@ -59,7 +67,11 @@ async fn an_approval_that_is_refused_fails_its_step_and_says_who_refused() {
     let worker = world.work();
     world.standing(id, ExecutionStatus::Waiting).await;
 
-    world.engine.decide(id, &name("ok"), false, "ann", None).await.unwrap();
+    world
+        .engine
+        .decide(id, &name("ok"), Answer { approved: false, by: "ann".to_owned(), comment: None })
+        .await
+        .unwrap();
     let view = world.ended(id).await;
 
     assert_eq!((view.status(), view.error()), (ExecutionStatus::Failed, "step.approval_refused"));
@@ -72,8 +84,16 @@ async fn an_approval_that_is_refused_fails_its_step_and_says_who_refused() {
 async fn the_first_decision_stands() {
     let world = World::new();
     let id = world.start(&workflow("  ok: { approval: {} }")).await;
-    world.engine.decide(id, &name("ok"), true, "ann", None).await.unwrap();
-    world.engine.decide(id, &name("ok"), false, "bob", None).await.unwrap();
+    world
+        .engine
+        .decide(id, &name("ok"), Answer { approved: true, by: "ann".to_owned(), comment: None })
+        .await
+        .unwrap();
+    world
+        .engine
+        .decide(id, &name("ok"), Answer { approved: false, by: "bob".to_owned(), comment: None })
+        .await
+        .unwrap();
 
     let view = world.finish(id).await;
 
@@ -92,7 +112,11 @@ async fn a_decision_that_comes_early_waits_for_its_step() {
     let worker = world.work();
     world.called("a", 1).await;
 
-    world.engine.decide(id, &name("ok"), true, "ann", None).await.unwrap();
+    world
+        .engine
+        .decide(id, &name("ok"), Answer { approved: true, by: "ann".to_owned(), comment: None })
+        .await
+        .unwrap();
     let view = world.ended(id).await;
 
     assert_eq!((view.status(), view.outputs("ok")["by"].clone()), (ExecutionStatus::Succeeded, json!("ann")));
@@ -115,7 +139,11 @@ async fn only_an_approval_can_be_decided_about() {
     let id = world.start(&workflow("  a: { uses: test/x }")).await;
 
     for step in ["a", "nothing"] {
-        let error = world.engine.decide(id, &name(step), true, "ann", None).await.unwrap_err();
+        let error = world
+            .engine
+            .decide(id, &name(step), Answer { approved: true, by: "ann".to_owned(), comment: None })
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
     }
 }
@@ -171,7 +199,11 @@ async fn an_execution_that_has_ended_takes_no_signal_and_no_decision() {
     let id = view.snapshot.record.id;
 
     let signal = world.engine.signal(id, "go", json!(null)).await.unwrap_err();
-    let decision = world.engine.decide(id, &name("a"), true, "ann", None).await.unwrap_err();
+    let decision = world
+        .engine
+        .decide(id, &name("a"), Answer { approved: true, by: "ann".to_owned(), comment: None })
+        .await
+        .unwrap_err();
 
     assert_eq!((signal.kind(), decision.kind()), (ErrorKind::Conflict, ErrorKind::Conflict));
 }

@@ -1,0 +1,229 @@
+//! The state of an execution as the fold of its journal, and the facts it is folded from.
+
+use std::sync::Arc;
+
+use codeflow_core::execution::{
+    Fact, FactKind, Progress, Reason, Settled, State, StepError, StepPath, StepStatus,
+};
+use codeflow_core::workflow::StepName;
+use codeflow_core::{ActionError, ActionErrorKind, MessageId, Timestamp};
+use proptest::prelude::{Strategy, any, prop};
+use proptest::{prop_assert_eq, proptest};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn name(text: &str) -> StepName {
+    text.parse().expect("the test wrote a name")
+}
+
+fn settled(path: &str, status: StepStatus, outputs: Value) -> Fact {
+    Fact::Settled(Settled {
+        path: path.parse().expect("the test wrote a path"),
+        status,
+        outputs: Some(Arc::new(outputs)),
+        error: None,
+        attempt: 1,
+        began: Some(Timestamp::EPOCH),
+        ended: Timestamp::from_micros(7),
+    })
+}
+
+fn message(number: u128) -> MessageId {
+    MessageId::from_uuid(Uuid::from_u128(number))
+}
+
+fn signal(number: u128, event: &str, payload: Value) -> Fact {
+    Fact::Signalled { message: message(number), event: event.to_owned(), payload: Arc::new(payload) }
+}
+
+fn decided(approved: bool, by: &str) -> Fact {
+    let (step, by) = (name("ok"), by.to_owned());
+    Fact::Decided { message: message(1), step, approved, by, comment: None }
+}
+
+/// One fact of every kind.
+fn every_kind() -> Vec<Fact> {
+    vec![
+        settled("a", StepStatus::Succeeded, json!({ "n": 1 })),
+        Fact::Expanded { step: name("a"), items: Arc::new(vec![json!(1), json!(null)]) },
+        Fact::Waiting { step: name("a"), since: Timestamp::from_micros(5) },
+        signal(2, "go", json!([1])),
+        decided(true, "ann"),
+        Fact::Cancelled { by: "ann".to_owned(), reason: None },
+        Fact::DeadlinePassed,
+        Fact::Restarted { steps: vec![name("a")] },
+    ]
+}
+
+#[test]
+fn an_empty_journal_says_that_nothing_has_happened() {
+    let state = State::replay(&[]);
+
+    assert_eq!((state.generation(), state.progress()), (0, Progress::Open));
+    assert_eq!(state, State::default());
+    assert!(state.step(&name("a")).is_none());
+}
+
+#[test]
+fn the_first_result_of_a_step_and_of_an_iteration_stands() {
+    let state = State::replay(&[
+        (0, settled("a", StepStatus::Failed, json!(1))),
+        (0, settled("a", StepStatus::Succeeded, json!(2))),
+        (0, settled("b[3]", StepStatus::Succeeded, json!(3))),
+        (0, settled("b[3]", StepStatus::Failed, json!(4))),
+    ]);
+
+    assert_eq!(state.step(&name("a")).unwrap().status(), Some(StepStatus::Failed));
+    assert_eq!(state.settled(&name("a")).unwrap().outputs.as_deref(), Some(&json!(1)));
+    let b = state.step(&name("b")).unwrap();
+    assert_eq!((b.status(), b.iterations[&3].status), (None, StepStatus::Succeeded));
+}
+
+#[test]
+fn the_first_list_wait_and_decision_stand_too() {
+    let items = |value| Fact::Expanded { step: name("a"), items: Arc::new(vec![value]) };
+    let waiting = |micros| Fact::Waiting { step: name("a"), since: Timestamp::from_micros(micros) };
+
+    let state = State::replay(&[
+        (0, items(json!(1))),
+        (0, items(json!(2))),
+        (0, waiting(1)),
+        (0, waiting(2)),
+        (0, decided(true, "ann")),
+        (0, decided(false, "bob")),
+    ]);
+
+    let step = state.step(&name("a")).unwrap();
+    assert_eq!(step.items.as_deref(), Some(&vec![json!(1)]));
+    assert_eq!(step.waiting_since, Some(Timestamp::from_micros(1)));
+    let answer = state.answer(&name("ok")).unwrap();
+    assert_eq!((answer.approved, answer.by.as_str(), &answer.comment), (true, "ann", &None));
+}
+
+#[test]
+fn the_first_signal_of_a_name_is_found_whatever_came_between() {
+    let state = State::replay(&[
+        (0, signal(1, "other", json!(0))),
+        (0, signal(2, "go", json!(1))),
+        (0, signal(3, "go", json!(2))),
+    ]);
+
+    assert_eq!(state.signal("go").map(AsRef::as_ref), Some(&json!(1)));
+    assert_eq!(state.signal("never"), None);
+}
+
+#[test]
+fn a_cancel_counts_more_than_a_deadline_and_a_restart_lifts_both() {
+    let cancel = Fact::Cancelled { by: "ann".to_owned(), reason: None };
+
+    let mut state = State::replay(&[(0, Fact::DeadlinePassed)]);
+    assert_eq!(state.progress(), Progress::TimedOut);
+    state.apply(0, &cancel);
+    assert_eq!(state.progress(), Progress::Cancelled);
+    state.apply(1, &Fact::Restarted { steps: vec![] });
+    assert_eq!((state.progress(), state.generation()), (Progress::Open, 1));
+}
+
+#[test]
+fn a_restart_forgets_the_named_steps_and_their_decisions_and_nothing_else() {
+    let state = State::replay(&[
+        (0, settled("a", StepStatus::Succeeded, json!(1))),
+        (0, settled("ok", StepStatus::Failed, json!(2))),
+        (0, decided(false, "ann")),
+        (0, signal(1, "go", json!(1))),
+        (1, Fact::Restarted { steps: vec![name("ok"), name("unknown")] }),
+    ]);
+
+    assert!(state.settled(&name("a")).is_some() && state.signal("go").is_some());
+    assert!(state.step(&name("ok")).is_none() && state.answer(&name("ok")).is_none());
+}
+
+#[test]
+fn the_key_of_a_fact_is_its_path_and_its_kind() {
+    let keys: Vec<_> = every_kind().iter().map(|fact| (fact.path(), fact.kind() as i16)).collect();
+
+    let go = message(2).to_string();
+    let paths: Vec<_> = keys.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["a", "a", "a", go.as_str(), "ok", "", "", ""]);
+    assert_eq!(keys.iter().map(|(_, kind)| *kind).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(settled("a[4]", StepStatus::Failed, json!(1)).path(), "a[4]");
+    assert_eq!(Fact::DeadlinePassed.kind(), FactKind::DeadlinePassed);
+}
+
+#[test]
+fn every_fact_reads_back_as_it_was_written() {
+    for fact in every_kind() {
+        let text = serde_json::to_string(&fact).unwrap();
+        assert_eq!(serde_json::from_str::<Fact>(&text).unwrap(), fact, "{text}");
+    }
+}
+
+#[test]
+fn what_a_step_did_not_give_takes_no_room_in_the_journal() {
+    let fact = Fact::Settled(Settled {
+        path: "a".parse().unwrap(),
+        status: StepStatus::Skipped,
+        outputs: None,
+        error: Some(StepError::new(Reason::Condition, "no")),
+        attempt: 0,
+        began: None,
+        ended: Timestamp::EPOCH,
+    });
+
+    assert_eq!(
+        serde_json::to_value(&fact).unwrap(),
+        json!({
+            "fact": "settled", "path": "a", "status": "skipped", "attempt": 0,
+            "error": { "code": "step.condition", "message": "no" }, "ended": "1970-01-01T00:00:00Z"
+        })
+    );
+}
+
+#[test]
+fn the_reason_of_a_failed_attempt_keeps_its_code() {
+    let failure = ActionError::new(ActionErrorKind::Denied, "no").with_code("policy.denied");
+
+    let reason = StepError::from(&failure.with_outputs(json!(1)));
+
+    assert_eq!((reason.code.as_str(), reason.message.as_str()), ("policy.denied", "no"));
+    assert_eq!(reason.blocked_by, None);
+}
+
+#[test]
+fn a_path_reads_back_and_a_text_that_is_none_is_refused() {
+    for text in ["a", "scan-2", "_x[0]", "scan[4294967295]"] {
+        let path: StepPath = text.parse().unwrap();
+        assert_eq!(path.to_string(), text);
+        assert_eq!(serde_json::from_str::<StepPath>(&format!("\"{text}\"")).unwrap(), path);
+    }
+    for text in ["", "[1]", "a[", "a]", "a[]", "a[-1]", "a[4294967296]", "a[1][2]", "a b", "9", "ä[1]"] {
+        let error = text.parse::<StepPath>().unwrap_err().to_string();
+        assert_eq!(error, format!("`{text}` is not the path of a step: expected `name` or `name[3]`"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_path_parser_panic_and_what_it_reads_it_writes(text in any::<String>()) {
+        if let Ok(path) = text.parse::<StepPath>() {
+            prop_assert_eq!(path.to_string().parse::<StepPath>().unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn replaying_is_applying_one_by_one(picks in prop::collection::vec((0..8_usize, 0..3_u32), 0..40)) {
+        let facts: Vec<_> = picks.iter().map(|(kind, generation)| (*generation, every_kind().remove(*kind))).collect();
+
+        let mut state = State::default();
+        facts.iter().for_each(|(generation, fact)| state.apply(*generation, fact));
+
+        prop_assert_eq!(State::replay(&facts), state);
+    }
+
+    #[test]
+    fn an_iteration_path_keeps_its_number(number in any::<u32>(), name in "[a-z_][a-z0-9_-]{0,20}".prop_map(|n| n)) {
+        let path = StepPath::iteration(name.parse().unwrap(), number);
+        prop_assert_eq!(path.to_string(), format!("{name}[{number}]"));
+        prop_assert_eq!(path.to_string().parse::<StepPath>().unwrap(), path);
+    }
+}
