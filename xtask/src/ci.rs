@@ -54,12 +54,12 @@ impl fmt::Display for Ran {
 
 /// Runs every test once.
 fn tests(root: &Path, summary: &mut Summary, ran: &mut Ran) {
-    let prepared = summary.step_with("services", || {
+    let prepared = summary.step_with("services and tools", || {
         let workspace = Workspace::read(root)?;
         let services = Services::start(&workspace)?;
         Ok((workspace, services, Measurement::begin(root)?))
     });
-    let prepared = || prepared.as_ref().context("the services are missing");
+    let prepared = || prepared.as_ref().context("services or tools are missing");
     summary.step("tests in crates", || {
         let (workspace, services, measurement) = prepared()?;
         testing::run(workspace, Packages::InProcess, services, Some(measurement), &mut ran.in_process)?;

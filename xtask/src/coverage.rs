@@ -23,13 +23,14 @@ pub use gates::{Coverage, judge_coverage};
 pub(crate) struct Measurement {
     root: PathBuf,
     folder: PathBuf,
+    tools: llvm::Tools,
 }
 
 impl Measurement {
-    /// Forgets earlier counts.
+    /// Finds the tools, before anything takes time, and forgets earlier counts.
     pub(crate) fn begin(root: &Path) -> Result<Self> {
         let folder = root.join("target/coverage");
-        let measurement = Self { root: root.to_owned(), folder };
+        let measurement = Self { root: root.to_owned(), folder, tools: llvm::Tools::find()? };
         let profiles = measurement.profiles();
         if profiles.exists() {
             fs::remove_dir_all(&profiles).context("could not remove earlier counts")?;
@@ -49,12 +50,11 @@ impl Measurement {
 
     /// Reports the counts; `list` is the command that names the binaries that ran.
     pub(crate) fn finish(&self, list: &mut Command) -> Result<Coverage> {
-        let tools = llvm::Tools::find()?;
         let listing = process::output(self.instrument(list)).context("could not list the test binaries")?;
         let listing: Listing = serde_json::from_str(&listing).context("nextest's list is not understood")?;
         let counts = self.folder.join("merged.profdata");
-        tools.merge(&self.recorded()?, &counts)?;
-        let export = tools.export(&counts, &listing.objects())?;
+        self.tools.merge(&self.recorded()?, &counts)?;
+        let export = self.tools.export(&counts, &listing.objects())?;
         let gates =
             fs::read_to_string(self.root.join("coverage.toml")).context("could not read coverage.toml")?;
         judge_coverage(&gates, &export, &self.root)
