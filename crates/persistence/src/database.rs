@@ -34,6 +34,7 @@ use crate::settings::{ConnectionInfo, DatabaseSettings, PoolInfo};
 #[derive(Clone)]
 pub struct Database {
     pools: Pools,
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only SQLite has no clock of its own"))]
     clock: Arc<dyn Clock>,
     probe: Option<Arc<dyn CommitProbe>>,
     calls: Tasks,

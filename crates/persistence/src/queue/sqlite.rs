@@ -71,7 +71,7 @@ pub(super) async fn claim(
             hold(conn, session, &claim, &rows)?;
             run(conn, &rows, At(now))?;
         }
-        let suspects = ready::table.filter(ready::lane.eq_any(&claim.lanes)).filter(ready::suspect);
+        let suspects = ready::table.filter(ready::lane.eq_any(&claim.lanes)).filter(ready::suspect.eq(true));
         let suspects_waiting = diesel::select(diesel::dsl::exists(suspects)).get_result(conn)?;
         let tasks = rows.into_iter().map(|row| row.into_task(batch)).collect::<Result<_, _>>()?;
         Ok(Claimed { tasks, suspects_waiting })
