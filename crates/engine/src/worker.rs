@@ -122,7 +122,11 @@ impl Worker {
     /// Opens a session as soon as storage is there; nothing when told to stop before.
     async fn reopen(&self, stop: &CancellationToken) -> Result<Option<Session>, Error> {
         loop {
-            match self.open().await {
+            let opened = tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                opened = self.open() => opened,
+            };
+            match opened {
                 Ok(session) => return Ok(Some(session)),
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
                     tracing::warn!(error = %error, "could not open a session; trying again");
@@ -173,8 +177,13 @@ impl Boot {
         if self.lost.is_cancelled() {
             return Ended::LeaseLost;
         }
-        if let Err(error) = self.engine.parts.store.close_session(self.session).await {
-            tracing::warn!(error = %error, "could not give work back; it is taken over when the lease ends");
+        let closing = self.engine.parts.store.close_session(self.session);
+        match tokio::time::timeout(self.settings.lease, closing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error, "could not give work back; it is taken over later")
+            }
+            Err(_) => tracing::warn!("giving work back takes too long; it is taken over when the lease ends"),
         }
         Ended::Stopped
     }

@@ -13,6 +13,7 @@ use codeflow_engine::{
     LogLine, Message, NewExecution, NewTask, NewVersion, Promoted, QuarantinedTask, Recovered, Session,
     Snapshot, Started, Store, StoredVersion, TaskQueue, WorkflowStore,
 };
+use tokio::sync::watch;
 
 type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
@@ -20,6 +21,7 @@ type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sy
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     faults: Mutex<Faults>,
+    hanging: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -33,12 +35,17 @@ struct Faults {
 impl FaultyStore {
     /// A storage that works as well as `inner`, for now.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, faults: Mutex::default() }
+        Self { inner, faults: Mutex::default(), hanging: watch::Sender::new(false) }
     }
 
     /// From now on, or until told otherwise, every call fails with `Unavailable`.
     pub fn set_away(&self, away: bool) {
         self.faults().away = away;
+    }
+
+    /// From now on, or until told otherwise, no call returns.
+    pub fn set_hanging(&self, hanging: bool) {
+        self.hanging.send_replace(hanging);
     }
 
     /// The next `count` flushes write nothing and fail with `Unavailable`.
@@ -63,7 +70,9 @@ impl FaultyStore {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn inner(&self) -> Result<&dyn Store, Error> {
+    async fn inner(&self) -> Result<&dyn Store, Error> {
+        // An error would mean that this storage is gone, and with it whoever asks.
+        let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
         if self.faults().away { Err(unavailable()) } else { Ok(self.inner.as_ref()) }
     }
 }
@@ -82,15 +91,15 @@ fn unavailable() -> Error {
 #[async_trait]
 impl Journal for FaultyStore {
     async fn start(&self, execution: NewExecution) -> Result<Started, Error> {
-        self.inner()?.start(execution).await
+        self.inner().await?.start(execution).await
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
-        self.inner()?.read(id, after).await
+        self.inner().await?.read(id, after).await
     }
 
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
-        self.inner()?.list(filter, limit).await
+        self.inner().await?.list(filter, limit).await
     }
 
     async fn flush(&self, session: Session, advances: Vec<Advance>) -> Result<Vec<Flushed>, Error> {
@@ -101,27 +110,27 @@ impl Journal for FaultyStore {
         if take(&mut self.faults().refused_flushes) {
             return Err(unavailable());
         }
-        let flushed = self.inner()?.flush(session, advances).await?;
+        let flushed = self.inner().await?.flush(session, advances).await?;
         if take(&mut self.faults().lost_answers) { Err(unavailable()) } else { Ok(flushed) }
     }
 
     async fn send(&self, execution: ExecutionId, message: Message, task: NewTask) -> Result<(), Error> {
-        self.inner()?.send(execution, message, task).await
+        self.inner().await?.send(execution, message, task).await
     }
 
     async fn inbox(&self, execution: ExecutionId) -> Result<Vec<Message>, Error> {
-        self.inner()?.inbox(execution).await
+        self.inner().await?.inbox(execution).await
     }
 
     async fn logs(&self, execution: ExecutionId, skip: u32, limit: u32) -> Result<Vec<LogLine>, Error> {
-        self.inner()?.logs(execution, skip, limit).await
+        self.inner().await?.logs(execution, skip, limit).await
     }
 }
 
 #[async_trait]
 impl TaskQueue for FaultyStore {
     async fn open_session(&self, id: SessionId, ttl: Duration) -> Result<Session, Error> {
-        self.inner()?.open_session(id, ttl).await
+        self.inner().await?.open_session(id, ttl).await
     }
 
     async fn renew(
@@ -130,45 +139,45 @@ impl TaskQueue for FaultyStore {
         ttl: Duration,
         executions: &[ExecutionId],
     ) -> Result<Vec<ExecutionId>, Error> {
-        self.inner()?.renew(session, ttl, executions).await
+        self.inner().await?.renew(session, ttl, executions).await
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
-        self.inner()?.close_session(session).await
+        self.inner().await?.close_session(session).await
     }
 
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
-        self.inner()?.claim(session, claim).await
+        self.inner().await?.claim(session, claim).await
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {
-        self.inner()?.promote(limit).await
+        self.inner().await?.promote(limit).await
     }
 
     async fn recover(&self, dead: Dead) -> Result<Recovered, Error> {
-        self.inner()?.recover(dead).await
+        self.inner().await?.recover(dead).await
     }
 
     async fn quarantined(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<QuarantinedTask>, Error> {
-        self.inner()?.quarantined(after, limit).await
+        self.inner().await?.quarantined(after, limit).await
     }
 
     async fn release(&self, task: TaskId) -> Result<(), Error> {
-        self.inner()?.release(task).await
+        self.inner().await?.release(task).await
     }
 }
 
 #[async_trait]
 impl WorkflowStore for FaultyStore {
     async fn put_version(&self, version: NewVersion) -> Result<(), Error> {
-        self.inner()?.put_version(version).await
+        self.inner().await?.put_version(version).await
     }
 
     async fn find_version(&self, version: &VersionId) -> Result<Option<StoredVersion>, Error> {
-        self.inner()?.find_version(version).await
+        self.inner().await?.find_version(version).await
     }
 
     async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
-        self.inner()?.latest_version(name).await
+        self.inner().await?.latest_version(name).await
     }
 }

@@ -30,7 +30,12 @@ impl Boot {
                 return;
             }
             let woken = self.engine.wake.notified();
-            let pause = match self.claim_once(&mut round, attempts).await {
+            // A claim may be dropped halfway only when nothing that it got could be kept.
+            let claimed = tokio::select! {
+                () = self.lost.cancelled() => return,
+                claimed = self.claim_once(&mut round, attempts) => claimed,
+            };
+            let pause = match claimed {
                 Ok(pause) => pause,
                 Err(error) if error.kind() == ErrorKind::LeaseLost => {
                     self.lose();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Boot;
@@ -17,15 +17,17 @@ impl Boot {
         let beat = self.settings.lease / 3;
         let mut renewed = Instant::now();
         loop {
+            let ends = renewed + self.settings.lease;
             tokio::select! {
                 () = end.cancelled() => return,
                 () = self.lost.cancelled() => return,
+                () = sleep_until(ends) => return self.lose(),
                 () = sleep(beat) => {}
             }
             let asked = Instant::now();
             let executions = self.flight.executions();
             let renewal = self.engine.parts.store.renew(self.session, self.settings.lease, &executions);
-            match tokio::time::timeout(beat, renewal).await {
+            match timeout_at(ends.min(asked + beat), renewal).await {
                 Ok(Ok(stopping)) => {
                     renewed = asked;
                     stopping.into_iter().for_each(|execution| self.flight.stop(execution));
@@ -33,9 +35,6 @@ impl Boot {
                 Ok(Err(error)) if error.kind() == ErrorKind::LeaseLost => self.lose(),
                 Ok(Err(error)) => tracing::warn!(error = %error, "could not renew the lease"),
                 Err(_) => tracing::warn!("renewing the lease takes too long"),
-            }
-            if renewed.elapsed() >= self.settings.lease {
-                self.lose();
             }
         }
     }

@@ -114,3 +114,52 @@ async fn retries_are_scheduled_once_even_if_the_answer_is_lost() {
 
     assert_eq!((view.status(), world.script.count("a")), (ExecutionStatus::Failed, 3));
 }
+
+#[tokio::test(start_paused = true)]
+async fn work_is_dropped_when_storage_has_not_answered_for_as_long_as_the_lease() {
+    let world = World::new();
+    let (dropped, gone) = tokio::sync::oneshot::channel::<()>();
+    let dropped = std::sync::Mutex::new(Some(dropped));
+    world.script.on("a", move |_, _| {
+        let held = dropped.lock().unwrap().take();
+        async move {
+            match held {
+                Some(held) => {
+                    let () = std::future::pending().await;
+                    drop(held);
+                    done(json!({}))
+                }
+                None => done(json!({ "call": 2 })),
+            }
+        }
+    });
+    let id = world.start(&workflow(LINE)).await;
+    let worker = world.work();
+    world.called("a", 1).await;
+    let began = tokio::time::Instant::now();
+
+    world.store.set_hanging(true);
+    assert!(gone.await.is_err(), "the attempt was dropped");
+    let held = began.elapsed().as_secs_f64();
+    world.store.set_hanging(false);
+    let view = world.ended(id).await;
+
+    assert!((9.0..=15.1).contains(&held), "the attempt went on for {held} s");
+    assert_eq!((view.status(), view.outputs("a")), (ExecutionStatus::Succeeded, json!({ "call": 2 })));
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_can_be_stopped_while_storage_does_not_answer() {
+    for hung_for in [1, 60] {
+        let world = World::new();
+        takes(&world, "a", 3_600);
+        world.start(&workflow(LINE)).await;
+        let worker = world.work();
+        world.called("a", 1).await;
+        world.store.set_hanging(true);
+        sleep(Duration::from_secs(hung_for)).await;
+
+        tokio::time::timeout(Duration::from_secs(120), worker.stop()).await.expect("it stops");
+    }
+}
