@@ -33,7 +33,6 @@ pub fn generate(folder: &Path, shape: Shape) {
     }
     drop(out);
     assert!(child.wait().expect("git ends").success(), "git fast-import failed");
-    git(folder, &["reset", "--quiet", "--hard", "main"]);
 }
 
 fn commit(out: &mut impl Write, number: u32, path: &str, body: &str) {
