@@ -1,7 +1,7 @@
 //! Follows an execution until there is nothing left to do, with the engine in this process or another one.
 
 use codeflow::core::ExecutionId;
-use codeflow::{Local, Running, View};
+use codeflow::{Local, Reservation, View};
 
 use crate::progress::Progress;
 
@@ -18,10 +18,11 @@ pub(crate) enum Ended {
 /// Runs an execution here, until it ends or waits for somebody.
 pub(crate) async fn run(
     local: &Local,
-    mut worker: Running,
+    reservation: Reservation,
     id: ExecutionId,
     mut progress: Progress,
 ) -> anyhow::Result<Ended> {
+    let mut worker = reservation.work();
     let ended = tokio::select! {
         ended = follow(local, id, &mut progress) => ended,
         error = worker.failed() => match error { Err(error) => Err(error.into()) },

@@ -50,7 +50,7 @@ pub use builtin::{BuiltIn, check};
 pub use error::{Error, ErrorKind};
 pub use local::{Local, Options};
 pub use project::Project;
-pub use running::Running;
+pub use running::{Reservation, Running};
 pub use view::{Phase, StepView, View};
 pub use watch::Watch;
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::place::Place;
 use crate::runner::Actions;
 use crate::watch::{Bell, Watch};
-use crate::{Error, ErrorKind, Project, Running, builtin};
+use crate::{Error, ErrorKind, Project, Reservation, Running, builtin};
 
 /// What CodeFlow is opened with.
 pub struct Options {
@@ -130,8 +130,17 @@ impl Local {
     /// [`engine::ErrorKind::Locked`](codeflow_engine::ErrorKind::Locked) inside
     /// [`Engine`](ErrorKind::Engine) when another process works on the same file.
     pub fn work(&self) -> Result<Running, Error> {
+        Ok(self.reserve()?.work())
+    }
+
+    /// Makes sure that this process is the one that may [work](Local::work), and waits with it: so that
+    /// something can be decided about what is due before any of it runs.
+    ///
+    /// # Errors
+    /// The same as of [`Local::work`].
+    pub fn reserve(&self) -> Result<Reservation, Error> {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
-        Ok(Running::start(self.engine.worker(self.worker.clone()), lock, self.worker.grace))
+        Ok(Reservation::new(self.engine.worker(self.worker.clone()), lock, self.worker.grace))
     }
 
     /// Whether another process works on the same SQLite file; `None` when the database is a server, where

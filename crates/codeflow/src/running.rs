@@ -12,6 +12,28 @@ use crate::{Error, ErrorKind};
 /// What a worker may need beyond its grace period to give work back and to close its session.
 const SETTLING: Duration = Duration::from_secs(15);
 
+/// The right to work, not used yet. On SQLite nobody else can have it at the same time.
+pub struct Reservation {
+    worker: Worker,
+    lock: Option<EngineLock>,
+    grace: Duration,
+}
+
+impl Reservation {
+    pub(crate) fn new(worker: Worker, lock: Option<EngineLock>, grace: Duration) -> Self {
+        Self { worker, lock, grace }
+    }
+
+    /// Runs what is due, until it is stopped.
+    pub fn work(self) -> Running {
+        let Self { worker, lock, grace } = self;
+        let tasks = Tasks::new();
+        let stop = tasks.stop_token();
+        let worker = tasks.spawn("worker", async move { worker.run(stop).await });
+        Running { tasks, worker, grace, _lock: lock }
+    }
+}
+
 /// A worker at work. Dropping it stops it as well, but nobody waits for what it is doing.
 pub struct Running {
     tasks: Tasks,
@@ -21,13 +43,6 @@ pub struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(worker: Worker, lock: Option<EngineLock>, grace: Duration) -> Self {
-        let tasks = Tasks::new();
-        let stop = tasks.stop_token();
-        let worker = tasks.spawn("worker", async move { worker.run(stop).await });
-        Self { tasks, worker, grace, _lock: lock }
-    }
-
     /// Waits until the worker stops by itself, which it only does for a reason.
     ///
     /// # Errors

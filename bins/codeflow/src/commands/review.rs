@@ -87,11 +87,11 @@ pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Re
         return Err(Misuse::new(MisuseKind::NoRepository, text).into());
     }
     let local = context.open_beside_repository().await?;
-    let worker = local.work()?;
+    let reservation = local.reserve()?;
     let mut progress = Progress::new(context.is_lively());
     let id = choose(context, &local, &options, &mut progress).await?;
     others::mention(&local, id, &progress).await?;
-    match drive::run(&local, worker, id, progress).await? {
+    match drive::run(&local, reservation, id, progress).await? {
         Ended::Final(view) => conclude(&view, &options),
         Ended::NeedsSomebody(_) => Ok(Exit::Waiting),
         Ended::Interrupted => {

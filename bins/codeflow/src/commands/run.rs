@@ -64,7 +64,7 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
         return Err(Misuse::new(MisuseKind::BadValue, format!("an idempotency key cannot be `{key}`")).into());
     }
     let local = context.open().await?;
-    let worker = local.work()?;
+    let reservation = local.reserve()?;
     let (id, started) = local.start(document, inputs, options.idempotency_key).await?;
     let progress = Progress::new(context.is_lively());
     progress.line(&match started {
@@ -72,7 +72,7 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
         Started::Existing(_) => format!("an earlier start had the same key: {id}"),
     });
     others::mention(&local, id, &progress).await?;
-    let ended = drive::run(&local, worker, id, progress).await?;
+    let ended = drive::run(&local, reservation, id, progress).await?;
     Ok(finish::conclude(id, &ended, options.format)?)
 }
 

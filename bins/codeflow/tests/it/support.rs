@@ -21,12 +21,16 @@ pub(crate) struct Said {
 
 impl Said {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+        let parsed = serde_json::from_str(&self.stdout);
+        assert!(parsed.is_ok(), "{parsed:?}: {self:#?}");
+        parsed.unwrap_or_default()
     }
 
     /// The id of the execution that the program told about.
     pub(crate) fn id(&self) -> &str {
-        id_in(&self.stderr).unwrap_or_else(|| panic!("no id: {self:#?}"))
+        let id = id_in(&self.stderr);
+        assert!(id.is_some(), "no id: {self:#?}");
+        id.unwrap_or_default()
     }
 
     #[track_caller]

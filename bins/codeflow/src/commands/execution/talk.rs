@@ -17,11 +17,11 @@ use crate::{show, terminal};
 
 pub(super) async fn resume(context: &Context, local: &Local, one: &One) -> anyhow::Result<Exit> {
     let id = one.id.resolve(local).await?;
-    let worker = local.work()?;
+    let reservation = local.reserve()?;
     let mut progress = Progress::new(context.is_lively());
     progress.carry_on();
     others::mention(local, id, &progress).await?;
-    let ended = drive::run(local, worker, id, progress).await?;
+    let ended = drive::run(local, reservation, id, progress).await?;
     Ok(finish::conclude(id, &ended, one.format)?)
 }
 
@@ -90,8 +90,8 @@ async fn hand_over(
     id: ExecutionId,
     done: &str,
 ) -> anyhow::Result<Option<Ended>> {
-    let worker = match local.work() {
-        Ok(worker) => worker,
+    let reservation = match local.reserve() {
+        Ok(reservation) => reservation,
         Err(error) if error.kind() == ErrorKind::Engine(EngineError::Locked) => {
             terminal::tell(&format!("{done} {id}; the engine that runs here takes it from there"));
             return Ok(None);
@@ -102,5 +102,5 @@ async fn hand_over(
     progress.carry_on();
     progress.line(&format!("{done} {id}; no engine was running here, so this process runs it"));
     others::mention(local, id, &progress).await?;
-    drive::run(local, worker, id, progress).await.map(Some)
+    drive::run(local, reservation, id, progress).await.map(Some)
 }
