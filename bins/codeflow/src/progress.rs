@@ -70,11 +70,7 @@ impl Progress {
         });
         self.told.extend(settled);
         if !self.told.is_empty() {
-            self.line(&format!(
-                "  {} of {} steps were done before",
-                self.told.len(),
-                view.workflow.steps.len()
-            ));
+            self.line(&format!("  {} of {} steps are done", self.told.len(), view.workflow.steps.len()));
         }
     }
 

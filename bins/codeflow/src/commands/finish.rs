@@ -22,7 +22,10 @@ pub(crate) fn conclude(id: ExecutionId, ended: &Ended, format: Format) -> std::i
             if let Some(outputs) = &view.record.outputs {
                 terminal::print(show::execution::fields("outputs", outputs).trim_start_matches('\n'))?;
             }
-            if let Some(error) = &view.record.error {
+            // The line above says all there is to say about the others.
+            if let Some(error) =
+                view.record.error.as_ref().filter(|_| view.record.status == ExecutionStatus::Failed)
+            {
                 failure::tell(&show::clean(&error.message), &[], &error.code);
             }
         }

@@ -6,13 +6,12 @@ use anstyle::Style;
 use clap::{Args, ValueEnum};
 use codeflow::analysis::{ReportFormat, Review, Severity};
 use codeflow::core::ExecutionId;
-use codeflow::core::execution::ExecutionStatus;
 use codeflow::engine::{ExecutionFilter, ExecutionRecord};
 use codeflow::{BuiltIn, Local, Project, View};
 use serde_json::{Map, Value};
 
 use crate::Exit;
-use crate::commands::others;
+use crate::commands::{finish, others};
 use crate::context::Context;
 use crate::drive::{self, Ended};
 use crate::failure::{self, Misuse, MisuseKind};
@@ -168,17 +167,14 @@ fn conclude(view: &View, options: &ReviewOptions) -> anyhow::Result<Exit> {
         let review: Review = serde_json::from_value(report.clone())?;
         write(&review.render(options.format.into()), options)?;
     }
-    let gate_closed = error.is_some_and(|error| error.code == "action.denied");
-    match record.status {
-        ExecutionStatus::Succeeded => Ok(Exit::Success),
-        ExecutionStatus::Failed if gate_closed => Ok(Exit::GateClosed),
-        _ => {
-            if let Some(error) = error {
-                failure::tell(&error.message, &[], &error.code);
-            }
-            Ok(Exit::Failure)
-        }
+    let exit = finish::exit_of(record);
+    match error {
+        // The report says it better.
+        Some(_) if exit == Exit::GateClosed && report.is_some() => {}
+        Some(error) => failure::tell(&error.message, &[], &error.code),
+        None => {}
     }
+    Ok(exit)
 }
 
 /// Whether the range or the repository is at fault, not the review.

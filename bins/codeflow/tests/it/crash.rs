@@ -28,10 +28,10 @@ impl<'c> SlowGit<'c> {
         self.checkout.path().join(".git/slow")
     }
 
-    /// Starts a review that asks this git.
-    fn review(&self) -> Running {
+    /// Starts a command that asks this git.
+    fn start(&self, arguments: &[&str]) -> Running {
         let path = format!("{}:{}", self.folder().display(), "/usr/bin:/bin");
-        self.checkout.start_with(&["review"], &[("PATH", &path)])
+        self.checkout.start_with(arguments, &[("PATH", &path)])
     }
 
     /// Waits until somebody stands at the gate. It opens when what this returns is dropped.
@@ -45,7 +45,7 @@ fn a_killed_review_is_carried_on_by_resume_as_the_same_execution() {
     let checkout = Checkout::new();
     checkout.plant_a_key();
     let slow = SlowGit::new(&checkout);
-    let review = slow.review();
+    let review = slow.start(&["review"]);
     let gate = slow.reached();
     review.kill();
     drop(gate);
@@ -67,7 +67,7 @@ fn a_killed_review_is_carried_on_by_resume_as_the_same_execution() {
 fn a_new_review_puts_an_abandoned_one_to_rest() {
     let checkout = Checkout::new();
     let slow = SlowGit::new(&checkout);
-    let review = slow.review();
+    let review = slow.start(&["review"]);
     let gate = slow.reached();
     review.kill();
     drop(gate);
@@ -88,6 +88,38 @@ fn resume_without_anything_unfinished_starts_anew_and_says_so() {
     let said = checkout.codeflow(&["review", "--resume"]).ends_with(0);
 
     assert!(said.stderr.contains("no review is unfinished here; starting a new one"), "{said:#?}");
+}
+
+#[test]
+fn an_execution_that_was_left_behind_goes_on_beside_another_one_and_that_is_said() {
+    let checkout = Checkout::new();
+    checkout.write("nap.yaml", "version: 1\nname: nap\nsteps:\n  nap: { sleep: 1ms }\n");
+    let slow = SlowGit::new(&checkout);
+    let left = slow.start(&["run", "secret-scan"]);
+    let gate = slow.reached();
+    left.kill();
+    drop(gate);
+
+    let said = checkout.codeflow(&["run", "nap.yaml"]).ends_with(0);
+
+    assert!(said.stderr.contains("(secret-scan), unfinished, goes on meanwhile"), "{said:#?}");
+}
+
+#[test]
+fn a_second_interrupt_stops_at_once() {
+    let checkout = Checkout::new();
+    let slow = SlowGit::new(&checkout);
+    let mut review = slow.start(&["review"]);
+    let gate = slow.reached();
+
+    review.signal("INT");
+    review.until("interrupt again to stop at once");
+    review.signal("TERM");
+    let said = review.end().ends_with(130);
+
+    assert!(said.stderr.contains("codeflow review --resume"), "{said:#?}");
+    drop(gate);
+    checkout.codeflow(&["review", "--resume"]).ends_with(0);
 }
 
 #[test]
@@ -118,7 +150,7 @@ fn an_interrupted_execution_is_resumed_where_it_was() {
     let id = said.id().to_owned();
 
     let again = checkout.codeflow(&["execution", "resume", "latest"]).ends_with(4);
-    assert!(again.stderr.contains("1 of 2 steps were done before"), "{again:#?}");
+    assert!(again.stderr.contains("1 of 2 steps are done"), "{again:#?}");
     let done = checkout.codeflow(&["execution", "signal", &id, "go", "--format", "json"]).ends_with(0);
 
     assert_eq!(done.json()["id"], id.as_str());

@@ -100,7 +100,10 @@ async fn hand_over(
     };
     let mut progress = Progress::new(context.is_lively());
     progress.carry_on();
-    progress.line(&format!("{done} {id}; no engine was running here, so this process runs it"));
+    progress.line(&match local.data_folder() {
+        Some(_) => format!("{done} {id}; no engine was running here, so this process runs it"),
+        None => format!("{done} {id}; this process helps to run it"),
+    });
     others::mention(local, id, &progress).await?;
     drive::run(local, reservation, id, progress).await.map(Some)
 }
