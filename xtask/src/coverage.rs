@@ -44,6 +44,8 @@ impl Measurement {
         command
             .env("RUSTC_WORKSPACE_WRAPPER", self.root.join(".cargo/rustc-coverage"))
             .env("CARGO_TARGET_DIR", &self.folder)
+            // Faster from a fresh clone, and gigabytes smaller.
+            .env("CARGO_INCREMENTAL", "0")
             // Processes of one program share a few files, into which they merge their counts.
             .env("LLVM_PROFILE_FILE", self.profiles().join("%4m.profraw"))
     }
