@@ -14,6 +14,10 @@ use crate::{Error, ErrorKind};
 /// How many workflow versions are kept compiled; beyond that all are forgotten and compiled anew.
 const MAX_WORKFLOWS: usize = 1_000;
 
+/// How many executions a session keeps; beyond that all are forgotten and read anew. What another worker
+/// has finished since stays until then.
+const MAX_EXECUTIONS: usize = 1_000;
+
 /// One execution, shared by the attempts that a worker makes for it and its committer.
 pub(crate) type Shared = Arc<Mutex<Live>>;
 
@@ -80,7 +84,11 @@ impl Executions {
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))?;
         let workflow = self.workflows.get(&snapshot.record.version).await?;
         let live = Arc::new(Mutex::new(Live::new(workflow, snapshot)));
-        lock(&self.live).insert(id, Arc::clone(&live));
+        let mut known = lock(&self.live);
+        if known.len() >= MAX_EXECUTIONS {
+            known.clear();
+        }
+        known.insert(id, Arc::clone(&live));
         Ok(live)
     }
 

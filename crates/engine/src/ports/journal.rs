@@ -221,7 +221,8 @@ pub trait Journal: Send + Sync {
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error>;
 
     /// Writes moves of many executions in one commit. Each one takes effect whole or not at all; one that
-    /// lost a race does not disturb the others. The answers are in the order of `advances`.
+    /// lost a race does not disturb the others. Of several moves of one execution only the first has a
+    /// chance. The answers are in the order of `advances`.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::ErrorKind::LeaseLost) when the session is over: then nothing was written.

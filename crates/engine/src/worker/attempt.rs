@@ -36,6 +36,7 @@ impl Boot {
                 let _ = self.reports.send(report).await;
             }
             Ok(None) => self.flight.remove([id]),
+            // It stays claimed until this session ends, so that nobody fails with it again and again.
             Err(error) => {
                 tracing::error!(task.id = %id, error = %error, "a task cannot be done by this worker");
                 self.flight.remove([id]);

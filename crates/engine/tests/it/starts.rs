@@ -2,8 +2,8 @@
 
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::workflow::VersionId;
-use codeflow_core::{Class, Coded, ExecutionId};
-use codeflow_engine::{ErrorKind, ExecutionFilter, StartRequest, Started, WorkflowStore};
+use codeflow_core::{Class, Coded, ExecutionId, WorkflowId};
+use codeflow_engine::{Error, ErrorKind, ExecutionFilter, NewVersion, StartRequest, Started, WorkflowStore};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -167,4 +167,45 @@ async fn an_execution_keeps_the_version_it_started_with() {
     assert_eq!(latest.version, new.snapshot.record.version);
     let kept = world.engine.workflow(&old.snapshot.record.version).await.unwrap();
     assert_eq!(kept.version, old.snapshot.record.version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_version_that_cannot_be_read_any_more_says_why() {
+    let world = World::new();
+    let version = VersionId::from_hash("1".repeat(64));
+    let unreadable = NewVersion {
+        workflow_id: WorkflowId::from_uuid(Uuid::from_u128(5)),
+        name: "old".parse().unwrap(),
+        version: version.clone(),
+        document: "version: 99".to_owned(),
+        steps: vec![],
+        triggers: vec![],
+    };
+    world.store.put_version(unreadable).await.unwrap();
+
+    let error = world.engine.workflow(&version).await.unwrap_err();
+
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Corrupt, "engine.corrupt"));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("version") && !error.to_string().contains(&cause));
+}
+
+#[test]
+fn every_kind_of_error_has_a_code_of_its_own_and_a_class() {
+    let kinds = [
+        (ErrorKind::NotFound, "engine.not_found", Class::NotFound),
+        (ErrorKind::Conflict, "engine.conflict", Class::Conflict),
+        (ErrorKind::InvalidInput, "engine.invalid_input", Class::Invalid),
+        (ErrorKind::LeaseLost, "engine.lease_lost", Class::Conflict),
+        (ErrorKind::Locked, "engine.locked", Class::Conflict),
+        (ErrorKind::Unavailable, "engine.unavailable", Class::Unavailable),
+        (ErrorKind::Corrupt, "engine.corrupt", Class::Internal),
+        (ErrorKind::Internal, "engine.internal", Class::Internal),
+    ];
+
+    for (kind, code, class) in kinds {
+        let error = Error::new(kind, "what happened");
+        assert_eq!((error.kind(), error.code(), error.class()), (kind, code, class));
+        assert_eq!(error.to_string(), "what happened");
+    }
 }

@@ -199,11 +199,14 @@ async fn two_workers_of_one_engine_do_not_build_on_what_the_other_has_not_commit
     assert_eq!(world.script.made().len(), 3);
 }
 
+const EXECUTIONS: usize = 1_500;
+
 #[tokio::test(start_paused = true)]
 async fn many_executions_on_three_workers_settle_every_step_once() {
     let world = World::new();
     let mut ids = Vec::new();
-    for _ in 0..40 {
+    // More than one session keeps in memory.
+    for _ in 0..EXECUTIONS {
         ids.push(
             world
                 .start(&workflow(
@@ -225,7 +228,7 @@ async fn many_executions_on_three_workers_settle_every_step_once() {
         assert_eq!((view.status(), settled(&view).len()), (ExecutionStatus::Succeeded, 4));
     }
 
-    assert_eq!(world.script.made().len(), 160);
+    assert_eq!(world.script.made().len(), 4 * EXECUTIONS);
     for worker in workers {
         worker.stop().await;
     }
