@@ -2,6 +2,7 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+mod quarantine;
 mod recovery;
 mod sessions;
 #[cfg(feature = "sqlite")]
@@ -54,11 +55,11 @@ impl TaskQueue for Database {
     }
 
     async fn quarantined(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<QuarantinedTask>, Error> {
-        self.run(|db| async move { recovery::quarantined(&db, after, limit).await }).await
+        self.run(|db| async move { quarantine::list(&db, after, limit).await }).await
     }
 
     async fn release(&self, task: TaskId) -> Result<(), Error> {
-        self.run(|db| async move { recovery::release(&db, task).await }).await
+        self.run(|db| async move { quarantine::release(&db, task).await }).await
     }
 }
 

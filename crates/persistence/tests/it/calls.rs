@@ -162,3 +162,26 @@ async fn a_writer_in_another_process_is_waited_for() {
     assert_eq!(read_meanwhile.unwrap(), []);
     calls.join_next().await.unwrap().unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_give_up_on_a_busy_file_leave_their_connection_in_order() {
+    let test_db = TestDb::sqlite().await;
+    let mut sql = Sql::connect(&test_db).await;
+    let subject = test_db.into_subject().await;
+    let version = subject.workflow("review").await;
+    let given_up: Vec<NewExecution> = (0..3).map(|_| subject.execution(&version, vec![])).collect();
+    sql.run("BEGIN IMMEDIATE").await;
+    for new in &given_up {
+        let answer = tokio::time::timeout(Duration::from_millis(10), subject.store.start(new.clone())).await;
+        assert!(answer.is_err(), "the file is busy");
+    }
+
+    sql.run("COMMIT").await;
+
+    let last = subject.execution(&version, vec![]);
+    subject.store.start(last.clone()).await.unwrap();
+    for id in given_up.iter().map(|new| new.id) {
+        let look = async || subject.store.read(id, None).await.unwrap();
+        subject.until("a start that nobody waits for", look).await;
+    }
+}
