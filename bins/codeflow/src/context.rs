@@ -1,9 +1,13 @@
 //! What every command needs: settings, the log, and CodeFlow opened for a folder.
 
+use std::io::IsTerminal;
+
 use codeflow::config::{Environment, Settings};
 use codeflow::{Local, Options};
+use tracing_subscriber::EnvFilter;
 
 use crate::cli::Global;
+use crate::failure::{Misuse, MisuseKind};
 
 /// The surroundings of a command.
 pub(crate) struct Context {
@@ -20,7 +24,7 @@ impl Context {
             choice.write_global();
         }
         let settings = Settings::load(global.config.as_deref(), &environment)?;
-        listen(&global, &settings);
+        listen(&global, &settings, &environment)?;
         Ok(Self { global, environment, settings })
     }
 
@@ -56,7 +60,8 @@ impl Context {
     }
 }
 
-fn listen(global: &Global, settings: &Settings) {
+/// Writes the program's own log to standard error.
+fn listen(global: &Global, settings: &Settings, environment: &Environment) -> Result<(), Misuse> {
     let by_count = match global.verbose {
         0 => None,
         1 => Some("info"),
@@ -64,6 +69,15 @@ fn listen(global: &Global, settings: &Settings) {
         _ => Some("trace"),
     };
     let filter = global.log.as_deref().or(by_count).unwrap_or(&settings.log.filter);
-    let filter = tracing_subscriber::EnvFilter::new(filter);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let filter = EnvFilter::try_new(filter).map_err(|_| {
+        Misuse::new(MisuseKind::BadValue, format!("`{filter}` does not choose log messages; try `debug`"))
+    })?;
+    let colours = environment.wants_color().unwrap_or_else(|| std::io::stderr().is_terminal());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
+    Ok(())
 }

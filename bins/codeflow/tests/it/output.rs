@@ -96,4 +96,7 @@ fn the_log_is_silent_until_it_is_asked_for() {
 
     assert!(!silent.stderr.contains("DEBUG"), "{silent:#?}");
     assert!(talkative.stderr.contains("DEBUG"), "{talkative:#?}");
+    assert!(!talkative.stderr.contains(COLOUR), "{talkative:#?}");
+    let wrong = checkout.codeflow(&["review", "--log", "a=b=c"]).ends_with(2);
+    assert!(wrong.stderr.contains("cli.bad_value"), "{wrong:#?}");
 }

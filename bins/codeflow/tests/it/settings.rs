@@ -2,6 +2,8 @@
 
 use crate::support::{Checkout, said};
 
+const PASSWORD: &str = "hunter2";
+
 #[test]
 fn a_database_that_is_named_is_used() {
     let checkout = Checkout::new();
@@ -41,24 +43,25 @@ fn a_settings_file_says_where_executions_are() {
 fn a_database_of_another_kind_is_refused_without_showing_its_password() {
     let checkout = Checkout::folder();
 
-    let said =
-        checkout.codeflow(&["execution", "list", "--database-url", "mysql://u:hunter2@h/d"]).ends_with(2);
+    let url = format!("mysql://u:{PASSWORD}@h/d");
+
+    let said = checkout.codeflow(&["execution", "list", "--database-url", &url]).ends_with(2);
 
     assert!(said.stderr.contains("codeflow.database_address"), "{said:#?}");
-    assert!(!said.stderr.contains("hunter2"), "{said:#?}");
+    assert!(!said.stderr.contains(PASSWORD), "{said:#?}");
 }
 
 #[test]
 fn a_server_that_is_away_is_a_failure_with_its_cause() {
     let checkout = Checkout::folder();
     let mut program = checkout.program(&["execution", "list"]);
-    program.env("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/d").env("DB_POOL_TIMEOUT", "2");
+    program.env("DATABASE_URL", format!("postgres://u:{PASSWORD}@127.0.0.1:1/d")).env("DB_POOL_TIMEOUT", "2");
 
     let said = said(program).ends_with(3);
 
     assert!(said.stderr.contains("could not open the database"), "{said:#?}");
     assert!(said.stderr.contains("because:"), "{said:#?}");
-    assert!(!said.stderr.contains("hunter2"), "{said:#?}");
+    assert!(!said.stderr.contains(PASSWORD), "{said:#?}");
 }
 
 #[test]
