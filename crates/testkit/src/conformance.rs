@@ -73,6 +73,7 @@ macro_rules! conformance {
             recovery: only_a_quarantined_task_can_be_released,
             races: two_workers_never_claim_one_task,
             races: two_parents_that_end_at_once_both_count,
+            races: cancels_cross_claims_and_recoveries_without_a_deadlock,
             races: everything_at_once_ends_with_nothing_lost,
         }
     };

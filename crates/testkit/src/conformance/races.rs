@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codeflow_core::execution::ExecutionStatus;
-use codeflow_core::{BatchId, ExecutionId, TaskId};
+use codeflow_core::{BatchId, ExecutionId, SessionId, TaskId};
 use codeflow_engine::{Advance, Claim, Dead, Flushed, NewTask, Session, Store, Task};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -168,4 +168,68 @@ pub async fn everything_at_once_ends_with_nothing_lost(subject: &Subject) {
         assert_eq!(snapshot.record.seq, 1 + i64::try_from(snapshot.facts.len()).unwrap());
     }
     assert!(facts >= 60, "{facts} results of at least 60 tasks");
+}
+
+/// Ends all open tasks of these executions, wherever they are and whoever holds them.
+async fn cancel_all(store: &dyn Store, session: Session, executions: &[ExecutionId]) {
+    let mut moves = Vec::new();
+    for id in executions {
+        let snapshot = store.read(*id, None).await.unwrap().expect("it was started");
+        let done = snapshot.tasks.iter().rev().map(|task| task.id).collect();
+        moves.push(Advance { done, ..advance(*id, snapshot.record.seq, vec![]) });
+    }
+    store.flush(session, moves).await.unwrap();
+}
+
+/// A worker that claims and never finishes anything, and dies at the end.
+async fn claim_and_die(store: Arc<dyn Store>, session: Session, claims: Vec<Claim>) {
+    for claim in claims {
+        store.promote(3).await.unwrap();
+        store.claim(session, claim).await.unwrap();
+    }
+    store.renew(session, Duration::from_millis(1), &[]).await.unwrap();
+    store.recover(Dead::Expired).await.unwrap();
+}
+
+/// Cancels take away what others are just claiming, promoting and recovering. Nobody waits in a circle.
+pub async fn cancels_cross_claims_and_recoveries_without_a_deadlock(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let canceller = subject.session().await;
+    for _ in 0..5 {
+        let mut executions = Vec::new();
+        for _ in 0..4 {
+            let after = |n: u32| n.is_multiple_of(2).then_some(Duration::ZERO);
+            let tasks = (0..12).map(|n| NewTask { after: after(n), ..subject.task("any") }).collect();
+            let new = subject.execution(&version, tasks);
+            executions.push(new.id);
+            subject.store.start(new).await.unwrap();
+        }
+        let mut workers = JoinSet::new();
+        for _ in 0..4 {
+            let id = subject.id(SessionId::generate);
+            let session = subject.store.open_session(id, Duration::from_secs(600)).await.unwrap();
+            let claims = (0..6).map(|n| Claim { suspect: n == 5, ..subject.wanted(3) }).collect();
+            workers.spawn(claim_and_die(Arc::clone(&subject.store), session, claims));
+        }
+        for reversed in [false, true] {
+            let (store, mut some) = (Arc::clone(&subject.store), executions.clone());
+            if reversed {
+                some.reverse();
+            }
+            workers.spawn(async move {
+                for part in some.chunks(2).chain([some.as_slice()]) {
+                    cancel_all(store.as_ref(), canceller, part).await;
+                }
+            });
+        }
+        workers.join_all().await;
+
+        cancel_all(subject.store.as_ref(), canceller, &executions).await;
+        for id in executions {
+            assert_eq!(subject.read(id).await.tasks, []);
+        }
+    }
+    let last = subject.session().await;
+    subject.store.promote(1_000).await.unwrap();
+    assert!(subject.claim(last, 100).await.tasks.is_empty());
 }
