@@ -64,6 +64,26 @@ fn a_killed_review_is_carried_on_by_resume_as_the_same_execution() {
 }
 
 #[test]
+fn wherever_a_review_is_killed_the_same_execution_ends_the_same_way() {
+    let checkout = Checkout::new();
+    for (count, reached) in ["✓ diff", "✓ scan", "– review", "✓ gate", "✓ report"].into_iter().enumerate()
+    {
+        let mut review = checkout.start(&["review"]);
+        review.until(reached);
+        review.kill();
+        let all = checkout.codeflow(&["execution", "list", "--format", "json"]).ends_with(0).json();
+        assert_eq!(all.as_array().map(Vec::len), Some(count + 1), "{all:#}");
+
+        let ended =
+            checkout.codeflow(&["execution", "resume", "latest", "--format", "json"]).ends_with(0).json();
+
+        assert_eq!(ended["id"], all[0]["id"]);
+        assert_eq!(ended["status"], "succeeded");
+        assert_eq!(ended["outputs"]["verdict"], "pass");
+    }
+}
+
+#[test]
 fn a_new_review_puts_an_abandoned_one_to_rest() {
     let checkout = Checkout::new();
     let slow = SlowGit::new(&checkout);
