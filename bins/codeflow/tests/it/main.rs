@@ -2,6 +2,7 @@
 
 mod crash;
 mod executions;
+mod live;
 mod output;
 mod review;
 mod run;
