@@ -26,6 +26,7 @@ macro_rules! conformance {
             executions: a_start_is_read_back_whole,
             executions: a_start_with_a_known_key_finds_the_first,
             executions: a_key_belongs_to_one_workflow,
+            executions: a_key_with_a_zero_character_is_refused,
             executions: eight_starts_with_one_key_make_one_execution,
             executions: a_start_of_an_unknown_version_leaves_nothing,
             executions: an_execution_starts_only_once,

@@ -1,12 +1,15 @@
 //! Connections to SQLite: one that writes, four that read.
 
+use std::time::Duration;
+
 use codeflow_engine::Error;
 use deadpool::Runtime;
-use diesel::ConnectionResult;
+use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::Pool as ConnPool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
+use tokio::time::sleep;
 
 use crate::conn::LiteConn;
 use crate::error::unreachable;
@@ -15,9 +18,13 @@ use crate::settings::DatabaseSettings;
 const READERS: usize = 4;
 
 /// Waiting for another process comes first: the other settings need the file, too.
-const SETUP: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;";
-const READ_ONLY: &str = "PRAGMA query_only = ON;";
+const SETUP: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;";
+const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+const READER: &str = "PRAGMA query_only = ON;";
+
+/// How often a connection is set up before it is given up, and the pause in between.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// The connections to one file.
 #[derive(Clone)]
@@ -29,18 +36,18 @@ pub(super) struct Pools {
 }
 
 pub(super) fn pools(path: &str, settings: &DatabaseSettings) -> Result<Pools, Error> {
-    Ok(Pools { write: pool(path, settings, 1, "")?, read: pool(path, settings, READERS, READ_ONLY)? })
+    Ok(Pools { write: pool(path, settings, 1, WRITER)?, read: pool(path, settings, READERS, READER)? })
 }
 
 fn pool(
     path: &str,
     settings: &DatabaseSettings,
     size: usize,
-    more: &'static str,
+    role: &'static str,
 ) -> Result<ConnPool<LiteConn>, Error> {
     let mut config = ManagerConfig::<LiteConn>::default();
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |path| establish(path.to_owned(), more).boxed());
+    config.custom_setup = Box::new(move |path| establish(path.to_owned(), role).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(path, config);
     ConnPool::builder(manager)
         .max_size(size)
@@ -50,9 +57,16 @@ fn pool(
         .map_err(unreachable)
 }
 
-async fn establish(path: String, more: &'static str) -> ConnectionResult<LiteConn> {
+async fn establish(path: String, role: &'static str) -> ConnectionResult<LiteConn> {
     let mut conn = LiteConn::establish(&path).await?;
-    let setup = format!("{SETUP}{more}");
-    conn.batch_execute(&setup).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    conn.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    // The timeout does not hold for the change of a new file to WAL, which several processes may want at once.
+    for _ in 1..TRIES {
+        if conn.batch_execute(role).await.is_ok() {
+            return Ok(conn);
+        }
+        sleep(PAUSE).await;
+    }
+    conn.batch_execute(role).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }

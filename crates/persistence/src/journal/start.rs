@@ -41,6 +41,10 @@ struct ExecutionRow {
 }
 
 pub(super) async fn start(db: &Database, execution: NewExecution) -> Result<Started, Error> {
+    if execution.idempotency_key.as_ref().is_some_and(|key| key.contains('\0')) {
+        let context = "an idempotency key cannot hold the zero character";
+        return Err(Error::new(ErrorKind::InvalidInput, context));
+    }
     let context = format!("could not start execution `{}`", execution.id);
     let body = async |mut tx: Tx<'_>| begin(db, &mut tx, execution).await;
     db.transaction("start", body).await.map_err(|fault| fault.into_error(context))

@@ -2,6 +2,7 @@
 
 use codeflow_core::workflow::VersionId;
 use codeflow_engine::{ErrorKind, WorkflowStore};
+use codeflow_persistence::Database;
 use codeflow_testkit::TestDb;
 use tokio::task::JoinSet;
 
@@ -10,8 +11,8 @@ use crate::sql::Sql;
 async fn four_at_once(test_db: TestDb) {
     let mut starts = JoinSet::new();
     for _ in 0..4 {
-        let database = test_db.open().await;
-        starts.spawn(async move { database.migrate().await });
+        let settings = test_db.settings();
+        starts.spawn(async move { Database::open(&settings).await?.migrate().await });
     }
 
     for migrated in starts.join_all().await {

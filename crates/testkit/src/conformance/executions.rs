@@ -55,6 +55,17 @@ pub async fn a_start_with_a_known_key_finds_the_first(subject: &Subject) {
     assert_eq!(subject.claim(session, 10).await.tasks.len(), 1);
 }
 
+/// PostgreSQL's text has no zero character, so no storage takes one in a key.
+pub async fn a_key_with_a_zero_character_is_refused(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let key = Some("push \u{0} 1".to_owned());
+    let new = NewExecution { idempotency_key: key, ..subject.execution(&version, vec![]) };
+
+    let refused = subject.store.start(new).await.unwrap_err();
+
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+}
+
 /// Two workflows may use the same key.
 pub async fn a_key_belongs_to_one_workflow(subject: &Subject) {
     let review = subject.workflow("review").await;

@@ -16,6 +16,9 @@ use codeflow_core::Timestamp;
 #[async_trait]
 impl Journal for MemoryStore {
     async fn start(&self, new: NewExecution) -> Result<Started, Error> {
+        if new.idempotency_key.as_ref().is_some_and(|key| key.contains('\0')) {
+            return Err(Error::new(ErrorKind::InvalidInput, "a key cannot hold the zero character"));
+        }
         let (mut model, now) = self.open();
         let known = model.versions.get(&new.version).is_some_and(|version| version.name == new.workflow);
         if !known {
