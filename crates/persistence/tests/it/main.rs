@@ -4,6 +4,7 @@
 
 mod calls;
 mod connections;
+mod damage;
 mod lock;
 mod migrations;
 mod on_postgres;
