@@ -47,7 +47,6 @@ fn two_hundred_megabytes_of_diff_are_reviewed_in_less_than_five_hundred_of_memor
     let mut complaints = String::new();
     let mut err = child.stderr.take().expect("the errors are piped");
     let _ = err.read_to_string(&mut complaints);
-    println!("peak memory: {} MB", peak / 1_000_000);
     assert!(matches!(status.code(), Some(0 | 1)), "{status}: {complaints}");
     assert!(peak > 0 && peak < 500_000_000, "{} MB", peak / 1_000_000);
     let report: Value = serde_json::from_str(&text).expect("the output is JSON alone");

@@ -20,6 +20,9 @@ impl Ledger {
     }
 
     /// Notes that an action began. The line is whole or not there, even when the process is killed.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
     pub fn note(&self, what: &str) {
         let mut file =
             OpenOptions::new().create(true).append(true).open(&self.0).expect("a ledger can be opened");

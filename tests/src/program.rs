@@ -66,6 +66,9 @@ pub struct Program {
 
 impl Program {
     /// Actions that note in `ledger` when they begin.
+    ///
+    /// # Panics
+    /// Never: the names are well formed.
     pub fn new(ledger: Ledger) -> Self {
         let number = |required| InputSpec { value_type: ValueType::Integer, required, summary: "A number." };
         let spec = |name: &str, inputs: BTreeMap<&'static str, InputSpec>| {

@@ -69,7 +69,7 @@ fn tests(root: &Path, summary: &mut Summary, ran: &mut Ran) {
         let (workspace, _, measurement) = prepared()?;
         judge(workspace, measurement)
     });
-    summary.step("release build", || testing::build_program().map(no_note));
+    summary.step("program", || testing::build_program().map(no_note));
     summary.step("tests across processes", || {
         let (workspace, services, _) = prepared()?;
         testing::run(workspace, Packages::AcrossProcesses, services, None, &mut ran.across_processes)?;

@@ -53,9 +53,9 @@ pub(crate) fn run(
     process::watch(services.announce(&mut command), |line| *ran += tests_run(line).unwrap_or_default())
 }
 
-/// Builds the command line as users do; tests across processes start it, and should not wait for it.
+/// Builds the command line; tests across processes start it, and should not wait for it.
 pub(crate) fn build_program() -> Result<()> {
-    let arguments = ["build", "--release", "--package", "codeflow-cli", "--bin", "codeflow"];
+    let arguments = ["build", "--package", "codeflow-cli", "--bin", "codeflow"];
     process::run(process::cargo().args(arguments))
 }
 

@@ -8,6 +8,7 @@ pub struct Environment(Vec<(OsString, OsString)>);
 
 impl Environment {
     /// The variables of this process.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment that everybody else is given")]
     pub fn process() -> Self {
         Self(std::env::vars_os().collect())
     }

@@ -10,7 +10,7 @@ const NAMES: [&str; 9] =
 /// Returns `text` with passwords in addresses, bearer tokens and values of secret-looking names masked.
 ///
 /// It errs on the side of masking. It is a last line of defence: secrets are kept in
-/// [`secrecy::SecretString`] and do not reach a message in the first place.
+/// `SecretString`s and do not reach a message in the first place.
 pub fn redact(text: &str) -> String {
     text.split_inclusive('\n').map(|line| redact_line(&mask_addresses(line))).collect()
 }

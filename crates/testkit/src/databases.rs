@@ -22,7 +22,8 @@ const LOCK: &str = "SELECT pg_advisory_lock(7104112306170922)";
 /// A migrated database that nobody else uses. It is removed with this value.
 pub struct TestDb {
     url: String,
-    _place: Place,
+    /// Nothing once it was removed.
+    place: Option<Place>,
 }
 
 enum Place {
@@ -48,7 +49,7 @@ impl TestDb {
     pub fn empty_sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let url = folder.path().join("codeflow.db").display().to_string();
-        Self { url, _place: Place::Folder { _folder: folder } }
+        Self { url, place: Some(Place::Folder { _folder: folder }) }
     }
 
     /// A database on PostgreSQL, migrated.
@@ -76,7 +77,7 @@ impl TestDb {
         let name = format!("codeflow_test_{}", Uuid::new_v4().simple());
         let create = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
         client.batch_execute(&create).await.expect("a database can be copied");
-        Self { url: with_database(&admin, &name), _place: Place::Server { admin, name } }
+        Self { url: with_database(&admin, &name), place: Some(Place::Server { admin, name }) }
     }
 
     /// Where it is.
@@ -101,34 +102,44 @@ impl TestDb {
     /// PostgreSQL has its own.
     pub async fn into_subject(self) -> Subject {
         let database = self.open().await;
-        match &self._place {
-            Place::Folder { .. } => {
+        match &self.place {
+            Some(Place::Folder { .. }) => {
                 let clock = Arc::new(ManualClock::default());
                 let database = database.with_clock(Arc::clone(&clock) as _);
                 Subject::new(Arc::new(database), Some(clock), self)
             }
-            Place::Server { .. } => Subject::new(Arc::new(database), None, self),
+            Some(Place::Server { .. }) | None => Subject::new(Arc::new(database), None, self),
+        }
+    }
+}
+
+impl TestDb {
+    /// Removes it without holding up what else runs on this thread. The server waits with the removal until
+    /// every client that is about to log in has done so: a test that uses several databases at once and
+    /// leaves their removal to the end of their scopes waits for itself.
+    pub async fn remove(mut self) {
+        if let Some(Place::Server { admin, name }) = self.place.take() {
+            drop_database(&admin, &name).await;
         }
     }
 }
 
 impl Drop for TestDb {
     fn drop(&mut self) {
-        if let Place::Server { admin, name } = &self._place {
-            let (admin, name) = (admin.clone(), name.clone());
+        if let Some(Place::Server { admin, name }) = self.place.take() {
             // A test's own runtime may be gone or panicking, so the end has one to itself.
-            let end = std::thread::spawn(move || drop_database(&admin, &name));
+            let end = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.expect("a runtime can be made").block_on(drop_database(&admin, &name));
+            });
             let _ended = end.join();
         }
     }
 }
 
-fn drop_database(admin: &str, name: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime can be made").block_on(async {
-        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        connect(admin).await.batch_execute(&drop).await.expect("a test's database can be dropped");
-    });
+async fn drop_database(admin: &str, name: &str) {
+    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    connect(admin).await.batch_execute(&drop).await.expect("a test's database can be dropped");
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration but this")]

@@ -54,6 +54,7 @@ fn main() -> Result<ExitCode> {
     runtime.block_on(run(arguments))
 }
 
+#[expect(clippy::print_stdout, reason = "the result is what the test reads")]
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     let countdown = Countdown { reached: AtomicU64::new(0), die_at: arguments.die_at.unwrap_or(u64::MAX) };
     let countdown = Arc::new(countdown);

@@ -51,6 +51,8 @@ fn settings(data: &Path, port: u16) -> Vec<String> {
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
         "max_connections=300",
+        // Tests kill its clients, never the machine under it, and it is thrown away.
+        "fsync=off",
         // Template databases are copied for each test.
         "max_wal_size=4GB",
     ] {

@@ -126,6 +126,8 @@ async fn choose(
         ));
     }
     let mut inputs = Map::new();
+    // Named whole: on a server, another checkout's worker may be the one that takes the step.
+    inputs.insert("repo".to_owned(), local.project().root().to_string_lossy().into());
     inputs.insert("range".to_owned(), options.range.clone().into());
     inputs.insert("fail_on".to_owned(), options.fail_on.as_str().into());
     progress.line(&format!("reviewing {} in {}", options.range, local.project().root().display()));

@@ -43,7 +43,7 @@ fn catalog() -> Catalog {
         spec(
             "git/diff",
             &[("range", String)],
-            &[("depth", Integer)],
+            &[("depth", Integer), ("repo", String)],
             &[("diff", Object), ("omitted", List), ("summary", Any)],
         ),
         spec("core/secrets", &[("diff", Object)], &[], &[("findings", List)]),

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use codeflow_expr::{Expression, Template};
-use proptest::{collection, prelude::*, sample};
+use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::{collection, sample};
 use serde_json::{Value, json};
 
 static SCOPE: LazyLock<Value> = LazyLock::new(|| {

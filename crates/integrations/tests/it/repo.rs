@@ -92,6 +92,7 @@ impl TestRepo {
     }
 
     /// What a reader of this repository is given of the environment.
+    #[expect(clippy::disallowed_methods, reason = "tests have no configuration but this")]
     pub(crate) fn environment(&self) -> Vec<(OsString, OsString)> {
         let path = std::env::vars_os().find(|(name, _)| name == "PATH");
         path.into_iter().chain([("HOME".into(), self.home().into())]).collect()
