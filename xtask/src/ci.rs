@@ -30,7 +30,10 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     println!("\n{summary}");
     println!("{ran}; {} seconds in all", start.elapsed().as_secs());
     match summary.failed().as_slice() {
-        [] => Ok(()),
+        [] => {
+            println!("tests: {} passed, 0 failed", ran.all());
+            Ok(())
+        }
         failed => bail!("failed: {}", failed.join(", ")),
     }
 }
@@ -43,10 +46,16 @@ struct Ran {
     examples: u64,
 }
 
+impl Ran {
+    fn all(&self) -> u64 {
+        self.in_process + self.across_processes + self.examples
+    }
+}
+
 impl fmt::Display for Ran {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { in_process, across_processes, examples } = self;
-        let all = in_process + across_processes + examples;
+        let all = self.all();
         write!(f, "{all} tests ran: {in_process} in crates, {across_processes} across processes, ")?;
         write!(f, "{examples} examples in documentation")
     }
