@@ -31,15 +31,17 @@ fn a_planted_key_closes_the_gate_and_is_shown_masked() {
 }
 
 #[test]
-fn the_key_stands_nowhere_in_what_is_kept() {
+fn the_key_is_not_in_what_is_shown_later_and_git_never_sees_what_is_kept() {
     let checkout = Checkout::new();
-    checkout.plant_a_key();
+    let key = checkout.plant_a_key();
     checkout.codeflow(&["review"]).ends_with(1);
 
     let shown = checkout.codeflow(&["execution", "show", "latest"]).ends_with(0);
     let id = shown.stdout.split_whitespace().next().unwrap_or_default().to_owned();
 
     assert!(checkout.codeflow(&["execution", "show", &id]).ends_with(0).stdout.contains("gate is closed"));
+    let json = checkout.codeflow(&["execution", "show", &id, "--format", "json"]).ends_with(0);
+    assert!(!shown.stdout.contains(&key) && !json.stdout.contains(&key), "{shown:#?}");
     // The diff is an output of a step, so the database holds what the repository holds; git never sees it.
     assert_eq!(checkout.git(&["status", "--short"]), "");
 }
