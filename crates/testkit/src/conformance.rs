@@ -74,6 +74,7 @@ macro_rules! conformance {
             recovery: only_a_quarantined_task_can_be_released,
             races: two_workers_never_claim_one_task,
             races: two_parents_that_end_at_once_both_count,
+            races: a_reader_sees_no_task_without_the_facts_that_made_it_due,
             races: cancels_cross_claims_and_recoveries_without_a_deadlock,
             races: everything_at_once_ends_with_nothing_lost,
         }
