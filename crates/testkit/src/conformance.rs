@@ -42,6 +42,7 @@ macro_rules! conformance {
             commits: a_second_move_of_one_execution_in_one_flush_conflicts,
             commits: a_move_of_an_unknown_execution_conflicts,
             commits: a_restart_opens_a_generation_and_clears_the_ending,
+            commits: an_ending_that_is_stated_again_keeps_its_time,
             commits: the_log_is_read_in_pages,
             values: large_payloads_come_back_whole,
             values: any_text_comes_back_as_it_was,
