@@ -55,6 +55,7 @@ macro_rules! conformance {
             queue: higher_priority_goes_first_and_then_the_older,
             queue: only_the_lanes_asked_for_are_served,
             queue: a_claim_makes_a_queued_execution_run,
+            queue: a_repeated_claim_gives_what_its_batch_still_holds,
             queue: a_task_that_is_done_before_it_is_claimed_is_gone,
             queue: a_delayed_task_waits_for_its_time,
             queue: promotion_moves_no_more_than_asked,

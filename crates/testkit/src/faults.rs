@@ -29,6 +29,7 @@ struct Faults {
     away: bool,
     refused_flushes: u32,
     lost_answers: u32,
+    lost_claims: u32,
     before_flush: Option<Hook>,
 }
 
@@ -56,6 +57,11 @@ impl FaultyStore {
     /// The next `count` flushes are done, and reported as `Unavailable` all the same.
     pub fn lose_answers(&self, count: u32) {
         self.faults().lost_answers = count;
+    }
+
+    /// The next `count` claims are granted, and reported as `Unavailable` all the same.
+    pub fn lose_claims(&self, count: u32) {
+        self.faults().lost_claims = count;
     }
 
     /// Each flush waits for what `hook` gives.
@@ -147,7 +153,8 @@ impl TaskQueue for FaultyStore {
     }
 
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
-        self.inner().await?.claim(session, claim).await
+        let claimed = self.inner().await?.claim(session, claim).await?;
+        if take(&mut self.faults().lost_claims) { Err(unavailable()) } else { Ok(claimed) }
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {

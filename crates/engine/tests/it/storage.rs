@@ -105,6 +105,18 @@ async fn a_commit_whose_answer_is_lost_counts_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_is_lost_is_made_again_and_runs_its_tasks_once() {
+    let world = World::new();
+    world.store.lose_claims(3);
+
+    let view = world.run(&workflow(LINE)).await;
+
+    assert_eq!(view.status(), ExecutionStatus::Succeeded);
+    assert_eq!(world.script.paths(), ["a", "b"]);
+    assert_eq!(view.step("a").attempt, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn retries_are_scheduled_once_even_if_the_answer_is_lost() {
     let world = World::new();
     world.script.fails("a", codeflow_core::ActionErrorKind::Unavailable);
