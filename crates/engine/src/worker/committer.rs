@@ -145,13 +145,17 @@ impl Boot {
         if !fresh && unknown(&live) {
             live = self.executions.load(id).await?;
         }
+        // Read anew at each try: another worker may have read them in between.
+        let mut messages = match reports.iter().any(|report| matches!(report, Report::Inbox(_))) {
+            true => self.engine.parts.store.inbox(id).await?,
+            false => Vec::new(),
+        };
         let mut happenings = Vec::with_capacity(reports.len());
         for report in reports {
             happenings.push(match report.clone() {
                 Report::Ended { task, began, verdict } => Happening::Ended { task, began, verdict },
                 Report::Due(task) => Happening::Due(task),
-                // Read anew at each try: another worker may have read them in between.
-                Report::Inbox(task) => Happening::Read(task, self.engine.parts.store.inbox(id).await?),
+                Report::Inbox(task) => Happening::Read(task, std::mem::take(&mut messages)),
             });
         }
         let parts = &self.engine.parts;

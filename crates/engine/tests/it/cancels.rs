@@ -26,6 +26,22 @@ async fn an_execution_that_is_cancelled_before_anybody_picked_it_up_calls_no_act
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_that_are_read_together_are_each_taken_once() {
+    let world = World::new();
+    let id = world.start(&workflow("  a: { uses: test/x }")).await;
+    for by in ["ann", "bob"] {
+        world.engine.cancel(id, by, None).await.unwrap();
+    }
+
+    let view = world.finish(id).await;
+
+    let logs = world.engine.logs(id, 0, 10).await.unwrap();
+    let said: Vec<_> = logs.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(view.status(), ExecutionStatus::Cancelled);
+    assert_eq!(said, ["cancelled by ann", "cancelled by bob"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn running_work_is_told_to_stop_and_what_follows_is_not_begun() {
     let world = World::new();
     world.script.on("a", |_, stop| async move {
