@@ -31,6 +31,7 @@ struct Faults {
     lost_answers: u32,
     lost_claims: u32,
     before_flush: Option<Hook>,
+    after_renewal: Option<Hook>,
 }
 
 impl FaultyStore {
@@ -70,6 +71,14 @@ impl FaultyStore {
         F: Future<Output = ()> + Send + 'static,
     {
         self.faults().before_flush = Some(Arc::new(move || Box::pin(hook())));
+    }
+
+    /// The answer of each renewal waits for what `hook` gives.
+    pub fn after_renewal<F>(&self, hook: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.faults().after_renewal = Some(Arc::new(move || Box::pin(hook())));
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -145,7 +154,12 @@ impl TaskQueue for FaultyStore {
         ttl: Duration,
         executions: &[ExecutionId],
     ) -> Result<Vec<ExecutionId>, Error> {
-        self.inner().await?.renew(session, ttl, executions).await
+        let answer = self.inner().await?.renew(session, ttl, executions).await;
+        let hook = self.faults().after_renewal.clone();
+        if let Some(hook) = hook {
+            hook().await;
+        }
+        answer
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
