@@ -49,6 +49,7 @@ impl Boot {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.lost.cancelled() => return,
                 // Without a committer nothing becomes durable any more.
