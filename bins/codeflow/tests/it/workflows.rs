@@ -118,3 +118,10 @@ fn the_schema_is_one() {
 
     assert_eq!(schema["title"], "CodeFlow workflow");
 }
+
+#[test]
+fn a_file_without_an_end_is_refused_for_its_size() {
+    let said = Checkout::folder().codeflow(&["workflow", "validate", "/dev/zero"]).ends_with(2);
+
+    assert!(said.stderr.contains("workflow.limit"), "{}", said.stderr);
+}
