@@ -102,8 +102,9 @@ fn running(step: &codeflow::StepView<'_>, attempt: u32) -> String {
     if attempt > 1 { format!("{name}{items} (attempt {attempt})") } else { format!("{name}{items}") }
 }
 
+/// A line that is cut at the edge of the terminal: what wraps could not be taken away again.
 fn spinner() -> ProgressBar {
-    let style = ProgressStyle::with_template("  {spinner:.cyan} {msg} {elapsed:.dim}");
+    let style = ProgressStyle::with_template("  {spinner:.cyan} {elapsed:.dim} {wide_msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
     let bar = ProgressBar::new_spinner().with_style(style);
     bar.enable_steady_tick(Duration::from_millis(100));
