@@ -139,7 +139,9 @@ fn hint(code: &str) -> Option<&'static str> {
         "engine.locked" => {
             "wait until it ends or stop it; meanwhile `codeflow execution list`, `watch` and `cancel` work from here"
         }
-        "engine.not_found" => "`codeflow execution list` shows what there is",
+        "engine.not_found" => {
+            "`codeflow execution list` shows what there is, `codeflow execution show ID` the steps"
+        }
         "codeflow.data_folder" => {
             "make the folder writable, or keep executions elsewhere with `--database-url FILE`"
         }
