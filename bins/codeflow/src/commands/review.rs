@@ -1,6 +1,7 @@
 //! `codeflow review`: the built-in `pr-review` on this checkout, durably, and its report.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use clap::{Args, ValueEnum};
@@ -84,6 +85,9 @@ pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Re
     if !project.is_repository() {
         let text = format!("`{}` is not in a git repository", project.root().display());
         return Err(Misuse::new(MisuseKind::NoRepository, text).into());
+    }
+    if let Some(path) = &options.output {
+        check_output(path)?;
     }
     let local = context.open_beside_repository().await?;
     let reservation = local.reserve()?;
@@ -181,8 +185,9 @@ fn conclude(view: &View, options: &ReviewOptions) -> anyhow::Result<Exit> {
 
 /// Whether the range or the repository is at fault, not the review.
 fn is_wrong_use(code: &str) -> bool {
-    const CODES: [&str; 5] = [
+    const CODES: [&str; 6] = [
         "git.not_a_repository",
+        "git.untrusted_repository",
         "git.no_commits",
         "git.invalid_range",
         "git.unknown_revision",
@@ -202,8 +207,22 @@ fn write(text: &str, options: &ReviewOptions) -> anyhow::Result<()> {
         };
         return Ok(terminal::print(&painted)?);
     };
-    std::fs::write(path, text).map_err(|source| {
-        let text = format!("could not write `{}`", path.display());
-        Misuse::new(MisuseKind::UnwritableOutput, text).with_source(source).into()
-    })
+    std::fs::write(path, text).map_err(|source| unwritable(path, source).into())
+}
+
+/// Finds out before the work what would make it worth nothing.
+fn check_output(path: &Path) -> Result<(), Misuse> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() {
+        return Err(unwritable(path, io::ErrorKind::IsADirectory.into()));
+    }
+    match folder {
+        Some(folder) if !folder.is_dir() => Err(unwritable(path, io::ErrorKind::NotFound.into())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn unwritable(path: &Path, source: io::Error) -> Misuse {
+    let text = format!("could not write `{}`", path.display());
+    Misuse::new(MisuseKind::UnwritableOutput, text).with_source(source)
 }

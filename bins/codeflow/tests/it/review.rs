@@ -1,5 +1,6 @@
 //! `codeflow review`: what it finds, what it says, and how it ends.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::support::{Checkout, said};
@@ -104,6 +105,9 @@ fn an_output_that_cannot_be_written_is_wrong_use() {
 
     assert!(said.stderr.contains("could not write `no/such/folder/review.txt`"), "{said:#?}");
     assert!(said.stderr.contains("cli.unwritable_output"), "{said:#?}");
+    assert!(!said.stderr.contains("reviewing"), "{said:#?}");
+    let folder = checkout.codeflow(&["review", "--output", "."]).ends_with(2);
+    assert!(!folder.stderr.contains("reviewing"), "{folder:#?}");
 }
 
 #[test]
@@ -201,4 +205,19 @@ fn without_git_the_review_fails_and_says_why() {
     let said = said(program).ends_with(3);
 
     assert!(said.stderr.contains("git.not_installed"), "{said:#?}");
+}
+
+#[test]
+fn a_repository_that_git_does_not_trust_is_wrong_use() {
+    let checkout = Checkout::new();
+    let complaint = "fatal: detected dubious ownership in repository";
+    let git = checkout.write("git", &format!("#!/bin/sh\necho '{complaint}' >&2\nexit 128\n"));
+    std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let mut program: Command = checkout.program(&["review"]);
+    program.env("PATH", format!("{}:/usr/bin:/bin", git.with_file_name("").display()));
+
+    let said = said(program).ends_with(2);
+
+    assert_eq!(said.stdout, "");
+    assert!(said.stderr.contains("git.untrusted_repository"), "{said:#?}");
 }
