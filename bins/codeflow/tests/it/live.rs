@@ -82,7 +82,7 @@ fn no_color_holds_at_a_terminal_too() {
 #[test]
 fn the_line_that_moves_never_wraps() {
     let checkout = Checkout::folder();
-    let name = "n".repeat(60);
+    let name = "n".repeat(40);
     checkout.write(
         "nap.yaml",
         &format!(
