@@ -29,6 +29,7 @@ struct Faults {
     away: bool,
     refused_flushes: u32,
     lost_answers: u32,
+    largest_flush: Option<usize>,
     lost_claims: u32,
     before_flush: Option<Hook>,
     after_renewal: Option<Hook>,
@@ -53,6 +54,11 @@ impl FaultyStore {
     /// The next `count` flushes write nothing and fail with `Unavailable`.
     pub fn refuse_flushes(&self, count: u32) {
         self.faults().refused_flushes = count;
+    }
+
+    /// From now on, flushes of more than `most` moves write nothing and fail with `Unavailable`.
+    pub fn refuse_flushes_over(&self, most: usize) {
+        self.faults().largest_flush = Some(most);
     }
 
     /// The next `count` flushes are done, and reported as `Unavailable` all the same.
@@ -123,6 +129,9 @@ impl Journal for FaultyStore {
             hook().await;
         }
         if take(&mut self.faults().refused_flushes) {
+            return Err(unavailable());
+        }
+        if self.faults().largest_flush.is_some_and(|most| advances.len() > most) {
             return Err(unavailable());
         }
         let flushed = self.inner().await?.flush(session, advances).await?;
