@@ -37,7 +37,8 @@ WITH asked AS MATERIALIZED (
 SELECT EXISTS (SELECT FROM renewed) AS alive,
   ARRAY (SELECT id FROM workflow_executions WHERE id = ANY (?) AND stopping) AS ids";
 
-/// The pick is materialised: the planner might run it twice and take too much. Everything that others
+/// Rows are found by arrays of ids: those are few to the planner, whereas of a pick it expects a tenth of all
+/// that waits, and would read whole tables to join it. The pick is materialised: the planner might run it twice and take too much. Everything that others
 /// may hold is skipped, so a claim never waits and cannot deadlock. An execution that is locked is being
 /// moved by somebody, who says where it stands. A batch that exists is given out again. Each lane is asked for as many as are wanted, because
 /// only one lane can be read in the order of its index; what is too many goes untouched. The commit does
@@ -66,9 +67,9 @@ WITH asked AS MATERIALIZED (
   WHERE EXISTS (SELECT FROM fence) AND NOT EXISTS (SELECT FROM again)
   ORDER BY found.priority DESC, found.task_id LIMIT (SELECT most FROM asked)
 ), taken AS (
-  DELETE FROM ready USING pick WHERE ready.task_id = pick.task_id RETURNING ready.task_id
+  DELETE FROM ready WHERE task_id = ANY (ARRAY (SELECT task_id FROM pick)) RETURNING task_id
 ), body AS MATERIALIZED (
-  SELECT task.* FROM task JOIN taken ON taken.task_id = task.id
+  SELECT * FROM task WHERE id = ANY (ARRAY (SELECT task_id FROM taken))
   UNION ALL
   SELECT task.* FROM again JOIN task ON task.id = ANY (again.ids)
 ), held AS (
@@ -96,10 +97,10 @@ WITH pick AS MATERIALIZED (
   SELECT task_id FROM timer WHERE due <= clock_timestamp()
   ORDER BY due, task_id LIMIT ? FOR UPDATE SKIP LOCKED
 ), taken AS (
-  DELETE FROM timer USING pick WHERE timer.task_id = pick.task_id RETURNING timer.task_id
+  DELETE FROM timer WHERE task_id = ANY (ARRAY (SELECT task_id FROM pick)) RETURNING task_id
 ), moved AS (
   INSERT INTO ready (task_id, lane, priority, suspect)
-  SELECT task.id, task.lane, task.priority, task.suspect FROM task JOIN taken ON taken.task_id = task.id
+  SELECT id, lane, priority, suspect FROM task WHERE id = ANY (ARRAY (SELECT task_id FROM taken))
   RETURNING task_id
 )
 SELECT (SELECT count(*) FROM moved) AS moved,
