@@ -37,12 +37,13 @@ WITH asked AS MATERIALIZED (
 SELECT EXISTS (SELECT FROM renewed) AS alive,
   ARRAY (SELECT id FROM workflow_executions WHERE id = ANY (?) AND stopping) AS ids";
 
-/// Rows are found by arrays of ids: those are few to the planner, whereas of a pick it expects a tenth of all
-/// that waits, and would read whole tables to join it. The pick is materialised: the planner might run it twice and take too much. Everything that others
-/// may hold is skipped, so a claim never waits and cannot deadlock. An execution that is locked is being
-/// moved by somebody, who says where it stands. A batch that exists is given out again. Each lane is asked for as many as are wanted, because
-/// only one lane can be read in the order of its index; what is too many goes untouched. The commit does
-/// not wait for the disk: a claim that is lost with the server is only made again.
+/// Rows are found by arrays of ids: those are few to the planner, whereas of a pick it expects a tenth of
+/// all that waits, and would read whole tables to join it. The pick is materialised: the planner might
+/// run it twice and take too much. Everything that others may hold is skipped, so a claim never waits and
+/// cannot deadlock. An execution that is locked is being moved by somebody, who says where it stands. A
+/// batch that exists is given out again. Each lane is asked for as many as are wanted, because only one
+/// lane can be read in the order of its index; what is too many goes untouched. The commit does not wait
+/// for the disk: a claim that is lost with the server is only made again.
 const CLAIM: &str = "
 WITH asked AS MATERIALIZED (
   SELECT ?::UUID AS session_id, ?::BIGINT AS epoch, ?::UUID AS batch, ?::TEXT[] AS lanes,
