@@ -13,7 +13,7 @@ pub(crate) struct Misuse {
     kind: MisuseKind,
     context: String,
     #[source]
-    source: Option<std::io::Error>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What is wrong with it.
@@ -51,8 +51,8 @@ impl Misuse {
         Self { kind, context: context.into(), source: None }
     }
 
-    pub(crate) fn with_source(self, source: std::io::Error) -> Self {
-        Self { source: Some(source), ..self }
+    pub(crate) fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
     }
 }
 

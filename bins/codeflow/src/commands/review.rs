@@ -1,11 +1,12 @@
 //! `codeflow review`: the built-in `pr-review` on this checkout, durably, and its report.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use clap::{Args, ValueEnum};
-use codeflow::analysis::{ReportFormat, Review, Severity};
+use codeflow::analysis::{Baseline, ReportFormat, Review, Severity};
 use codeflow::core::ExecutionId;
 use codeflow::engine::{ExecutionFilter, ExecutionRecord};
 use codeflow::{BuiltIn, Local, Project, View};
@@ -42,6 +43,9 @@ pub(crate) struct ReviewOptions {
     /// The lowest severity that closes the gate: info, low, medium, high or critical
     #[arg(long, value_name = "SEVERITY", default_value = "high")]
     fail_on: Severity,
+    /// Leave out the findings that this file accepts, each with its reason
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Write the result to this file instead
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -89,10 +93,11 @@ pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Re
     if let Some(path) = &options.output {
         check_output(path)?;
     }
+    let baseline = options.baseline.as_deref().map(read_baseline).transpose()?;
     let local = context.open_beside_repository().await?;
     let reservation = local.reserve()?;
     let mut progress = Progress::new(context.is_lively());
-    let id = choose(context, &local, &options, &mut progress).await?;
+    let id = choose(context, &local, &options, baseline, &mut progress).await?;
     others::mention(&local, id, &progress).await?;
     match drive::run(&local, reservation, id, progress).await? {
         Ended::Final(view) => conclude(&view, &options),
@@ -104,11 +109,22 @@ pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Re
     }
 }
 
+/// Reads a baseline, so that one that does not count is refused before anything runs.
+fn read_baseline(path: &Path) -> anyhow::Result<Value> {
+    let unreadable =
+        || Misuse::new(MisuseKind::UnreadableFile, format!("could not read `{}`", path.display()));
+    let text = fs::read(path).map_err(|error| unreadable().with_source(error))?;
+    let bad = || format!("`{}` is not a baseline of findings", path.display());
+    Baseline::parse(&text).map_err(|error| Misuse::new(MisuseKind::BadValue, bad()).with_source(error))?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
 /// The execution to run: a new one, or the one to carry on with.
 async fn choose(
     context: &Context,
     local: &Local,
     options: &ReviewOptions,
+    baseline: Option<Value>,
     progress: &mut Progress,
 ) -> anyhow::Result<ExecutionId> {
     let unfinished = unfinished(local).await?;
@@ -134,6 +150,7 @@ async fn choose(
     inputs.insert("repo".to_owned(), local.project().root().to_string_lossy().into());
     inputs.insert("range".to_owned(), options.range.clone().into());
     inputs.insert("fail_on".to_owned(), options.fail_on.as_str().into());
+    inputs.extend(baseline.map(|baseline| ("baseline".to_owned(), baseline)));
     progress.line(&format!("reviewing {} in {}", options.range, local.project().root().display()));
     let (id, _) = local.start(BuiltIn::PR_REVIEW.document, inputs, None).await?;
     Ok(id)
@@ -207,7 +224,7 @@ fn write(text: &str, options: &ReviewOptions) -> anyhow::Result<()> {
         };
         return Ok(terminal::print(&painted)?);
     };
-    std::fs::write(path, text).map_err(|source| unwritable(path, source).into())
+    fs::write(path, text).map_err(|source| unwritable(path, source).into())
 }
 
 /// Finds out before the work what would make it worth nothing.

@@ -48,6 +48,39 @@ fn the_key_is_not_in_what_is_shown_later_and_git_never_sees_what_is_kept() {
 }
 
 #[test]
+fn a_baseline_accepts_a_finding_with_its_reason() {
+    let checkout = Checkout::new();
+    checkout.plant_a_key();
+    let found = checkout.codeflow(&["review", "--format", "json"]).ends_with(1);
+    let report: serde_json::Value = serde_json::from_str(&found.stdout).expect("JSON alone");
+    let accepted = |finding: &serde_json::Value| {
+        serde_json::json!({
+            "fingerprint": finding["fingerprint"], "rule": finding["rule"], "path": finding["path"],
+            "reason": "revoked long ago",
+        })
+    };
+    let entries: Vec<_> = report["findings"].as_array().expect("a list").iter().map(accepted).collect();
+    let baseline = serde_json::json!({ "version": 1, "findings": entries }).to_string();
+    std::fs::write(checkout.path().join("accepted.json"), baseline).expect("it can be written");
+
+    let said = checkout.codeflow(&["review", "--baseline", "accepted.json"]).ends_with(0);
+
+    assert!(said.stdout.contains("revoked long ago"), "{said:#?}");
+}
+
+#[test]
+fn a_baseline_that_does_not_count_is_refused_before_the_review() {
+    let checkout = Checkout::new();
+    std::fs::write(checkout.path().join("accepted.json"), "[]").expect("it can be written");
+
+    let broken = checkout.codeflow(&["review", "--baseline", "accepted.json"]).ends_with(2);
+    let missing = checkout.codeflow(&["review", "--baseline", "nosuch.json"]).ends_with(2);
+
+    assert!(broken.stderr.contains("cli.bad_value"), "{broken:#?}");
+    assert!(missing.stderr.contains("cli.unreadable_file"), "{missing:#?}");
+}
+
+#[test]
 fn fail_on_moves_the_gate() {
     let checkout = Checkout::new();
     checkout.plant_a_key();

@@ -92,7 +92,7 @@ fn a_workflow_shows_what_it_takes_does_and_gives() {
     let text = folder.codeflow(&["workflow", "show", "secret-scan"]).ends_with(0).stdout;
     let json = folder.codeflow(&["workflow", "show", "secret-scan", "--format", "json"]).ends_with(0).json();
 
-    assert!(text.contains("range    string, default HEAD~1..HEAD"), "{text}");
+    assert!(text.contains("range     string, default HEAD~1..HEAD"), "{text}");
     assert!(text.contains("  2  scan    core/secrets  after diff"), "{text}");
     assert!(text.contains("verdict  ${{ steps.gate.outputs.verdict }}"), "{text}");
     assert_eq!(json["steps"][1]["needs"][0], "diff");
