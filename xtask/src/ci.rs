@@ -8,8 +8,10 @@ use crate::{
     check,
     coverage::Measurement,
     dependencies::{self, Advisories},
+    process,
     services::Services,
     summary::Summary,
+    sweep,
     testing::{self, Packages},
     workspace::Workspace,
 };
@@ -18,6 +20,8 @@ use crate::{
 pub(crate) fn run(root: &Path) -> Result<()> {
     let start = Instant::now();
     let mut summary = Summary::default();
+    process::forgo_incremental_builds();
+    summary.step("sweep", || sweep::abandoned(root).map(|gone| format!("{gone} abandoned entries removed")));
     summary.step("format", || check::format().map(no_note));
     summary.step("rules", || check::rules(root).map(no_note));
     summary.step("clippy", || check::clippy(root).map(no_note));

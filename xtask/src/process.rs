@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead, BufReader},
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::{Context, Result, bail};
@@ -27,9 +28,22 @@ pub(crate) fn command(program: &str) -> Command {
     command
 }
 
+/// Whether cargo is to keep nothing for the next build of the same clone.
+static ONCE: AtomicBool = AtomicBool::new(false);
+
+/// From here on, cargo builds whole crates: a clone that is built once gains nothing from the parts, which
+/// take several times the room.
+pub(crate) fn forgo_incremental_builds() {
+    ONCE.store(true, Ordering::Relaxed);
+}
+
 /// The cargo that belongs to the project's toolchain.
 pub(crate) fn cargo() -> Command {
-    command("cargo")
+    let mut cargo = command("cargo");
+    if ONCE.load(Ordering::Relaxed) {
+        cargo.env("CARGO_INCREMENTAL", "0");
+    }
+    cargo
 }
 
 /// Runs with the terminal's output, after showing the command line; fails when the child does.

@@ -8,3 +8,4 @@ mod layers;
 mod manifests;
 mod project;
 mod sources;
+mod sweep;
