@@ -1,0 +1,24 @@
+//! What a call to a language model is, for every vendor alike: the request, the reply, its stream, its errors, and
+//! the port that makes the call. No wire format, no I/O and no clock live here.
+//!
+//! ```
+//! use codeflow_model::{ChatRequest, Message, Part, Role};
+//!
+//! let request = ChatRequest::new("some-model", vec![Message::text(Role::User, "Hello")]);
+//!
+//! assert_eq!(request.messages[0].parts, [Part::Text("Hello".to_owned())]);
+//! ```
+
+mod error;
+mod fold;
+mod message;
+mod port;
+mod request;
+mod response;
+
+pub use error::{ApiClientError, BoxError, Details, ErrorKind, Phase};
+pub use fold::Fold;
+pub use message::{Image, ImageSource, Message, Part, Role, Thinking, ThinkingContent, ToolCall, ToolResult};
+pub use port::{Capabilities, ChatModel, ChatStream, Description};
+pub use request::{ChatRequest, ResponseFormat, Tool, ToolChoice};
+pub use response::{ChatResponse, FinishReason, StreamEvent, ThinkingDelta, Usage};

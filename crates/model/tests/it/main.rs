@@ -1,0 +1,4 @@
+//! What a model call is.
+
+mod errors;
+mod fold;
