@@ -13,6 +13,8 @@ mod error;
 mod fold;
 mod message;
 mod port;
+mod price;
+mod registry;
 mod request;
 mod response;
 
@@ -20,5 +22,10 @@ pub use error::{ApiClientError, BoxError, Details, ErrorKind, Phase};
 pub use fold::Fold;
 pub use message::{Image, ImageSource, Message, Part, Role, Thinking, ThinkingContent, ToolCall, ToolResult};
 pub use port::{Capabilities, ChatModel, ChatStream, Description};
+pub use price::{BilledTokens, Factor, LongContext, Price, Prices, Rates, Service, Terms};
+pub use registry::{
+    Finding, Lint, ModelEntry, ModelFeature, ModelKind, OnRetired, Overrides, Quirks, Registry,
+    RegistryError, RegistryErrorKind,
+};
 pub use request::{ChatRequest, ResponseFormat, Tool, ToolChoice};
 pub use response::{ChatResponse, FinishReason, StreamEvent, ThinkingDelta, Usage};

@@ -2,3 +2,6 @@
 
 mod errors;
 mod fold;
+mod price;
+mod registry;
+mod registry_lint;
