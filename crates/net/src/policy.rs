@@ -52,7 +52,8 @@ impl FromStr for AllowedHost {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::new(ErrorKind::InvalidUrl, format!("`{text}` is not a host or host:port"));
+        let wrong =
+            || invalid("a host in settings is `host` or `host:port`, and an IPv6 address stands in brackets");
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !text.ends_with(']') => (host, Some(port.parse().map_err(|_| wrong())?)),
             Some(_) | None => (text, None),

@@ -1,5 +1,6 @@
 //! Connections: shared when an answer was read, closed when it was dropped; and the connector alone.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ use url::Url;
 
 use crate::world::{Names, Reply, Server, client, get, ok, policy, post};
 
-type Hyper = legacy::Client<codeflow_net::Connector, Full<bytes::Bytes>>;
+pub(crate) type Hyper = legacy::Client<codeflow_net::Connector, Full<bytes::Bytes>>;
 
-fn hyper(policy: NetPolicy, names: &Names) -> Hyper {
+pub(crate) fn hyper(policy: NetPolicy, names: &Names) -> Hyper {
     let guard = Guard::with_resolver(policy, Arc::new(names.clone()));
     legacy::Client::builder(TokioExecutor::new()).build(guard.connector().unwrap())
 }
 
-async fn fetch(client: &Hyper, url: &str) -> Result<bytes::Bytes, Error> {
+pub(crate) async fn fetch(client: &Hyper, url: &str) -> Result<bytes::Bytes, Error> {
     let answer = client.get(url.parse().unwrap()).await;
     let answer = answer.map_err(|error| Error::from_client(&Url::parse(url).unwrap(), error))?;
     Ok(answer.into_body().collect().await.unwrap().to_bytes())
@@ -124,4 +125,21 @@ async fn the_connector_gives_up_in_time() {
     let error = fetch(&client, &url).await.unwrap_err();
 
     assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, Phase::NotSent));
+}
+
+#[test]
+fn proxies_of_the_environment_are_not_used() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+
+    let mut other_test = Command::new(std::env::current_exe().unwrap());
+    other_test.args(["--exact", "connections::answers_that_were_read_share_a_connection"]);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        other_test.env(name, &address);
+    }
+    let output = other_test.env_remove("no_proxy").env_remove("NO_PROXY").output().unwrap();
+
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+    assert_eq!(proxy.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

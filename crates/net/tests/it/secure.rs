@@ -7,16 +7,22 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::world::{Names, Server, client_with, get, ok, policy, redirect};
+use crate::connections::{fetch, hyper};
+use crate::world::{Names, Reply, Server, client_with, get, ok, policy, redirect};
 
 fn certificate() -> (CertificateDer<'static>, TlsAcceptor) {
+    speaking(&[])
+}
+
+fn speaking(protocols: &[&str]) -> (CertificateDer<'static>, TlsAcceptor) {
     install_crypto_provider();
     install_crypto_provider();
     let made = rcgen::generate_simple_self_signed(vec!["secure.test".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let certificate = made.cert.der().clone();
     let config = ServerConfig::builder().with_no_client_auth();
-    let config = config.with_single_cert(vec![certificate.clone()], key.into()).unwrap();
+    let mut config = config.with_single_cert(vec![certificate.clone()], key.into()).unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     (certificate, TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -68,4 +74,20 @@ async fn no_redirect_leads_from_https_to_http() {
 
     assert_eq!((error.code(), error.phase()), ("net.redirect", Phase::Answered));
     assert_eq!(plain.opened(), 0);
+}
+
+#[tokio::test]
+async fn http2_is_spoken_where_it_is_offered() {
+    let (root, tls) = speaking(&["h2", "http/1.1"]);
+    let server = Server::listen("127.0.0.1", Some(tls), |_| Reply::SendAndClose(Vec::new())).await;
+    let policy = NetPolicy { extra_roots: vec![root], ..policy(&["secure.test"]) };
+    let url = format!("https://secure.test:{}/", server.port);
+
+    let error = client_with(policy.clone(), &names()).send(get(&url)).await.unwrap_err();
+    let hyper_error = fetch(&hyper(policy, &names()), &url).await.unwrap_err();
+
+    assert_eq!((error.code(), hyper_error.code()), ("net.interrupted", "net.interrupted"));
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|request| request.head.starts_with("PRI * HTTP/2.0")), "{seen:?}");
 }
