@@ -1,5 +1,6 @@
-//! What a call to a language model is, for every vendor alike: the request, the reply, its stream, its errors, and
-//! the port that makes the call. No wire format, no I/O and no clock live here.
+//! What a call to a language model is, for every vendor alike: the request, the reply, its stream, its errors, the
+//! port that makes the call; and which models there are and what they cost. No wire format, no I/O and no clock live
+//! here.
 //!
 //! ```
 //! use codeflow_model::{ChatRequest, Message, Part, Role};

@@ -27,6 +27,17 @@ static BUILTIN: LazyLock<Registry> = LazyLock::new(|| {
 });
 
 /// Models by name. Cheap to clone: entries are shared.
+///
+/// ```
+/// use codeflow_model::{BilledTokens, OnRetired, Registry, Terms};
+///
+/// let model = Registry::builtin().resolve("openai/gpt-4o", OnRetired::Refuse)?;
+/// let used = BilledTokens { input: 1_000, output: 500, ..BilledTokens::default() };
+///
+/// let cost = model.prices.as_ref().and_then(|prices| prices.cost(&used, Terms::default()));
+/// assert_eq!(cost.map(|usd| usd.micros()), Some(7_500));
+/// # Ok::<(), codeflow_model::RegistryError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Registry {
     date: NaiveDate,

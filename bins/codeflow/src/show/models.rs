@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use codeflow::model::{Finding, ModelEntry, Price, Prices, Rates, Registry};
+use codeflow::model::{Finding, ModelEntry, ModelKind, Price, Prices, Rates, Registry};
 
 /// Many of them, a line each. Limits are in tokens, prices in dollars for a million of them.
 pub(crate) fn table(entries: &[&ModelEntry]) -> String {
@@ -15,6 +15,10 @@ pub(crate) fn table(entries: &[&ModelEntry]) -> String {
     );
     for entry in entries {
         let rates = entry.prices.as_ref().map(|prices| &prices.standard);
+        let answer = match entry.kind {
+            ModelKind::Embedding => String::new(),
+            ModelKind::Chat | ModelKind::Responses => money(rates.and_then(|rates| rates.output)),
+        };
         let _ = write!(
             out,
             "{:width$}  {:>9}  {:>9}  {:>9}  {:>9}",
@@ -22,7 +26,7 @@ pub(crate) fn table(entries: &[&ModelEntry]) -> String {
             tokens(entry.context),
             tokens(entry.max_output),
             money(rates.and_then(|rates| rates.input)),
-            money(rates.and_then(|rates| rates.output)),
+            answer,
         );
         let fate = fate(entry).map(|fate| format!("  {fate}")).unwrap_or_default();
         let _ = writeln!(out, "{dim}{fate}{dim:#}");
