@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::world::{Reply, Server, client, get, ok, policy, post, said};
 
-const SOON: Duration = Duration::from_millis(60);
+const SOON: Duration = Duration::from_millis(250);
 
 fn head(rest: &str) -> String {
     format!("HTTP/1.1 200 OK\r\n{rest}\r\n\r\n")
