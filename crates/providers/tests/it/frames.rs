@@ -48,6 +48,18 @@ fn every_single_byte_may_come_alone() {
 }
 
 #[test]
+fn a_line_end_of_two_bytes_closes_one_line_even_when_it_is_split() {
+    let text = b"event: x\r\ndata: 1\r\ndata: 2\r\n\r\n";
+    for cut in 0..text.len() {
+        let (mut decoder, mut out) = (SseDecoder::new(Limits::default()), Vec::new());
+        decoder.push(&text[..cut], &mut out).expect("fits");
+        decoder.push(&text[cut..], &mut out).expect("fits");
+
+        assert_eq!(out, [frame(Some("x"), "1\n2")], "cut at {cut}");
+    }
+}
+
+#[test]
 fn what_came_before_an_error_is_kept() {
     let (mut decoder, mut out) = (SseDecoder::new(Limits::default()), Vec::new());
 
