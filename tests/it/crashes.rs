@@ -161,28 +161,32 @@ async fn killed_at(fresh: &impl AsyncFn() -> TestDb, exclusive: bool, die_at: u6
     }
 }
 
-/// Kills workers at random moments until one comes through.
-async fn random_moments(fresh: impl AsyncFn() -> TestDb, exclusive: bool, seed: u64) {
+/// Kills workers at random moments until one comes through. `longest` is in milliseconds, and has to be about
+/// as long as a life: a worker that ends before its time comes is killed by nobody.
+async fn random_moments(fresh: impl AsyncFn() -> TestDb, exclusive: bool, longest: u64, seed: u64) {
     let mut state = seed;
     let mut draw = |limit: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % limit
     };
+    let mut in_all = 0;
     for round in 0..8 {
         let mut scene = Scene::new(fresh().await, exclusive).await;
         let mut kills = 0;
         let end = loop {
-            let patience = (kills < 6).then(|| Duration::from_millis(20 + draw(400)));
+            let patience = (kills < 6).then(|| Duration::from_millis(5 + draw(longest)));
             match scene.live(None, patience).await {
                 Life::Finished(end) => break end,
                 Life::Killed => {
                     kills += 1;
+                    in_all += 1;
                     scene.inspect().await;
                 }
             }
         };
         scene.must_be_whole(&end, &format!("seed {seed}, round {round}, {kills} kills")).await;
     }
+    assert!(in_all >= 8, "only {in_all} kills: the workers end before anybody kills them");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,10 +201,10 @@ async fn a_worker_on_postgres_may_be_killed_at_every_moment_around_a_commit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_on_sqlite_may_be_killed_at_random() {
-    random_moments(async || TestDb::sqlite().await, true, 11).await;
+    random_moments(async || TestDb::sqlite().await, true, 60, 11).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_on_postgres_may_be_killed_at_random() {
-    random_moments(async || TestDb::postgres().await, false, 12).await;
+    random_moments(async || TestDb::postgres().await, false, 120, 12).await;
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(
     };
     tools::NEXTEST.ensure()?;
     let mut command = process::cargo();
-    command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]).args(selection);
+    command.args(["nextest", "run", "--no-fail-fast"]).args(selection);
     if let Some(measurement) = measurement {
         measurement.instrument(&mut command);
     }

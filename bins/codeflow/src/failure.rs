@@ -13,7 +13,7 @@ pub(crate) struct Misuse {
     kind: MisuseKind,
     context: String,
     #[source]
-    source: Option<std::io::Error>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What is wrong with it.
@@ -51,8 +51,8 @@ impl Misuse {
         Self { kind, context: context.into(), source: None }
     }
 
-    pub(crate) fn with_source(self, source: std::io::Error) -> Self {
-        Self { source: Some(source), ..self }
+    pub(crate) fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
     }
 }
 
@@ -141,7 +141,9 @@ fn hint(code: &str) -> Option<&'static str> {
             "wait until it ends or stop it; meanwhile `codeflow execution list`, `watch` and `cancel` work from here"
         }
         "registry.unknown_model" => "`codeflow models list` shows the models there are",
-        "engine.not_found" => "`codeflow execution list` shows what there is",
+        "engine.not_found" => {
+            "`codeflow execution list` shows what there is, `codeflow execution show ID` the steps"
+        }
         "codeflow.data_folder" => {
             "make the folder writable, or keep executions elsewhere with `--database-url FILE`"
         }

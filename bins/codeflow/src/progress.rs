@@ -10,6 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{show, terminal};
 
+/// How much of what is busy is named in the line that moves.
+const MOVING_CHARS: usize = 60;
+
 /// Tells what is going on.
 pub(crate) struct Progress {
     lively: bool,
@@ -55,7 +58,7 @@ impl Progress {
             }
         }
         if self.lively && !busy.is_empty() {
-            self.bar.get_or_insert_with(spinner).set_message(busy.join(", "));
+            self.bar.get_or_insert_with(spinner).set_message(cut(&busy.join(", ")));
         }
     }
 
@@ -100,6 +103,14 @@ fn running(step: &codeflow::StepView<'_>, attempt: u32) -> String {
     let name = &step.step.name;
     let items = step.iterations.map(|(done, all)| format!(" {done}/{all}")).unwrap_or_default();
     if attempt > 1 { format!("{name}{items} (attempt {attempt})") } else { format!("{name}{items}") }
+}
+
+/// What has room in a narrow terminal, with the `^C` that it may echo: what wraps cannot be taken away again.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MOVING_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn spinner() -> ProgressBar {

@@ -17,6 +17,9 @@ use crate::ports::{
 };
 use crate::{Error, ErrorKind, Observer, Worker, WorkerSettings, inputs};
 
+/// How long an idempotency key may be.
+const MAX_KEY_BYTES: usize = 255;
+
 /// Messages go before steps: they may say that the steps are not wanted any more.
 const MESSAGE_PRIORITY: i16 = 100;
 
@@ -50,7 +53,7 @@ pub struct StartRequest {
     pub version: VersionId,
     /// Its inputs; defaults are filled in.
     pub inputs: Map<String, Value>,
-    /// A second start with the same key finds the first.
+    /// A second start with the same key, of at most 255 bytes, finds the first.
     pub idempotency_key: Option<String>,
 }
 
@@ -92,6 +95,10 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound) for an unknown version, [`InvalidInput`](ErrorKind::InvalidInput)
     /// with every problem at once.
     pub async fn start(&self, request: StartRequest) -> Result<(ExecutionId, Started), Error> {
+        if request.idempotency_key.as_ref().is_some_and(|key| key.len() > MAX_KEY_BYTES) {
+            let text = format!("the idempotency key has more than {MAX_KEY_BYTES} bytes");
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
         let workflow = self.workflows.get(&request.version).await?;
         let inputs = Arc::new(inputs::check(&workflow, request.inputs)?);
         let id = ExecutionId::generate(self.parts.ids.as_ref());

@@ -1,5 +1,47 @@
 //! Advances executions: what is due, what a result unlocks, timers, approvals, signals.
 //! Where things are kept and what actions do is behind the ports declared here.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use codeflow_core::{NoActions, workflow};
+//! use codeflow_engine::{Engine, Parts, Silent, StartRequest, WorkerSettings};
+//! # use codeflow_core::{ActionCall, ActionCatalog, ActionError, ActionOutcome};
+//! # struct Nothing;
+//! # #[async_trait::async_trait]
+//! # impl codeflow_engine::ActionRunner for Nothing {
+//! #     fn catalog(&self) -> &dyn ActionCatalog { &NoActions }
+//! #     async fn run(
+//! #         &self,
+//! #         _call: ActionCall,
+//! #         _stop: tokio_util::sync::CancellationToken,
+//! #     ) -> Result<ActionOutcome, ActionError> {
+//! #         Ok(ActionOutcome::Done(serde_json::json!({})))
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let clock = Arc::new(codeflow_runtime::SystemClock);
+//! # let store = Arc::new(codeflow_testkit::MemoryStore::new(clock.clone()));
+//! # let actions = Arc::new(Nothing);
+//! let ids = Arc::new(codeflow_runtime::SystemIds);
+//! let engine = Engine::new(Parts { store, actions, clock, ids, observer: Arc::new(Silent) });
+//!
+//! let document = "version: 1\nname: nap\nsteps: { rest: { sleep: 10ms } }\n";
+//! let nap = workflow::parse(document, &NoActions)?;
+//! engine.register(&nap, document).await?;
+//! let request = StartRequest { version: nap.version, inputs: Default::default(), idempotency_key: None };
+//! let (id, _) = engine.start(request).await?;
+//!
+//! let tasks = codeflow_runtime::Tasks::new();
+//! let (worker, stop) = (engine.worker(WorkerSettings::default()), tasks.stop_token());
+//! tasks.spawn("worker", async move { worker.run(stop).await });
+//! while !engine.get(id, None).await?.record.status.is_final() {
+//!     tokio::time::sleep(Duration::from_millis(5)).await;
+//! }
+//! # tasks.shut_down(Duration::from_secs(5)).await;
+//! # Ok(()) }
+//! ```
 
 mod brief;
 mod cache;

@@ -185,7 +185,7 @@ table! {
 }
 
 allow_tables_to_appear_in_same_query!(workflows, workflow_versions, workflow_executions);
-allow_tables_to_appear_in_same_query!(task, timer, ready);
+allow_tables_to_appear_in_same_query!(task, timer, ready, workflow_executions);
 
 table! {
     use diesel::sql_types::BigInt;

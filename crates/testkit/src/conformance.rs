@@ -42,6 +42,7 @@ macro_rules! conformance {
             commits: a_second_move_of_one_execution_in_one_flush_conflicts,
             commits: a_move_of_an_unknown_execution_conflicts,
             commits: a_restart_opens_a_generation_and_clears_the_ending,
+            commits: an_ending_that_is_stated_again_keeps_its_time,
             commits: the_log_is_read_in_pages,
             values: large_payloads_come_back_whole,
             values: any_text_comes_back_as_it_was,
@@ -54,6 +55,7 @@ macro_rules! conformance {
             queue: higher_priority_goes_first_and_then_the_older,
             queue: only_the_lanes_asked_for_are_served,
             queue: a_claim_makes_a_queued_execution_run,
+            queue: a_repeated_claim_gives_what_its_batch_still_holds,
             queue: a_task_that_is_done_before_it_is_claimed_is_gone,
             queue: a_delayed_task_waits_for_its_time,
             queue: promotion_moves_no_more_than_asked,
@@ -74,6 +76,7 @@ macro_rules! conformance {
             recovery: only_a_quarantined_task_can_be_released,
             races: two_workers_never_claim_one_task,
             races: two_parents_that_end_at_once_both_count,
+            races: a_reader_sees_no_task_without_the_facts_that_made_it_due,
             races: cancels_cross_claims_and_recoveries_without_a_deadlock,
             races: everything_at_once_ends_with_nothing_lost,
         }

@@ -29,7 +29,10 @@ struct Faults {
     away: bool,
     refused_flushes: u32,
     lost_answers: u32,
+    largest_flush: Option<usize>,
+    lost_claims: u32,
     before_flush: Option<Hook>,
+    after_renewal: Option<Hook>,
 }
 
 impl FaultyStore {
@@ -53,9 +56,19 @@ impl FaultyStore {
         self.faults().refused_flushes = count;
     }
 
+    /// From now on, flushes of more than `most` moves write nothing and fail with `Unavailable`.
+    pub fn refuse_flushes_over(&self, most: usize) {
+        self.faults().largest_flush = Some(most);
+    }
+
     /// The next `count` flushes are done, and reported as `Unavailable` all the same.
     pub fn lose_answers(&self, count: u32) {
         self.faults().lost_answers = count;
+    }
+
+    /// The next `count` claims are granted, and reported as `Unavailable` all the same.
+    pub fn lose_claims(&self, count: u32) {
+        self.faults().lost_claims = count;
     }
 
     /// Each flush waits for what `hook` gives.
@@ -64,6 +77,14 @@ impl FaultyStore {
         F: Future<Output = ()> + Send + 'static,
     {
         self.faults().before_flush = Some(Arc::new(move || Box::pin(hook())));
+    }
+
+    /// The answer of each renewal waits for what `hook` gives.
+    pub fn after_renewal<F>(&self, hook: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.faults().after_renewal = Some(Arc::new(move || Box::pin(hook())));
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -110,6 +131,9 @@ impl Journal for FaultyStore {
         if take(&mut self.faults().refused_flushes) {
             return Err(unavailable());
         }
+        if self.faults().largest_flush.is_some_and(|most| advances.len() > most) {
+            return Err(unavailable());
+        }
         let flushed = self.inner().await?.flush(session, advances).await?;
         if take(&mut self.faults().lost_answers) { Err(unavailable()) } else { Ok(flushed) }
     }
@@ -139,7 +163,12 @@ impl TaskQueue for FaultyStore {
         ttl: Duration,
         executions: &[ExecutionId],
     ) -> Result<Vec<ExecutionId>, Error> {
-        self.inner().await?.renew(session, ttl, executions).await
+        let answer = self.inner().await?.renew(session, ttl, executions).await;
+        let hook = self.faults().after_renewal.clone();
+        if let Some(hook) = hook {
+            hook().await;
+        }
+        answer
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
@@ -147,7 +176,8 @@ impl TaskQueue for FaultyStore {
     }
 
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
-        self.inner().await?.claim(session, claim).await
+        let claimed = self.inner().await?.claim(session, claim).await?;
+        if take(&mut self.faults().lost_claims) { Err(unavailable()) } else { Ok(claimed) }
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {

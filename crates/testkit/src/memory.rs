@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use codeflow_core::execution::{Fact, FactKind};
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_core::{Clock, ExecutionId, SessionId, TaskId, Timestamp, WorkflowId};
+use codeflow_core::{BatchId, Clock, ExecutionId, SessionId, TaskId, Timestamp, WorkflowId};
 use codeflow_engine::{Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, Session, StoredVersion};
 
 /// A storage that forgets everything with its last clone. Its clock is the one it is given.
@@ -75,7 +75,7 @@ struct Entry {
 enum Place {
     Ready,
     Timer(Timestamp),
-    Claimed(SessionId),
+    Claimed(SessionId, BatchId),
     Quarantine(Timestamp),
 }
 

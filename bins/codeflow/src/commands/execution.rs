@@ -3,6 +3,7 @@
 mod look;
 mod talk;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use codeflow::core::execution::ExecutionStatus;
 use codeflow::core::workflow::{StepName, WorkflowName};
@@ -64,8 +65,8 @@ pub(crate) enum ExecutionCommand {
 /// Flags of `codeflow execution list`.
 #[derive(Args)]
 pub(crate) struct ListOptions {
-    /// Only those with this status, such as running, waiting, succeeded or failed
-    #[arg(long)]
+    /// Only those with this status
+    #[arg(long, value_parser = statuses())]
     status: Option<ExecutionStatus>,
     /// Only those of this workflow
     #[arg(long, value_name = "NAME")]
@@ -168,4 +169,10 @@ pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> anyhow:
         ExecutionCommand::Reject(options) => talk::decide(context, &local, options, false).await,
         ExecutionCommand::Signal(options) => talk::signal(context, &local, options).await,
     }
+}
+
+/// Reads a status; the help and a complaint name all there are.
+fn statuses() -> impl TypedValueParser<Value = ExecutionStatus> {
+    let names = ExecutionStatus::ALL.iter().map(|status| status.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<ExecutionStatus>())
 }

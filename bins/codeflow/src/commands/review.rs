@@ -1,10 +1,12 @@
 //! `codeflow review`: the built-in `pr-review` on this checkout, durably, and its report.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use clap::{Args, ValueEnum};
-use codeflow::analysis::{ReportFormat, Review, Severity};
+use codeflow::analysis::{Baseline, ReportFormat, Review, Severity};
 use codeflow::core::ExecutionId;
 use codeflow::engine::{ExecutionFilter, ExecutionRecord};
 use codeflow::{BuiltIn, Local, Project, View};
@@ -41,6 +43,9 @@ pub(crate) struct ReviewOptions {
     /// The lowest severity that closes the gate: info, low, medium, high or critical
     #[arg(long, value_name = "SEVERITY", default_value = "high")]
     fail_on: Severity,
+    /// Leave out the findings that this file accepts, each with its reason
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Write the result to this file instead
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -85,10 +90,14 @@ pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Re
         let text = format!("`{}` is not in a git repository", project.root().display());
         return Err(Misuse::new(MisuseKind::NoRepository, text).into());
     }
+    if let Some(path) = &options.output {
+        check_output(path)?;
+    }
+    let baseline = options.baseline.as_deref().map(read_baseline).transpose()?;
     let local = context.open_beside_repository().await?;
     let reservation = local.reserve()?;
     let mut progress = Progress::new(context.is_lively());
-    let id = choose(context, &local, &options, &mut progress).await?;
+    let id = choose(context, &local, &options, baseline, &mut progress).await?;
     others::mention(&local, id, &progress).await?;
     match drive::run(&local, reservation, id, progress).await? {
         Ended::Final(view) => conclude(&view, &options),
@@ -100,11 +109,22 @@ pub(crate) async fn run(context: &Context, options: ReviewOptions) -> anyhow::Re
     }
 }
 
+/// Reads a baseline, so that one that does not count is refused before anything runs.
+fn read_baseline(path: &Path) -> anyhow::Result<Value> {
+    let unreadable =
+        || Misuse::new(MisuseKind::UnreadableFile, format!("could not read `{}`", path.display()));
+    let text = fs::read(path).map_err(|error| unreadable().with_source(error))?;
+    let bad = || format!("`{}` is not a baseline of findings", path.display());
+    Baseline::parse(&text).map_err(|error| Misuse::new(MisuseKind::BadValue, bad()).with_source(error))?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
 /// The execution to run: a new one, or the one to carry on with.
 async fn choose(
     context: &Context,
     local: &Local,
     options: &ReviewOptions,
+    baseline: Option<Value>,
     progress: &mut Progress,
 ) -> anyhow::Result<ExecutionId> {
     let unfinished = unfinished(local).await?;
@@ -130,6 +150,7 @@ async fn choose(
     inputs.insert("repo".to_owned(), local.project().root().to_string_lossy().into());
     inputs.insert("range".to_owned(), options.range.clone().into());
     inputs.insert("fail_on".to_owned(), options.fail_on.as_str().into());
+    inputs.extend(baseline.map(|baseline| ("baseline".to_owned(), baseline)));
     progress.line(&format!("reviewing {} in {}", options.range, local.project().root().display()));
     let (id, _) = local.start(BuiltIn::PR_REVIEW.document, inputs, None).await?;
     Ok(id)
@@ -181,8 +202,9 @@ fn conclude(view: &View, options: &ReviewOptions) -> anyhow::Result<Exit> {
 
 /// Whether the range or the repository is at fault, not the review.
 fn is_wrong_use(code: &str) -> bool {
-    const CODES: [&str; 5] = [
+    const CODES: [&str; 6] = [
         "git.not_a_repository",
+        "git.untrusted_repository",
         "git.no_commits",
         "git.invalid_range",
         "git.unknown_revision",
@@ -202,8 +224,22 @@ fn write(text: &str, options: &ReviewOptions) -> anyhow::Result<()> {
         };
         return Ok(terminal::print(&painted)?);
     };
-    std::fs::write(path, text).map_err(|source| {
-        let text = format!("could not write `{}`", path.display());
-        Misuse::new(MisuseKind::UnwritableOutput, text).with_source(source).into()
-    })
+    fs::write(path, text).map_err(|source| unwritable(path, source).into())
+}
+
+/// Finds out before the work what would make it worth nothing.
+fn check_output(path: &Path) -> Result<(), Misuse> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() {
+        return Err(unwritable(path, io::ErrorKind::IsADirectory.into()));
+    }
+    match folder {
+        Some(folder) if !folder.is_dir() => Err(unwritable(path, io::ErrorKind::NotFound.into())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn unwritable(path: &Path, source: io::Error) -> Misuse {
+    let text = format!("could not write `{}`", path.display());
+    Misuse::new(MisuseKind::UnwritableOutput, text).with_source(source)
 }

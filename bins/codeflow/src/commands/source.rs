@@ -1,6 +1,7 @@
 //! Workflow documents: from a file, from standard input, or one that comes with CodeFlow.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 
 use codeflow::BuiltIn;
 use codeflow::core::Problems;
@@ -9,6 +10,10 @@ use codeflow::core::workflow::{Workflow, decode};
 use crate::cli::Format;
 use crate::failure::{Misuse, MisuseKind};
 use crate::{Exit, show, terminal};
+
+/// How much is read of what may never end, such as a device or a pipe: far more than any document may have,
+/// so that an error names the true size of an ordinary file.
+const READ_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A document that was found, whatever it says.
 pub(crate) struct Source {
@@ -24,13 +29,12 @@ impl Source {
             Misuse::new(MisuseKind::UnreadableFile, format!("could not read `{name}`")).with_source(source)
         };
         if name == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
+            let bytes = read(io::stdin().lock()).map_err(unreadable)?;
             return Ok(Self { name: "standard input".to_owned(), bytes });
         }
-        match std::fs::read(name) {
+        match File::open(name).and_then(read) {
             Ok(bytes) => Ok(Self { name: name.to_owned(), bytes }),
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => match BuiltIn::find(name) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => match BuiltIn::find(name) {
                 Some(found) => Ok(Self { name: name.to_owned(), bytes: found.document.into() }),
                 None => {
                     let text = format!("there is no file `{name}` and no built-in workflow of that name");
@@ -64,4 +68,10 @@ impl Source {
     pub(crate) fn render(&self, problems: &Problems) -> String {
         show::problems::render(&self.name, &String::from_utf8_lossy(&self.bytes), problems)
     }
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(READ_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

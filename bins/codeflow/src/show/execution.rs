@@ -62,7 +62,7 @@ fn head(record: &ExecutionRecord) -> String {
         times => format!(", retried {times} times"),
     };
     let took = took(record).map(|took| format!(", took {took}")).unwrap_or_default();
-    let _ = writeln!(out, "begun {}{took}{again}", moment(record.created_at));
+    let _ = writeln!(out, "begun {} UTC{took}{again}", moment(record.created_at));
     out
 }
 

@@ -58,7 +58,8 @@ fn a_list_is_filtered_and_bounded() {
     assert_eq!(list(&["--status", "succeeded"]), ["pr-review"]);
     assert_eq!(list(&["--workflow", "flaky"]), ["flaky"]);
     assert_eq!(list(&["--workflow", "other"]), [""; 0]);
-    checkout.codeflow(&["execution", "list", "--status", "sleepy"]).ends_with(2);
+    let unknown = checkout.codeflow(&["execution", "list", "--status", "sleepy"]).ends_with(2);
+    assert!(unknown.stderr.contains("waiting"), "{unknown:#?}");
 }
 
 #[test]

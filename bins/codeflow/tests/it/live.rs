@@ -30,10 +30,15 @@ fn seen(mut person: File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Runs a nap of a second at a terminal, with one variable more.
+/// Runs a short nap at a terminal, with one variable more.
 fn nap(name: &str, value: &str) -> String {
     let checkout = Checkout::folder();
     checkout.write("nap.yaml", "version: 1\nname: nap\nsteps:\n  nap: { sleep: 300ms }\n");
+    watch(&checkout, name, value)
+}
+
+/// Runs `nap.yaml` at a terminal.
+fn watch(checkout: &Checkout, name: &str, value: &str) -> String {
     let (program, person) = terminal();
     let mut command = checkout.program(&["run", "nap.yaml"]);
     command.env("TERM", "xterm-256color").env(name, value);
@@ -72,4 +77,21 @@ fn no_color_holds_at_a_terminal_too() {
     let seen = nap("NO_COLOR", "1");
 
     assert!(!seen.contains("\u{1b}[32m"), "{seen}");
+}
+
+#[test]
+fn the_line_that_moves_never_wraps() {
+    let checkout = Checkout::folder();
+    let name = "n".repeat(40);
+    checkout.write(
+        "nap.yaml",
+        &format!(
+            "version: 1\nname: nap\nsteps:\n  {name}1: {{ sleep: 300ms }}\n  {name}2: {{ sleep: 300ms }}\n"
+        ),
+    );
+
+    let seen = watch(&checkout, "LANG", "C.UTF-8");
+
+    assert!(seen.contains(&format!("{name}1 (")), "{seen}");
+    assert!(!seen.contains(&format!("{name}2 (waiting)")), "{seen}");
 }

@@ -1,5 +1,6 @@
 //! `codeflow review`: what it finds, what it says, and how it ends.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::support::{Checkout, said};
@@ -31,17 +32,52 @@ fn a_planted_key_closes_the_gate_and_is_shown_masked() {
 }
 
 #[test]
-fn the_key_stands_nowhere_in_what_is_kept() {
+fn the_key_is_not_in_what_is_shown_later_and_git_never_sees_what_is_kept() {
     let checkout = Checkout::new();
-    checkout.plant_a_key();
+    let key = checkout.plant_a_key();
     checkout.codeflow(&["review"]).ends_with(1);
 
     let shown = checkout.codeflow(&["execution", "show", "latest"]).ends_with(0);
     let id = shown.stdout.split_whitespace().next().unwrap_or_default().to_owned();
 
     assert!(checkout.codeflow(&["execution", "show", &id]).ends_with(0).stdout.contains("gate is closed"));
+    let json = checkout.codeflow(&["execution", "show", &id, "--format", "json"]).ends_with(0);
+    assert!(!shown.stdout.contains(&key) && !json.stdout.contains(&key), "{shown:#?}");
     // The diff is an output of a step, so the database holds what the repository holds; git never sees it.
     assert_eq!(checkout.git(&["status", "--short"]), "");
+}
+
+#[test]
+fn a_baseline_accepts_a_finding_with_its_reason() {
+    let checkout = Checkout::new();
+    checkout.plant_a_key();
+    let found = checkout.codeflow(&["review", "--format", "json"]).ends_with(1);
+    let report: serde_json::Value = serde_json::from_str(&found.stdout).expect("JSON alone");
+    let accepted = |finding: &serde_json::Value| {
+        serde_json::json!({
+            "fingerprint": finding["fingerprint"], "rule": finding["rule"], "path": finding["path"],
+            "reason": "revoked long ago",
+        })
+    };
+    let entries: Vec<_> = report["findings"].as_array().expect("a list").iter().map(accepted).collect();
+    let baseline = serde_json::json!({ "version": 1, "findings": entries }).to_string();
+    std::fs::write(checkout.path().join("accepted.json"), baseline).expect("it can be written");
+
+    let said = checkout.codeflow(&["review", "--baseline", "accepted.json"]).ends_with(0);
+
+    assert!(said.stdout.contains("revoked long ago"), "{said:#?}");
+}
+
+#[test]
+fn a_baseline_that_does_not_count_is_refused_before_the_review() {
+    let checkout = Checkout::new();
+    std::fs::write(checkout.path().join("accepted.json"), "[]").expect("it can be written");
+
+    let broken = checkout.codeflow(&["review", "--baseline", "accepted.json"]).ends_with(2);
+    let missing = checkout.codeflow(&["review", "--baseline", "nosuch.json"]).ends_with(2);
+
+    assert!(broken.stderr.contains("cli.bad_value"), "{broken:#?}");
+    assert!(missing.stderr.contains("cli.unreadable_file"), "{missing:#?}");
 }
 
 #[test]
@@ -102,6 +138,9 @@ fn an_output_that_cannot_be_written_is_wrong_use() {
 
     assert!(said.stderr.contains("could not write `no/such/folder/review.txt`"), "{said:#?}");
     assert!(said.stderr.contains("cli.unwritable_output"), "{said:#?}");
+    assert!(!said.stderr.contains("reviewing"), "{said:#?}");
+    let folder = checkout.codeflow(&["review", "--output", "."]).ends_with(2);
+    assert!(!folder.stderr.contains("reviewing"), "{folder:#?}");
 }
 
 #[test]
@@ -199,4 +238,19 @@ fn without_git_the_review_fails_and_says_why() {
     let said = said(program).ends_with(3);
 
     assert!(said.stderr.contains("git.not_installed"), "{said:#?}");
+}
+
+#[test]
+fn a_repository_that_git_does_not_trust_is_wrong_use() {
+    let checkout = Checkout::new();
+    let complaint = "fatal: detected dubious ownership in repository";
+    let git = checkout.write("git", &format!("#!/bin/sh\necho '{complaint}' >&2\nexit 128\n"));
+    std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let mut program: Command = checkout.program(&["review"]);
+    program.env("PATH", format!("{}:/usr/bin:/bin", git.with_file_name("").display()));
+
+    let said = said(program).ends_with(2);
+
+    assert_eq!(said.stdout, "");
+    assert!(said.stderr.contains("git.untrusted_repository"), "{said:#?}");
 }

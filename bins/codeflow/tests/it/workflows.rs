@@ -92,7 +92,7 @@ fn a_workflow_shows_what_it_takes_does_and_gives() {
     let text = folder.codeflow(&["workflow", "show", "secret-scan"]).ends_with(0).stdout;
     let json = folder.codeflow(&["workflow", "show", "secret-scan", "--format", "json"]).ends_with(0).json();
 
-    assert!(text.contains("range    string, default HEAD~1..HEAD"), "{text}");
+    assert!(text.contains("range     string, default HEAD~1..HEAD"), "{text}");
     assert!(text.contains("  2  scan    core/secrets  after diff"), "{text}");
     assert!(text.contains("verdict  ${{ steps.gate.outputs.verdict }}"), "{text}");
     assert_eq!(json["steps"][1]["needs"][0], "diff");
@@ -117,4 +117,11 @@ fn the_schema_is_one() {
     let schema = Checkout::folder().codeflow(&["workflow", "schema"]).ends_with(0).json();
 
     assert_eq!(schema["title"], "CodeFlow workflow");
+}
+
+#[test]
+fn a_file_without_an_end_is_refused_for_its_size() {
+    let said = Checkout::folder().codeflow(&["workflow", "validate", "/dev/zero"]).ends_with(2);
+
+    assert!(said.stderr.contains("workflow.limit"), "{}", said.stderr);
 }

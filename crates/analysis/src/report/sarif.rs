@@ -30,7 +30,6 @@ pub(super) fn document(review: &Review) -> Value {
             "tool": { "driver": {
                 "name": "CodeFlow",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "informationUri": env!("CARGO_PKG_REPOSITORY"),
                 "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
             }},
             "automationDetails": { "id": "codeflow/review/" },

@@ -46,7 +46,7 @@ fn catalog() -> Catalog {
             &[("depth", Integer), ("repo", String)],
             &[("diff", Object), ("omitted", List), ("summary", Any)],
         ),
-        spec("core/secrets", &[("diff", Object)], &[], &[("findings", List)]),
+        spec("core/secrets", &[("diff", Object)], &[("baseline", Object)], &[("findings", List)]),
         spec(
             "core/risk-score",
             &[("diff", Object)],

@@ -183,6 +183,7 @@ pub trait TaskQueue: Send + Sync {
     async fn close_session(&self, session: Session) -> Result<(), Error>;
 
     /// Claims due tasks for a session, in one step. An execution that was queued is running from here on.
+    /// A claim that is repeated gives what its batch still holds: so a lost answer can be had again.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::ErrorKind::LeaseLost).

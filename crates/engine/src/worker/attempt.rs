@@ -28,6 +28,7 @@ impl Boot {
         let id = task.id;
         let made = AssertUnwindSafe(self.make(&task, stop)).catch_unwind();
         let made = tokio::select! {
+            biased;
             () = self.abandon.cancelled() => return,
             made = made => made,
         };

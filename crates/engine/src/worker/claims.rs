@@ -19,6 +19,8 @@ const PROMOTE: u32 = 1_000;
 struct Round {
     /// A task that must run alone waits, or runs: nothing else is taken until it is through.
     alone: bool,
+    /// A claim without an answer. It may have been granted, so it is made again until it has one.
+    unanswered: Option<Claim>,
 }
 
 impl Boot {
@@ -47,6 +49,7 @@ impl Boot {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.lost.cancelled() => return,
                 // Without a committer nothing becomes durable any more.
@@ -61,21 +64,16 @@ impl Boot {
     async fn claim_once(self: &Arc<Self>, round: &mut Round, attempts: &Tasks) -> Result<Duration, Error> {
         let store = &self.engine.parts.store;
         let promoted = store.promote(PROMOTE).await?;
-        let idle = self.flight.len() == 0;
-        let suspect = round.alone && idle;
-        let free = self.settings.concurrency.saturating_sub(self.flight.len());
-        let limit = match (round.alone, idle) {
-            (true, true) => 1,
-            (true, false) => 0,
-            (false, _) => u32::try_from(free).unwrap_or(u32::MAX),
-        };
         let poll = self.jittered(self.settings.poll);
         let pause = promoted.next.map_or(poll, |next| next.min(poll));
+        let claim = round.unanswered.take().unwrap_or_else(|| self.wanted(round));
+        let (limit, suspect) = (claim.limit, claim.suspect);
         if limit == 0 {
             return Ok(pause);
         }
-        let claim = Claim { batch: self.batch_id(), lanes: self.settings.lanes.clone(), limit, suspect };
+        round.unanswered = Some(claim.clone());
         let claimed = store.claim(self.session, claim).await?;
+        round.unanswered = None;
         let was_alone = round.alone;
         round.alone = claimed.suspects_waiting || (suspect && !claimed.tasks.is_empty());
         let taken = claimed.tasks.len();
@@ -86,5 +84,18 @@ impl Boot {
         let turned = round.alone != was_alone && self.flight.len() == 0;
         let again = taken == limit as usize || turned;
         Ok(if again { Duration::ZERO } else { pause })
+    }
+
+    /// As many tasks as there is room for; one while it must run alone.
+    fn wanted(&self, round: &Round) -> Claim {
+        let idle = self.flight.len() == 0;
+        let free = self.settings.concurrency.saturating_sub(self.flight.len());
+        let limit = match (round.alone, idle) {
+            (true, true) => 1,
+            (true, false) => 0,
+            (false, _) => u32::try_from(free).unwrap_or(u32::MAX),
+        };
+        let lanes = self.settings.lanes.clone();
+        Claim { batch: self.batch_id(), lanes, limit, suspect: round.alone && idle }
     }
 }

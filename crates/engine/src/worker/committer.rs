@@ -74,15 +74,18 @@ impl Boot {
         }
     }
 
-    /// Tries until everything is durable or the lease is lost. Who lost a race tries again on fresh state.
+    /// Tries until everything is durable or the lease is lost. Who lost a race tries again on fresh state;
+    /// what was refused as a whole, because it is too much at once, is tried in smaller parts.
     async fn commit(&self, mut pending: Pending) {
         let mut stale = HashSet::new();
+        let mut most = MAX_COMMIT;
         while !pending.is_empty() && !self.lost.is_cancelled() {
-            let planned = self.plan(&mut pending, &stale).await;
+            let planned = self.plan(&mut pending, &stale, most).await;
             let (lives, advances): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
             let flushed = self.engine.parts.store.flush(self.session, advances.clone()).await;
             match flushed {
                 Ok(answers) => {
+                    most = most.saturating_mul(2);
                     for ((live, advance), answer) in lives.iter().zip(advances).zip(answers) {
                         match answer {
                             Flushed::Committed => {
@@ -100,17 +103,26 @@ impl Boot {
                 Err(error) => {
                     tracing::warn!(error = %error, "could not commit results; trying again");
                     stale.extend(pending.keys().copied());
+                    most = (lives.len() / 2).max(1);
                     sleep(PAUSE).await;
                 }
             }
         }
     }
 
-    /// Plans the moves of each execution. One that cannot be loaded does not hold up the others.
-    async fn plan(&self, pending: &mut Pending, stale: &HashSet<ExecutionId>) -> Vec<(Shared, Advance)> {
+    /// Plans the moves of at most so many executions. One that cannot be loaded does not hold up the others.
+    async fn plan(
+        &self,
+        pending: &mut Pending,
+        stale: &HashSet<ExecutionId>,
+        most: usize,
+    ) -> Vec<(Shared, Advance)> {
         let mut planned = Vec::with_capacity(pending.len());
         let mut hopeless = Vec::new();
         for (id, reports) in pending.iter() {
+            if planned.len() >= most {
+                break;
+            }
             match self.plan_one(*id, reports, stale.contains(id)).await {
                 Ok(plan) => planned.push(plan),
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
@@ -145,13 +157,17 @@ impl Boot {
         if !fresh && unknown(&live) {
             live = self.executions.load(id).await?;
         }
+        // Read anew at each try: another worker may have read them in between.
+        let mut messages = match reports.iter().any(|report| matches!(report, Report::Inbox(_))) {
+            true => self.engine.parts.store.inbox(id).await?,
+            false => Vec::new(),
+        };
         let mut happenings = Vec::with_capacity(reports.len());
         for report in reports {
             happenings.push(match report.clone() {
                 Report::Ended { task, began, verdict } => Happening::Ended { task, began, verdict },
                 Report::Due(task) => Happening::Due(task),
-                // Read anew at each try: another worker may have read them in between.
-                Report::Inbox(task) => Happening::Read(task, self.engine.parts.store.inbox(id).await?),
+                Report::Inbox(task) => Happening::Read(task, std::mem::take(&mut messages)),
             });
         }
         let parts = &self.engine.parts;

@@ -65,12 +65,9 @@ impl Flight {
         }
     }
 
-    /// The executions in flight, each once.
-    pub(super) fn executions(&self) -> Vec<ExecutionId> {
-        let mut all: Vec<_> = lock(&self.tasks).values().map(|entry| entry.execution).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+    /// What is in flight, with the way to stop it.
+    pub(super) fn stops(&self) -> Vec<(ExecutionId, CancellationToken)> {
+        lock(&self.tasks).values().map(|entry| (entry.execution, entry.stop.clone())).collect()
     }
 
     pub(super) fn holds(&self, execution: ExecutionId) -> bool {

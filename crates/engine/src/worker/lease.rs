@@ -1,5 +1,6 @@
 //! Keeps the session's lease, and takes over the work of sessions whose lease has ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,12 +26,16 @@ impl Boot {
                 () = sleep(beat) => {}
             }
             let asked = Instant::now();
-            let executions = self.flight.executions();
+            // The answer is about what runs now; what begins meanwhile may belong to a restart.
+            let running = self.flight.stops();
+            let executions: BTreeSet<_> = running.iter().map(|(execution, _)| *execution).collect();
+            let executions: Vec<_> = executions.into_iter().collect();
             let renewal = self.engine.parts.store.renew(self.session, self.settings.lease, &executions);
             match timeout_at(ends.min(asked + beat), renewal).await {
                 Ok(Ok(stopping)) => {
                     renewed = asked;
-                    stopping.into_iter().for_each(|execution| self.flight.stop(execution));
+                    let told = running.iter().filter(|(execution, _)| stopping.contains(execution));
+                    told.for_each(|(_, stop)| stop.cancel());
                 }
                 Ok(Err(error)) if error.kind() == ErrorKind::LeaseLost => self.lose(),
                 Ok(Err(error)) => tracing::warn!(error = %error, "could not renew the lease"),

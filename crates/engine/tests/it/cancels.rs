@@ -1,14 +1,17 @@
 //! Stopping an execution, wherever it stands.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use codeflow_core::execution::{ExecutionStatus, Fact};
+use codeflow_core::execution::{ExecutionStatus, Fact, Progress};
 use codeflow_core::{ActionErrorKind, Clock};
-use codeflow_engine::ErrorKind;
+use codeflow_engine::{ErrorKind, WorkerSettings};
 use serde_json::json;
+use tokio::time::sleep;
 
-use crate::script::failed;
-use crate::world::{World, workflow};
+use crate::script::{done, failed};
+use crate::world::{World, name, workflow};
 
 #[tokio::test(start_paused = true)]
 async fn an_execution_that_is_cancelled_before_anybody_picked_it_up_calls_no_action() {
@@ -23,6 +26,22 @@ async fn an_execution_that_is_cancelled_before_anybody_picked_it_up_calls_no_act
     assert_eq!((view.status(), view.error()), (ExecutionStatus::Cancelled, "execution.cancelled"));
     assert_eq!((view.is("a"), view.is("b"), view.is("c")), ("cancelled", "cancelled", "cancelled"));
     assert!(world.script.made().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_read_together_are_each_taken_once() {
+    let world = World::new();
+    let id = world.start(&workflow("  a: { uses: test/x }")).await;
+    for by in ["ann", "bob"] {
+        world.engine.cancel(id, by, None).await.unwrap();
+    }
+
+    let view = world.finish(id).await;
+
+    let logs = world.engine.logs(id, 0, 10).await.unwrap();
+    let said: Vec<_> = logs.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(view.status(), ExecutionStatus::Cancelled);
+    assert_eq!(said, ["cancelled by ann", "cancelled by bob"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +95,7 @@ async fn work_that_ends_well_after_all_keeps_its_result() {
     let world = World::new();
     world.script.on("a", |_, stop| async move {
         stop.cancelled().await;
-        crate::script::done(json!({ "v": 1 }))
+        done(json!({ "v": 1 }))
     });
     let id = world.start(&workflow("  a: { uses: test/x }")).await;
     let worker = world.work();
@@ -131,14 +150,14 @@ async fn a_retry_that_runs_is_waited_for_like_a_first_attempt() {
     // Another step runs all the time, so that the worker keeps the execution in memory.
     world.script.on("beside", |_, stop| async move {
         stop.cancelled().await;
-        crate::script::done(json!({}))
+        done(json!({}))
     });
     world.script.on("a", |call, stop| async move {
         if call.attempt == 1 {
             return failed(ActionErrorKind::Unavailable);
         }
         stop.cancelled().await;
-        crate::script::done(json!({ "tidy": true }))
+        done(json!({ "tidy": true }))
     });
     let steps = "  beside: { uses: test/x }\n  a: { uses: test/x, retry: { attempts: 2 } }";
     let id = world.start(&workflow(steps)).await;
@@ -160,7 +179,7 @@ async fn work_on_another_worker_is_told_with_its_next_heartbeat() {
         failed(ActionErrorKind::Cancelled)
     });
     let id = world.start(&workflow("  a: { uses: test/x }")).await;
-    let busy = codeflow_engine::WorkerSettings { concurrency: 1, ..Default::default() };
+    let busy = WorkerSettings { concurrency: 1, ..Default::default() };
     let first = world.work_as(&world.engine, busy);
     world.called("a", 1).await;
     let second = world.work_as(&world.other_engine(), Default::default());
@@ -215,4 +234,37 @@ async fn cancelling_twice_is_cancelling_once() {
 
     assert_eq!(view.status(), ExecutionStatus::Cancelled);
     assert!(world.store_inbox_is_empty(id).await);
+}
+
+/// The renewal is asked while the execution is being stopped, and answered when it runs again.
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_answered_late_does_not_stop_what_was_begun_since() {
+    let world = World::new();
+    world.store.after_renewal(|| sleep(Duration::from_secs(3)));
+    let calls = Arc::new(AtomicU32::new(0));
+    world.script.on("a", move |_, stop| {
+        let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            tokio::select! {
+                () = stop.cancelled() => failed(ActionErrorKind::Cancelled),
+                () = sleep(Duration::from_secs(if first { 6 } else { 20 })) => done(json!({ "first": first })),
+            }
+        }
+    });
+    let id = world.start(&workflow("  a: { uses: test/x }\n  b: { uses: test/x, needs: a }")).await;
+    let worker = world.work_as(&world.engine, WorkerSettings { concurrency: 1, ..WorkerSettings::default() });
+    world.called("a", 1).await;
+    let canceller = world.work_as(&world.other_engine(), WorkerSettings::default());
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    world.until(id, |view| view.state.progress() == Progress::Cancelled).await;
+    canceller.stop().await;
+    world.ended(id).await;
+
+    world.engine.restart(id, Some(name("a")), "ann").await.unwrap();
+    world.called("a", 2).await;
+    let view = world.ended(id).await;
+
+    assert_eq!((view.status(), view.is("a")), (ExecutionStatus::Succeeded, "succeeded"));
+    assert_eq!(view.outputs("a"), json!({ "first": false }));
+    worker.stop().await;
 }

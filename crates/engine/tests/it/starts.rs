@@ -25,6 +25,17 @@ fn map(value: Value) -> Map<String, Value> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_has_an_end() {
+    let world = World::new();
+
+    let (id, _) = world.start_with(ONE, Map::new(), Some(&"k".repeat(255))).await.unwrap();
+    let error = world.start_with(ONE, Map::new(), Some(&"k".repeat(256))).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    world.finish(id).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_start_with_the_same_key_finds_the_first() {
     let world = World::new();
     let (first, _) = world.start_with(ONE, Map::new(), Some("delivery-1")).await.unwrap();

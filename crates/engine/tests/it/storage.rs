@@ -92,6 +92,26 @@ async fn a_commit_that_is_refused_is_tried_again() {
     assert_eq!(world.script.paths(), ["a", "b"]);
 }
 
+/// Ten large results together may take longer than storage allows, for ever.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_too_large_is_made_in_parts() {
+    let world = World::new();
+    takes(&world, "a", 1);
+    world.store.refuse_flushes_over(2);
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(world.start(&workflow(LINE)).await);
+    }
+    let worker = world.work();
+
+    for id in ids {
+        assert_eq!(world.ended(id).await.status(), ExecutionStatus::Succeeded);
+    }
+
+    assert_eq!((world.script.count("a"), world.script.count("b")), (10, 10));
+    worker.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_commit_whose_answer_is_lost_counts_once() {
     let world = World::new();
@@ -102,6 +122,18 @@ async fn a_commit_whose_answer_is_lost_counts_once() {
     assert_eq!(view.status(), ExecutionStatus::Succeeded);
     assert_eq!(world.script.paths(), ["a", "b"]);
     assert_eq!(view.snapshot.facts.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_is_lost_is_made_again_and_runs_its_tasks_once() {
+    let world = World::new();
+    world.store.lose_claims(3);
+
+    let view = world.run(&workflow(LINE)).await;
+
+    assert_eq!(view.status(), ExecutionStatus::Succeeded);
+    assert_eq!(world.script.paths(), ["a", "b"]);
+    assert_eq!(view.step("a").attempt, 1);
 }
 
 #[tokio::test(start_paused = true)]

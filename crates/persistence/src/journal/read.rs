@@ -55,6 +55,7 @@ struct OpenRow {
     attempt: i32,
     quarantined_at: Option<At>,
     due: Option<At>,
+    seq: i64,
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -89,20 +90,39 @@ pub(super) async fn read(
     snapshot.map_err(|fault| fault.into_error(format!("could not load execution `{id}`")))
 }
 
-/// The execution comes first, and no fact that is newer: so the two agree without a transaction. What
-/// is open may be newer; whoever acts on that finds that the execution has moved.
+/// The facts of a number never change, but tasks come and go: each tells which number its execution has by
+/// then. If that is a later one, all is read again: an attempt is made from what is found here, and a
+/// task that is ahead of the facts would be made without the results that it needs.
 async fn snapshot(tx: &mut Tx<'_>, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Fault> {
-    let row: Option<RecordRow> = on_conn!(tx, conn => {
+    loop {
+        let Some(row) = load_record(tx, id).await? else {
+            return Ok(None);
+        };
+        let open = load_open(tx, id).await?;
+        if open.iter().any(|task| task.seq != row.seq) {
+            continue;
+        }
+        let facts = load_facts(tx, id, after.unwrap_or(0), row.seq).await?;
+        let hashes = facts.iter().filter_map(|fact| fact.payload_hash.as_ref());
+        let blobs = load_blobs(tx, hashes.chain(row.hashes())).await?;
+        let facts = facts.into_iter().map(|fact| fact.unpack(&blobs)).collect::<Result<_, _>>()?;
+        let tasks = open.into_iter().map(OpenRow::unpack).collect::<Result<_, _>>()?;
+        return Ok(Some(Snapshot { record: row.unpack(&blobs)?, facts, tasks }));
+    }
+}
+
+async fn load_record(tx: &mut Tx<'_>, id: ExecutionId) -> QueryResult<Option<RecordRow>> {
+    on_conn!(tx, conn => {
         records().filter(workflow_executions::id.eq(Id::from(id))).first(conn).await.optional()
-    })?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
-    let facts: Vec<FactRow> = on_conn!(tx, conn => {
+    })
+}
+
+async fn load_facts(tx: &mut Tx<'_>, id: ExecutionId, after: i64, last: i64) -> QueryResult<Vec<FactRow>> {
+    on_conn!(tx, conn => {
         step_result::table
             .filter(step_result::execution_id.eq(Id::from(id)))
-            .filter(step_result::seq.gt(after.unwrap_or(0)))
-            .filter(step_result::seq.le(row.seq))
+            .filter(step_result::seq.gt(after))
+            .filter(step_result::seq.le(last))
             .order((step_result::seq, step_result::ordinal))
             .select((
                 step_result::generation,
@@ -112,9 +132,13 @@ async fn snapshot(tx: &mut Tx<'_>, id: ExecutionId, after: Option<i64>) -> Resul
             ))
             .load(conn)
             .await
-    })?;
-    let open: Vec<OpenRow> = on_conn!(tx, conn => {
+    })
+}
+
+async fn load_open(tx: &mut Tx<'_>, id: ExecutionId) -> QueryResult<Vec<OpenRow>> {
+    on_conn!(tx, conn => {
         task::table
+            .inner_join(workflow_executions::table.on(workflow_executions::id.eq(task::execution_id)))
             .left_join(timer::table.on(timer::task_id.eq(task::id)))
             .filter(task::execution_id.eq(Id::from(id)))
             .order(task::id)
@@ -125,15 +149,11 @@ async fn snapshot(tx: &mut Tx<'_>, id: ExecutionId, after: Option<i64>) -> Resul
                 task::attempt,
                 task::quarantined_at,
                 timer::due.nullable(),
+                workflow_executions::seq,
             ))
             .load(conn)
             .await
-    })?;
-    let hashes = facts.iter().filter_map(|fact| fact.payload_hash.as_ref());
-    let blobs = load_blobs(tx, hashes.chain(row.hashes())).await?;
-    let facts = facts.into_iter().map(|fact| fact.unpack(&blobs)).collect::<Result<_, _>>()?;
-    let tasks = open.into_iter().map(OpenRow::unpack).collect::<Result<_, _>>()?;
-    Ok(Some(Snapshot { record: row.unpack(&blobs)?, facts, tasks }))
+    })
 }
 
 pub(super) async fn list(

@@ -37,11 +37,13 @@ WITH asked AS MATERIALIZED (
 SELECT EXISTS (SELECT FROM renewed) AS alive,
   ARRAY (SELECT id FROM workflow_executions WHERE id = ANY (?) AND stopping) AS ids";
 
-/// The pick is materialised: the planner might run it twice and take too much. Everything that others
-/// may hold is skipped, so a claim never waits and cannot deadlock. An execution that is locked is being
-/// moved by somebody, who says where it stands. Each lane is asked for as many as are wanted, because
-/// only one lane can be read in the order of its index; what is too many goes untouched. The commit does
-/// not wait for the disk: a claim that is lost with the server is only made again.
+/// Rows are found by arrays of ids: those are few to the planner, whereas of a pick it expects a tenth of
+/// all that waits, and would read whole tables to join it. The pick is materialised: the planner might
+/// run it twice and take too much. Everything that others may hold is skipped, so a claim never waits and
+/// cannot deadlock. An execution that is locked is being moved by somebody, who says where it stands. A
+/// batch that exists is given out again. Each lane is asked for as many as are wanted, because only one
+/// lane can be read in the order of its index; what is too many goes untouched. The commit does not wait
+/// for the disk: a claim that is lost with the server is only made again.
 const CLAIM: &str = "
 WITH asked AS MATERIALIZED (
   SELECT ?::UUID AS session_id, ?::BIGINT AS epoch, ?::UUID AS batch, ?::TEXT[] AS lanes,
@@ -52,6 +54,9 @@ WITH asked AS MATERIALIZED (
   WHERE session.id = asked.session_id AND session.epoch = asked.epoch
     AND session.ended_at IS NULL AND session.expires_at > clock_timestamp()
   FOR KEY SHARE OF session
+), again AS MATERIALIZED (
+  SELECT claim.ids FROM claim, asked, fence
+  WHERE claim.batch = asked.batch AND claim.session_id = fence.id AND claim.epoch = asked.epoch
 ), pick AS MATERIALIZED (
   SELECT found.task_id FROM asked
   CROSS JOIN LATERAL unnest(asked.lanes) AS wanted (lane)
@@ -60,16 +65,18 @@ WITH asked AS MATERIALIZED (
     WHERE ready.lane = wanted.lane AND ready.suspect = asked.suspect
     ORDER BY priority DESC, task_id LIMIT asked.most FOR UPDATE SKIP LOCKED
   ) AS found
-  WHERE EXISTS (SELECT FROM fence)
+  WHERE EXISTS (SELECT FROM fence) AND NOT EXISTS (SELECT FROM again)
   ORDER BY found.priority DESC, found.task_id LIMIT (SELECT most FROM asked)
 ), taken AS (
-  DELETE FROM ready USING pick WHERE ready.task_id = pick.task_id RETURNING ready.task_id
+  DELETE FROM ready WHERE task_id = ANY (ARRAY (SELECT task_id FROM pick)) RETURNING task_id
 ), body AS MATERIALIZED (
-  SELECT task.* FROM task JOIN taken ON taken.task_id = task.id
+  SELECT * FROM task WHERE id = ANY (ARRAY (SELECT task_id FROM taken))
+  UNION ALL
+  SELECT task.* FROM again JOIN task ON task.id = ANY (again.ids)
 ), held AS (
   INSERT INTO claim (batch, session_id, epoch, ids)
   SELECT batch, session_id, epoch, ARRAY (SELECT id FROM body) FROM asked
-  WHERE EXISTS (SELECT FROM body)
+  WHERE EXISTS (SELECT FROM body) AND NOT EXISTS (SELECT FROM again)
 ), queued AS MATERIALIZED (
   SELECT id FROM workflow_executions
   WHERE id IN (SELECT execution_id FROM body) AND status = 'queued'
@@ -91,10 +98,10 @@ WITH pick AS MATERIALIZED (
   SELECT task_id FROM timer WHERE due <= clock_timestamp()
   ORDER BY due, task_id LIMIT ? FOR UPDATE SKIP LOCKED
 ), taken AS (
-  DELETE FROM timer USING pick WHERE timer.task_id = pick.task_id RETURNING timer.task_id
+  DELETE FROM timer WHERE task_id = ANY (ARRAY (SELECT task_id FROM pick)) RETURNING task_id
 ), moved AS (
   INSERT INTO ready (task_id, lane, priority, suspect)
-  SELECT task.id, task.lane, task.priority, task.suspect FROM task JOIN taken ON taken.task_id = task.id
+  SELECT id, lane, priority, suspect FROM task WHERE id = ANY (ARRAY (SELECT task_id FROM taken))
   RETURNING task_id
 )
 SELECT (SELECT count(*) FROM moved) AS moved,

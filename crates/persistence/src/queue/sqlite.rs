@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codeflow_core::{ExecutionId, Timestamp};
+use codeflow_core::{BatchId, ExecutionId, Timestamp};
 use codeflow_engine::{Claim, Claimed, Promoted, Session};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -12,13 +12,17 @@ use crate::conn::LiteConn;
 use crate::error::{Fault, lease_lost};
 use crate::payload::to_text;
 use crate::rows::{ClaimedRow, ReadyRow};
-use crate::schema::{ready, session, task, timer, workflow_executions as executions};
+use crate::schema::{claim as claims, ready, session, task, timer, workflow_executions as executions};
 use crate::sql_types::{At, DbUuid, Id};
 
 /// A call takes no more tasks than this, whatever it is asked for.
 const MOST: u32 = 1_000;
 
 const INSERT_CLAIM: &str = "INSERT INTO claim (batch, session_id, epoch, ids) VALUES (?, ?, ?, ?)";
+
+/// What is left of a batch, in the order of a claim.
+const KEPT: &str = "SELECT task.* FROM claim, json_each(claim.ids) AS held JOIN task ON task.id = held.value \
+    WHERE claim.batch = ? ORDER BY task.priority DESC, task.id";
 
 /// Claims of which nothing is left.
 const FORGET_CLAIMS: &str = "DELETE FROM claim WHERE session_id = ? AND NOT EXISTS \
@@ -66,11 +70,10 @@ pub(super) async fn claim(
     let body = move |conn: &mut SqliteConnection, now: Timestamp| {
         fence(conn, session, now)?;
         let batch = claim.batch;
-        let rows = take(conn, &claim)?;
-        if !rows.is_empty() {
-            hold(conn, session, &claim, &rows)?;
-            run(conn, &rows, At(now))?;
-        }
+        let rows = match kept(conn, session, batch)? {
+            Some(rows) => rows,
+            None => take(conn, session, &claim, now)?,
+        };
         let suspects = ready::table.filter(ready::lane.eq_any(&claim.lanes)).filter(ready::suspect.eq(true));
         let suspects_waiting = diesel::select(diesel::dsl::exists(suspects)).get_result(conn)?;
         let tasks = rows.into_iter().map(|row| row.into_task(batch)).collect::<Result<_, _>>()?;
@@ -79,7 +82,38 @@ pub(super) async fn claim(
     db.write_on_sqlite(conn, "claim", body).await
 }
 
-fn take(conn: &mut SqliteConnection, claim: &Claim) -> QueryResult<Vec<ClaimedRow>> {
+/// What a claim that is repeated still holds; nothing when it is made for the first time.
+fn kept(
+    conn: &mut SqliteConnection,
+    session: Session,
+    batch: BatchId,
+) -> QueryResult<Option<Vec<ClaimedRow>>> {
+    let batch = Id::from(batch);
+    let made = claims::table
+        .filter(claims::batch.eq(batch))
+        .filter(claims::session_id.eq(Id::from(session.id)))
+        .filter(claims::epoch.eq(session.epoch));
+    if !diesel::select(diesel::dsl::exists(made)).get_result(conn)? {
+        return Ok(None);
+    }
+    diesel::sql_query(KEPT).bind::<DbUuid, _>(batch).load(conn).map(Some)
+}
+
+fn take(
+    conn: &mut SqliteConnection,
+    session: Session,
+    claim: &Claim,
+    now: Timestamp,
+) -> Result<Vec<ClaimedRow>, Fault> {
+    let rows = pick(conn, claim)?;
+    if !rows.is_empty() {
+        hold(conn, session, claim, &rows)?;
+        run(conn, &rows, At(now))?;
+    }
+    Ok(rows)
+}
+
+fn pick(conn: &mut SqliteConnection, claim: &Claim) -> QueryResult<Vec<ClaimedRow>> {
     let limit = if claim.suspect { claim.limit.min(1) } else { claim.limit.min(MOST) };
     let rows: Vec<ClaimedRow> = ready::table
         .inner_join(task::table.on(task::id.eq(ready::task_id)))

@@ -174,6 +174,31 @@ pub async fn a_restart_opens_a_generation_and_clears_the_ending(subject: &Subjec
     assert_eq!(generation, Some(1));
 }
 
+/// A message that comes too late is a move, too, but not another end.
+pub async fn an_ending_that_is_stated_again_keeps_its_time(subject: &Subject) {
+    let (id, _) = subject.started(1).await;
+    let session = subject.session().await;
+    let ended = |seq| Advance {
+        status: ExecutionStatus::Succeeded,
+        ending: Some(Ending { outputs: Some(Arc::new(json!(1))), error: None }),
+        ..advance(id, seq, vec![])
+    };
+    subject.flush(session, ended(1)).await;
+    let first = subject.read(id).await.record;
+    let mut asked = 0;
+    let some_time = async || {
+        asked += 1;
+        (asked > 2).then_some(())
+    };
+    subject.until("a moment", some_time).await;
+
+    subject.flush(session, ended(2)).await;
+
+    let second = subject.read(id).await.record;
+    assert_eq!((second.seq, &second.outputs), (3, &first.outputs));
+    assert_eq!(second.finished_at, first.finished_at);
+}
+
 /// Lines stay in the order in which they were written.
 pub async fn the_log_is_read_in_pages(subject: &Subject) {
     let (id, _) = subject.started(1).await;

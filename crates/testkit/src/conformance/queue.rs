@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, StepPath};
-use codeflow_engine::{Advance, Claim, NewTask, Promoted, Work};
+use codeflow_engine::{Advance, Claim, Dead, ErrorKind, NewTask, Promoted, Work};
 
 use super::Subject;
 use super::subject::{advance, step_name};
@@ -63,6 +63,26 @@ pub async fn a_claim_makes_a_queued_execution_run(subject: &Subject) {
     assert_eq!((task.lane.as_str(), task.priority, task.deaths), ("default", 9, 0));
     assert!(!claimed.suspects_waiting);
     assert!(subject.claim(session, 10).await.tasks.is_empty(), "it is claimed once");
+}
+
+/// Whoever did not hear the answer asks again, and gets neither more nor less than before.
+pub async fn a_repeated_claim_gives_what_its_batch_still_holds(subject: &Subject) {
+    let (id, tasks) = subject.started(5).await;
+    let (session, other) = (subject.session().await, subject.session().await);
+    let claim = subject.wanted(3);
+    let first = subject.store.claim(session, claim.clone()).await.unwrap();
+    subject.flush(session, Advance { done: vec![tasks[1]], ..advance(id, 1, vec![]) }).await;
+
+    let again = subject.store.claim(session, claim.clone()).await.unwrap();
+    let stranger = subject.claim(other, 1).await;
+
+    assert_eq!(first.tasks.iter().map(|task| task.id).collect::<Vec<_>>(), tasks[..3]);
+    assert_eq!(again.tasks, [first.tasks[0].clone(), first.tasks[2].clone()]);
+    assert_eq!(stranger.tasks[0].id, tasks[3], "nobody else is given it");
+    subject.expire(session).await;
+    assert_eq!(subject.store.recover(Dead::Expired).await.unwrap().tasks, 2, "it is held once");
+    let lost = subject.store.claim(session, claim).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::LeaseLost);
 }
 
 /// A cancelled execution takes its tasks out of the queue, due or not.

@@ -1,6 +1,6 @@
 //! Many at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +76,43 @@ pub async fn two_parents_that_end_at_once_both_count(subject: &Subject) {
         let ended = Advance { done: vec![join.id], ..advance(id, 3, vec![]) };
         subject.flush(loser, ended).await;
     }
+}
+
+/// Looks at an execution until it has recorded `facts` facts. Its open task is the one that they made due.
+async fn watch(store: Arc<dyn Store>, id: ExecutionId, due_after: HashMap<TaskId, usize>, facts: usize) {
+    loop {
+        let seen = store.read(id, None).await.unwrap().expect("it was started");
+        for task in &seen.tasks {
+            assert_eq!(due_after[&task.id], seen.facts.len(), "at number {}", seen.record.seq);
+        }
+        if seen.facts.len() == facts {
+            return;
+        }
+    }
+}
+
+/// An attempt is made from what its worker read, so a task must not be ahead of the facts that it needs.
+pub async fn a_reader_sees_no_task_without_the_facts_that_made_it_due(subject: &Subject) {
+    const MOVES: usize = 80;
+    let (id, first) = subject.started(1).await;
+    let session = subject.session().await;
+    let next: Vec<NewTask> = (0..MOVES).map(|_| subject.task("next")).collect();
+    let all = first.iter().copied().chain(next.iter().map(|task| task.id));
+    let due_after: HashMap<TaskId, usize> = all.zip(0..).collect();
+    let mut readers = JoinSet::new();
+    for _ in 0..2 {
+        readers.spawn(watch(Arc::clone(&subject.store), id, due_after.clone(), MOVES));
+    }
+
+    let mut done = first;
+    for (seq, task) in (1..).zip(next) {
+        let due = vec![task.id];
+        let fact = settled(&format!("s{seq}"), json!(seq));
+        subject.flush(session, Advance { done, tasks: vec![task], ..advance(id, seq, vec![fact]) }).await;
+        done = due;
+    }
+
+    readers.join_all().await;
 }
 
 /// A worker of the last case: it claims, finishes what it claimed in batches, renews, promotes, and

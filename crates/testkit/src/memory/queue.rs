@@ -50,12 +50,17 @@ impl TaskQueue for MemoryStore {
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
         let (mut model, now) = self.open();
         model.fence(session, now)?;
+        let place = Place::Claimed(session.id, claim.batch);
         let limit = if claim.suspect { claim.limit.min(1) } else { claim.limit } as usize;
-        let mut ready: Vec<&mut Entry> =
-            model.tasks.values_mut().filter(|entry| entry.waits_in(&claim.lanes, claim.suspect)).collect();
-        ready.sort_by_key(|entry| (std::cmp::Reverse(entry.body.priority), entry.body.id));
-        let taken = ready.into_iter().take(limit).map(|entry| {
-            entry.place = Place::Claimed(session.id);
+        let again = model.tasks.values().any(|entry| entry.place == place);
+        let wanted = |entry: &&mut Entry| match again {
+            true => entry.place == place,
+            false => entry.waits_in(&claim.lanes, claim.suspect),
+        };
+        let mut found: Vec<&mut Entry> = model.tasks.values_mut().filter(wanted).collect();
+        found.sort_by_key(|entry| (std::cmp::Reverse(entry.body.priority), entry.body.id));
+        let taken = found.into_iter().take(limit).map(|entry| {
+            entry.place = place;
             entry.task(&claim)
         });
         let tasks: Vec<Task> = taken.collect();
@@ -73,7 +78,7 @@ impl TaskQueue for MemoryStore {
             .values_mut()
             .filter_map(|entry| match entry.place {
                 Place::Timer(due) => Some((due, entry)),
-                Place::Ready | Place::Claimed(_) | Place::Quarantine(_) => None,
+                Place::Ready | Place::Claimed(..) | Place::Quarantine(_) => None,
             })
             .collect();
         waiting.sort_by_key(|(due, entry)| (*due, entry.body.id));
@@ -122,7 +127,7 @@ impl TaskQueue for MemoryStore {
                 deaths: entry.deaths,
                 since,
             }),
-            Place::Ready | Place::Timer(_) | Place::Claimed(_) => None,
+            Place::Ready | Place::Timer(_) | Place::Claimed(..) => None,
         });
         Ok(quarantined.take(limit as usize).collect())
     }
@@ -167,7 +172,8 @@ impl Entry {
 
 impl Model {
     fn held_by(&mut self, session: SessionId) -> Vec<&mut Entry> {
-        self.tasks.values_mut().filter(|entry| entry.place == Place::Claimed(session)).collect()
+        let held = |entry: &&mut Entry| matches!(entry.place, Place::Claimed(by, _) if by == session);
+        self.tasks.values_mut().filter(held).collect()
     }
 
     /// Gives back what a dead session held. Only what it ran alone is blamed.

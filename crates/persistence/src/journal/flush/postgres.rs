@@ -38,7 +38,7 @@ WITH fence AS MATERIALIZED (
     outputs = m.outputs, outputs_hash = m.outputs_hash, error = m.error,
     started_at = CASE WHEN m.status = 'queued' THEN e.started_at
                       ELSE coalesce(e.started_at, clock_timestamp()) END,
-    finished_at = CASE WHEN m.ended THEN clock_timestamp() END
+    finished_at = CASE WHEN m.ended THEN coalesce(e.finished_at, clock_timestamp()) END
   FROM move m JOIN locked l ON l.id = m.execution_id AND l.seq = m.seq
   WHERE e.id = m.execution_id
   RETURNING e.id, e.generation, e.outputs_hash

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::{ExecutionId, Timestamp};
 use codeflow_engine::Session;
+use diesel::dsl::case_when;
 use diesel::prelude::*;
-use diesel::sql_types::Nullable;
+use diesel::sql_types::{Bool, Nullable};
 
 use super::Move;
 use crate::Database;
@@ -75,6 +76,7 @@ fn advance(conn: &mut SqliteConnection, one: &Move, now: At) -> QueryResult<bool
     use workflow_executions as executions;
 
     let began = (one.status != ExecutionStatus::Queued).then_some(now);
+    let finished = coalesce(executions::finished_at, Some(now));
     let target = executions::table
         .filter(executions::id.eq(Id::from(one.execution)))
         .filter(executions::seq.eq(one.expected_seq));
@@ -88,7 +90,7 @@ fn advance(conn: &mut SqliteConnection, one: &Move, now: At) -> QueryResult<bool
             executions::outputs_hash.eq(&one.outputs.hash),
             executions::error.eq(&one.error),
             executions::started_at.eq(coalesce(executions::started_at, began)),
-            executions::finished_at.eq(one.ended.then_some(now)),
+            executions::finished_at.eq(case_when(one.ended.into_sql::<Bool>(), finished)),
         ))
         .execute(conn)?;
     Ok(moved > 0)
