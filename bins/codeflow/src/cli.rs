@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::execution::ExecutionCommand;
+use crate::commands::models::ModelsCommand;
 use crate::commands::review::ReviewOptions;
 use crate::commands::run::RunOptions;
 use crate::commands::workflow::WorkflowCommand;
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     /// Look at executions, and talk to them
     #[command(subcommand, visible_alias = "exec")]
     Execution(ExecutionCommand),
+    /// Look at models: limits, prices and what they can do
+    #[command(subcommand)]
+    Models(ModelsCommand),
 }
 
 /// How a result is shown.
@@ -80,6 +84,7 @@ impl Command {
             Self::Run(options) => options.format == Format::Json,
             Self::Workflow(command) => command.wants_json(),
             Self::Execution(command) => command.format() == Format::Json,
+            Self::Models(command) => command.wants_json(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod execution;
 mod finish;
+pub(crate) mod models;
 mod others;
 pub(crate) mod review;
 pub(crate) mod run;
@@ -21,5 +22,6 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(options) => run::run(&context, options).await,
         Command::Workflow(command) => workflow::run(command),
         Command::Execution(command) => execution::run(&context, command).await,
+        Command::Models(command) => models::run(command),
     }
 }

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use codeflow::core::{Class, Coded, Problems};
-use codeflow::{config, engine};
+use codeflow::{config, engine, model};
 
 use crate::{Exit, terminal};
 
@@ -115,6 +115,7 @@ fn coded<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn Cod
         .or_else(|| as_coded::<codeflow::Error>(error))
         .or_else(|| as_coded::<engine::Error>(error))
         .or_else(|| as_coded::<config::Error>(error))
+        .or_else(|| as_coded::<model::RegistryError>(error))
         .or_else(|| as_coded::<Problems>(error))
 }
 
@@ -139,6 +140,7 @@ fn hint(code: &str) -> Option<&'static str> {
         "engine.locked" => {
             "wait until it ends or stop it; meanwhile `codeflow execution list`, `watch` and `cancel` work from here"
         }
+        "registry.unknown_model" => "`codeflow models list` shows the models there are",
         "engine.not_found" => {
             "`codeflow execution list` shows what there is, `codeflow execution show ID` the steps"
         }

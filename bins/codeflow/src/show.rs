@@ -3,6 +3,7 @@
 pub(crate) mod execution;
 pub(crate) mod graph;
 pub(crate) mod json;
+pub(crate) mod models;
 pub(crate) mod problems;
 pub(crate) mod report;
 pub(crate) mod workflow;

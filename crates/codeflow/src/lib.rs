@@ -55,6 +55,9 @@ pub use view::{Phase, StepView, View};
 pub use watch::Watch;
 
 #[doc(no_inline)]
+pub use codeflow_runtime::SystemClock;
+
+#[doc(no_inline)]
 pub use codeflow_actions as actions;
 #[doc(no_inline)]
 pub use codeflow_analysis as analysis;
@@ -64,3 +67,5 @@ pub use codeflow_config as config;
 pub use codeflow_core as core;
 #[doc(no_inline)]
 pub use codeflow_engine as engine;
+#[doc(no_inline)]
+pub use codeflow_model as model;

@@ -3,6 +3,7 @@
 mod crash;
 mod executions;
 mod live;
+mod models;
 mod output;
 mod review;
 mod run;

@@ -1,0 +1,32 @@
+//! What a call to a language model is, for every vendor alike: the request, the reply, its stream, its errors, the
+//! port that makes the call; and which models there are and what they cost. No wire format, no I/O and no clock live
+//! here.
+//!
+//! ```
+//! use codeflow_model::{ChatRequest, Message, Part, Role};
+//!
+//! let request = ChatRequest::new("some-model", vec![Message::text(Role::User, "Hello")]);
+//!
+//! assert_eq!(request.messages[0].parts, [Part::Text("Hello".to_owned())]);
+//! ```
+
+mod error;
+mod fold;
+mod message;
+mod port;
+mod price;
+mod registry;
+mod request;
+mod response;
+
+pub use error::{ApiClientError, BoxError, Details, ErrorKind, Phase};
+pub use fold::Fold;
+pub use message::{Image, ImageSource, Message, Part, Role, Thinking, ThinkingContent, ToolCall, ToolResult};
+pub use port::{Capabilities, ChatModel, ChatStream, Description};
+pub use price::{BilledTokens, Factor, LongContext, Price, Prices, Rates, Service, Terms};
+pub use registry::{
+    Finding, Lint, ModelEntry, ModelFeature, ModelKind, OnRetired, Overrides, Quirks, Registry,
+    RegistryError, RegistryErrorKind,
+};
+pub use request::{ChatRequest, ResponseFormat, Tool, ToolChoice};
+pub use response::{ChatResponse, FinishReason, StreamEvent, ThinkingDelta, Usage};

@@ -1,0 +1,7 @@
+//! What a model call is.
+
+mod errors;
+mod fold;
+mod price;
+mod registry;
+mod registry_lint;

@@ -1,0 +1,146 @@
+//! OpenAI's chat completions, and everybody who speaks them with small differences.
+
+mod encode;
+mod errors;
+mod reply;
+mod stream;
+
+pub use stream::OpenAiStream;
+
+use codeflow_model::{ApiClientError, Capabilities, ChatRequest, ChatResponse, StreamEvent};
+use http::{HeaderName, header};
+
+use crate::{Dialect, Frame, Mode, WireFailure, WireRequest, failure};
+
+/// The dialect of one provider that speaks chat completions.
+#[derive(Clone, Debug)]
+pub struct OpenAi {
+    provider: String,
+    compatibility: Compatibility,
+}
+
+/// Where a provider differs from OpenAI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compatibility {
+    /// What follows the base URL.
+    pub path: String,
+    /// How the key is sent.
+    pub key: KeyHeader,
+    /// Which field limits the reply.
+    pub limit: LimitField,
+    /// Whether a stream must be asked for its usage.
+    pub asks_for_usage: bool,
+    /// Whether a stream closes with `[DONE]`. Elsewhere a reply is complete when its finish reason came.
+    pub closes: bool,
+    /// Whether thoughts are counted beside the output and not in it.
+    pub reasoning_apart: bool,
+    /// The field for the seed.
+    pub seed: String,
+    /// The word that makes a model call some tool.
+    pub required: String,
+    /// What can be asked for.
+    pub capabilities: Capabilities,
+}
+
+/// How a key is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyHeader {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `api-key`, as Azure wants it.
+    ApiKey,
+}
+
+/// Which field limits a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitField {
+    /// `max_completion_tokens`, which reasoning models insist on.
+    MaxCompletionTokens,
+    /// `max_tokens`, the older name that most compatible servers know.
+    MaxTokens,
+}
+
+impl Default for Compatibility {
+    /// As OpenAI itself does it.
+    fn default() -> Self {
+        Self {
+            path: "/chat/completions".to_owned(),
+            key: KeyHeader::Bearer,
+            limit: LimitField::MaxCompletionTokens,
+            asks_for_usage: true,
+            closes: true,
+            reasoning_apart: false,
+            seed: "seed".to_owned(),
+            required: "required".to_owned(),
+            capabilities: Capabilities {
+                streaming: true,
+                tools: true,
+                parallel_tools: true,
+                images: true,
+                json_object: true,
+                json_schema: true,
+                thinking: true,
+                seed: true,
+            },
+        }
+    }
+}
+
+impl OpenAi {
+    /// The dialect of `provider`.
+    pub fn new(provider: impl Into<String>, compatibility: Compatibility) -> Self {
+        Self { provider: provider.into(), compatibility }
+    }
+}
+
+impl Dialect for OpenAi {
+    type Stream = OpenAiStream;
+
+    fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.compatibility.capabilities
+    }
+
+    fn encode(&self, request: &ChatRequest, mode: Mode) -> Result<WireRequest, ApiClientError> {
+        encode::request(self, request, mode)
+    }
+
+    fn sign(&self, request: &mut WireRequest, key: &str) -> Result<(), ApiClientError> {
+        match self.compatibility.key {
+            KeyHeader::Bearer => {
+                let value = format!("Bearer {key}");
+                failure::put_key(request, &self.provider, header::AUTHORIZATION, &value)
+            }
+            KeyHeader::ApiKey => {
+                let name = HeaderName::from_static("api-key");
+                failure::put_key(request, &self.provider, name, key)
+            }
+        }
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<ChatResponse, ApiClientError> {
+        reply::decode(self, body)
+    }
+
+    fn decode_frame(
+        &self,
+        stream: &mut OpenAiStream,
+        frame: &Frame,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), ApiClientError> {
+        stream.frame(self, frame, out)
+    }
+
+    fn decode_end(&self, stream: &mut OpenAiStream, out: &mut Vec<StreamEvent>) {
+        if !self.compatibility.closes {
+            stream.close(out);
+        }
+    }
+
+    fn failure(&self, failure: &WireFailure<'_>) -> ApiClientError {
+        errors::failure(&self.provider, failure)
+    }
+}

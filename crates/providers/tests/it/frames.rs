@@ -1,0 +1,105 @@
+//! Bytes cut into frames.
+
+use codeflow_providers::{Frame, FrameError, Limits, NdjsonDecoder, SseDecoder};
+
+fn sse(bytes: &[u8]) -> Vec<Frame> {
+    let mut out = Vec::new();
+    SseDecoder::new(Limits::default()).push(bytes, &mut out).expect("fits");
+    out
+}
+
+fn frame(event: Option<&str>, data: &str) -> Frame {
+    Frame { event: event.map(Into::into), data: data.into() }
+}
+
+const SMALL: Limits = Limits { line: 16, frame: 24 };
+
+#[test]
+fn comments_other_fields_and_events_without_data_are_skipped() {
+    let bytes = b": hi\n\nevent: ping\n\nid: 3\nretry: 9\nevent: x\ndata: 1\n\ndata: 2\n\n";
+
+    assert_eq!(sse(bytes), [frame(Some("x"), "1"), frame(None, "2")]);
+}
+
+#[test]
+fn lines_of_one_event_are_joined_and_lose_one_space() {
+    assert_eq!(sse(b"data:a\ndata:  b\ndata\n\n"), [frame(None, "a\n b\n")]);
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    assert_eq!(sse("\u{feff}data: a\n\n".as_bytes()), [frame(None, "a")]);
+}
+
+#[test]
+fn an_event_that_is_not_closed_is_lost() {
+    assert_eq!(sse(b"data: a\n\ndata: b\n"), [frame(None, "a")]);
+}
+
+#[test]
+fn every_single_byte_may_come_alone() {
+    for text in ["data: é🌍\r\n\r\ndata: 2\r\rdata: 3\n\n", "data: é🌍\n\ndata: 2\n\ndata: 3\n\n"] {
+        let (mut decoder, mut out) = (SseDecoder::new(Limits::default()), Vec::new());
+        for byte in text.as_bytes() {
+            decoder.push(&[*byte], &mut out).expect("fits");
+        }
+        assert_eq!(out, [frame(None, "é🌍"), frame(None, "2"), frame(None, "3")]);
+    }
+}
+
+#[test]
+fn a_line_end_of_two_bytes_closes_one_line_even_when_it_is_split() {
+    let text = b"event: x\r\ndata: 1\r\ndata: 2\r\n\r\n";
+    for cut in 0..text.len() {
+        let (mut decoder, mut out) = (SseDecoder::new(Limits::default()), Vec::new());
+        decoder.push(&text[..cut], &mut out).expect("fits");
+        decoder.push(&text[cut..], &mut out).expect("fits");
+
+        assert_eq!(out, [frame(Some("x"), "1\n2")], "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_came_before_an_error_is_kept() {
+    let (mut decoder, mut out) = (SseDecoder::new(Limits::default()), Vec::new());
+
+    let error = decoder.push(b"data: a\n\ndata: \xff\n\n", &mut out).expect_err("is not UTF-8");
+
+    assert_eq!((error, out), (FrameError::NotUtf8, vec![frame(None, "a")]));
+}
+
+#[test]
+fn lines_and_events_have_a_bound() {
+    let mut out = Vec::new();
+    let long = SseDecoder::new(SMALL).push(b"data: 0123456789abcdef", &mut out);
+    assert_eq!(long, Err(FrameError::LongLine(16)));
+    let whole = SseDecoder::new(SMALL).push(b"data: 0123456789abcdef\n", &mut out);
+    assert_eq!(whole, Err(FrameError::LongLine(16)));
+    let mut pieces = SseDecoder::new(SMALL);
+    pieces.push(b"data: 01234567", &mut out).expect("fits");
+    assert_eq!(pieces.push(b"89abcdef", &mut out), Err(FrameError::LongLine(16)));
+    let large = SseDecoder::new(SMALL).push("data: 01234567\n".repeat(4).as_bytes(), &mut out);
+    assert_eq!(large, Err(FrameError::LargeFrame(24)));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn json_lines_may_be_split_and_need_no_last_line_end() {
+    let (mut decoder, mut out) = (NdjsonDecoder::new(Limits::default()), Vec::new());
+    for piece in [&b"{\"a\":\"\xc3"[..], b"\xa9\"}\r", b"\n\n  \n{\"b\"", b":2}"] {
+        decoder.push(piece, &mut out).expect("fits");
+    }
+    decoder.finish(&mut out).expect("is UTF-8");
+    decoder.finish(&mut out).expect("is over");
+
+    assert_eq!(out, [frame(None, "{\"a\":\"é\"}"), frame(None, "{\"b\":2}")]);
+}
+
+#[test]
+fn json_lines_have_a_bound() {
+    let mut out = Vec::new();
+
+    let error = NdjsonDecoder::new(SMALL).push(&[b'1'; 17], &mut out);
+
+    assert_eq!(error, Err(FrameError::LongLine(16)));
+}

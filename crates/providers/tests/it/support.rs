@@ -1,0 +1,61 @@
+//! What the tests share: fixtures, and streams fed in pieces.
+
+use std::{fs, path::Path, sync::Arc};
+
+use codeflow_model::{
+    ApiClientError, ChatRequest, ChatResponse, Fold, Message, Part, Role, StreamEvent, Tool,
+};
+use codeflow_providers::{Dialect, Limits, Mode, StreamDecoder};
+use serde_json::{Value, json};
+
+pub(crate) fn fixture(folder: &str, name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+    fs::read(folder.join(name)).expect("the fixture is there")
+}
+
+/// The events of a stream that comes in pieces, and how it ended.
+pub(crate) fn read<'a, D: Dialect>(
+    dialect: &Arc<D>,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<StreamEvent>, Result<(), ApiClientError>) {
+    let mut decoder = StreamDecoder::new(dialect.clone(), "asked-for", Limits::default());
+    let mut events = Vec::new();
+    for piece in pieces {
+        if let Err(error) = decoder.push(piece, &mut events) {
+            return (events, Err(error));
+        }
+    }
+    let end = decoder.finish(&mut events);
+    (events, end)
+}
+
+pub(crate) fn fold(events: Vec<StreamEvent>) -> ChatResponse {
+    let mut fold = Fold::default();
+    for event in events {
+        fold.push(event).expect("fits");
+    }
+    fold.finish().expect("is complete")
+}
+
+/// A stream of data frames.
+pub(crate) fn sse(frames: &[&str]) -> Vec<u8> {
+    frames.iter().flat_map(|data| format!("data: {data}\n\n").into_bytes()).collect()
+}
+
+pub(crate) fn ask(parts: Vec<Part>) -> ChatRequest {
+    ChatRequest::new("m", vec![Message { role: Role::User, parts, name: None }])
+}
+
+pub(crate) fn hello() -> ChatRequest {
+    ask(vec![Part::Text("Hello".into())])
+}
+
+pub(crate) fn tool(name: &str) -> Tool {
+    let parameters = json!({ "type": "object", "properties": {} });
+    Tool { name: name.into(), description: Some("does".into()), parameters, strict: Some(true) }
+}
+
+pub(crate) fn body(dialect: &impl Dialect, request: &ChatRequest, mode: Mode) -> Value {
+    let wire = dialect.encode(request, mode).expect("can be said");
+    serde_json::from_slice(&wire.body).expect("is JSON")
+}
