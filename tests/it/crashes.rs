@@ -155,6 +155,7 @@ async fn killed_at(fresh: &impl AsyncFn() -> TestDb, exclusive: bool, die_at: u6
         Life::Killed => {
             scene.inspect().await;
             let end = scene.live(None, None).await.end().expect("nobody kills the second worker");
+            assert_eq!(end["released"], 0, "{context}: one death quarantines nothing");
             scene.must_be_whole(&end, &context).await;
             None
         }

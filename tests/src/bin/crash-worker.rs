@@ -86,6 +86,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let stop = tasks.stop_token();
     let worker = engine.worker(settings);
     let worker = tasks.spawn("worker", async move { worker.run(stop).await });
+    let mut released = 0;
     let record = loop {
         let record = engine.get(id, Some(i64::MAX)).await?.record;
         if record.status.is_final() {
@@ -93,15 +94,16 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         for task in engine.quarantined(None, 100).await? {
             engine.release(task.id).await?;
+            released += 1;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     tasks.stop();
     worker.await?.context("the worker panicked")??;
     let reached = countdown.reached.load(Ordering::SeqCst);
-    println!(
-        "{}",
-        json!({ "id": id, "status": record.status, "outputs": record.outputs, "reached": reached })
-    );
+    let end = json!({
+        "id": id, "status": record.status, "outputs": record.outputs, "reached": reached, "released": released
+    });
+    println!("{end}");
     Ok(ExitCode::SUCCESS)
 }

@@ -105,6 +105,26 @@ fn json_is_all_there_is_on_standard_output() {
 }
 
 #[test]
+fn sarif_is_what_the_standard_says() {
+    let checkout = Checkout::new();
+    checkout.plant_a_key();
+    // The published pattern of a language has a stray bracket, at which a strict reader of patterns stops.
+    let schema = include_str!("../../../../crates/analysis/tests/fixtures/sarif/sarif-schema-2.1.0.json")
+        .replace("{2}]?$", "{2}$");
+    let schema = serde_json::from_str(&schema).expect("the schema is JSON");
+    let validator =
+        jsonschema::options().should_validate_formats(true).build(&schema).expect("it is a schema");
+
+    let mut sarif = checkout.codeflow(&["review", "--format", "sarif"]).ends_with(1).json();
+
+    let complaints =
+        |document| validator.iter_errors(document).map(|error| error.to_string()).collect::<Vec<_>>();
+    assert_eq!(complaints(&sarif), Vec::<String>::new());
+    sarif["runs"][0]["results"][0]["level"] = "dreadful".into();
+    assert_eq!(complaints(&sarif).len(), 1, "the schema sees what is wrong");
+}
+
+#[test]
 fn sarif_names_the_place() {
     let checkout = Checkout::new();
     checkout.plant_a_key();
