@@ -117,11 +117,10 @@ fn sarif_is_what_the_standard_says() {
 
     let mut sarif = checkout.codeflow(&["review", "--format", "sarif"]).ends_with(1).json();
 
-    let complaints =
-        |document| validator.iter_errors(document).map(|error| error.to_string()).collect::<Vec<_>>();
-    assert_eq!(complaints(&sarif), Vec::<String>::new());
+    let complaints: Vec<_> = validator.iter_errors(&sarif).map(|error| error.to_string()).collect();
+    assert_eq!(complaints, Vec::<String>::new());
     sarif["runs"][0]["results"][0]["level"] = "dreadful".into();
-    assert_eq!(complaints(&sarif).len(), 1, "the schema sees what is wrong");
+    assert!(!validator.is_valid(&sarif), "the schema sees what is wrong");
 }
 
 #[test]
