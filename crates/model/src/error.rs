@@ -31,6 +31,20 @@ pub struct Details {
     pub retry_after: Option<Duration>,
     /// Whether the caller had already seen part of the reply.
     pub phase: Phase,
+    /// How far the request had come, and so whether the provider may bill it.
+    pub reach: Reach,
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// Nothing of it was sent.
+    #[default]
+    NotSent,
+    /// The provider said that it does not do it, so it bills nothing.
+    Refused,
+    /// It was sent, and nobody can say what the provider made of it: it may be billed.
+    Unknown,
 }
 
 /// How far a call got before it failed.

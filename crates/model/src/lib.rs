@@ -10,23 +10,29 @@
 //! assert_eq!(request.messages[0].parts, [Part::Text("Hello".to_owned())]);
 //! ```
 
+mod embed;
 mod error;
 mod fold;
 mod message;
 mod port;
 mod price;
+mod raw;
 mod registry;
 mod request;
 mod response;
+mod walk;
 
-pub use error::{ApiClientError, BoxError, Details, ErrorKind, Phase};
+pub use embed::{EmbedInput, EmbedRequest, EmbedResponse};
+pub use error::{ApiClientError, BoxError, Details, ErrorKind, Phase, Reach};
 pub use fold::Fold;
 pub use message::{Image, ImageSource, Message, Part, Role, Thinking, ThinkingContent, ToolCall, ToolResult};
-pub use port::{Capabilities, ChatModel, ChatStream, Description};
+pub use port::{Answer, Ask, Capabilities, ChatModel, ChatStream, Description};
 pub use price::{BilledTokens, Factor, LongContext, Price, Prices, Rates, Service, Terms};
+pub use raw::{RawPiece, RawReply, RawRequest, RawStream, Tap, WireFormat};
 pub use registry::{
     Finding, Lint, ModelEntry, ModelFeature, ModelKind, OnRetired, Overrides, Quirks, Registry,
     RegistryError, RegistryErrorKind,
 };
 pub use request::{ChatRequest, ResponseFormat, Tool, ToolChoice};
 pub use response::{ChatResponse, FinishReason, StreamEvent, ThinkingDelta, Usage};
+pub use walk::{Next, Repeat, Walk};

@@ -2,18 +2,25 @@
 
 mod encode;
 mod errors;
+mod pass;
 mod reply;
 mod stream;
 
 pub use stream::AnthropicStream;
 
-use codeflow_model::{ApiClientError, Capabilities, ChatRequest, ChatResponse, StreamEvent};
-use http::HeaderName;
+use codeflow_model::{
+    ApiClientError, Capabilities, ChatRequest, ChatResponse, RawRequest, StreamEvent, Tap, WireFormat,
+};
+use http::{HeaderName, HeaderValue};
 
-use crate::{Dialect, Frame, Mode, WireFailure, WireRequest, failure};
+use crate::{Dialect, Frame, FrameTap, Mode, RawFrame, Signing, WireFailure, WireRequest, failure};
 
 /// The format insists on a limit; this one is sent when a request has none.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
+
+const PATH: &str = "/v1/messages";
+const VERSION_HEADER: HeaderName = HeaderName::from_static("anthropic-version");
+const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// The dialect of a provider that speaks Anthropic's messages.
 #[derive(Clone, Debug)]
@@ -45,6 +52,7 @@ impl Dialect for Anthropic {
             json_schema: true,
             thinking: true,
             seed: false,
+            embeddings: false,
         }
     }
 
@@ -52,8 +60,9 @@ impl Dialect for Anthropic {
         encode::request(self, request, mode)
     }
 
-    fn sign(&self, request: &mut WireRequest, key: &str) -> Result<(), ApiClientError> {
-        failure::put_key(request, &self.provider, HeaderName::from_static("x-api-key"), key)
+    fn sign(&self, request: &mut WireRequest, signing: &Signing<'_>) -> Result<(), ApiClientError> {
+        let name = HeaderName::from_static("x-api-key");
+        failure::put_key(request, &self.provider, name, "", signing.credentials)
     }
 
     fn decode(&self, body: &[u8]) -> Result<ChatResponse, ApiClientError> {
@@ -71,5 +80,25 @@ impl Dialect for Anthropic {
 
     fn failure(&self, failure: &WireFailure<'_>) -> ApiClientError {
         errors::failure(&self.provider, failure)
+    }
+
+    fn passes(&self) -> Option<WireFormat> {
+        Some(WireFormat::Messages)
+    }
+
+    fn forward(&self, request: &RawRequest) -> Result<WireRequest, ApiClientError> {
+        pass::forward(self, request)
+    }
+
+    fn tap_body(&self, body: &[u8]) -> Result<Tap, ApiClientError> {
+        pass::body(self, body)
+    }
+
+    fn tap_frame(
+        &self,
+        stream: &mut AnthropicStream,
+        frame: RawFrame<'_>,
+    ) -> Result<FrameTap, ApiClientError> {
+        pass::frame(self, stream, frame)
     }
 }

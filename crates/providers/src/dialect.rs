@@ -1,15 +1,20 @@
 //! What one wire format has to say. Whoever sends the bytes does it the same way for every format.
 
-use bytes::Bytes;
-use codeflow_model::{ApiClientError, Capabilities, ChatRequest, ChatResponse, StreamEvent};
+use codeflow_core::Timestamp;
+use codeflow_model::{
+    ApiClientError, Capabilities, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, RawRequest,
+    StreamEvent, Tap, WireFormat,
+};
+use codeflow_net::Pieces;
 use http::{HeaderMap, Method, StatusCode};
+use url::Url;
 
-use crate::Frame;
+use crate::{Credentials, Frame, RawFrame, failure};
 
 /// One wire format: pure functions from our requests to bytes and from bytes to our replies. No I/O and no clock.
 pub trait Dialect: Send + Sync + 'static {
     /// What has to be remembered between the frames of one stream.
-    type Stream: Default + Send + 'static;
+    type Stream: Default + Send + Unpin + 'static;
 
     /// The provider's name, as errors and thoughts carry it.
     fn provider(&self) -> &str;
@@ -34,7 +39,7 @@ pub trait Dialect: Send + Sync + 'static {
     /// # Errors
     ///
     /// `Authentication` when the key cannot be sent.
-    fn sign(&self, request: &mut WireRequest, key: &str) -> Result<(), ApiClientError>;
+    fn sign(&self, request: &mut WireRequest, signing: &Signing<'_>) -> Result<(), ApiClientError>;
 
     /// The reply in a whole body that came with a good status; it may still be an error.
     ///
@@ -60,6 +65,76 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// The error in a reply with a bad status.
     fn failure(&self, failure: &WireFailure<'_>) -> ApiClientError;
+
+    /// A request for vectors on the wire, without a key.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` when the format cannot say what is asked, or has no embeddings.
+    fn encode_embed(&self, request: &EmbedRequest) -> Result<WireRequest, ApiClientError> {
+        Err(failure::unsupported(self.provider(), &request.model, "embeddings"))
+    }
+
+    /// The vectors in a body that came with a good status, one for each of `request`'s inputs.
+    ///
+    /// # Errors
+    ///
+    /// `BadResponse`, or whatever error the body is.
+    fn decode_embed(&self, request: &EmbedRequest, _body: &[u8]) -> Result<EmbedResponse, ApiClientError> {
+        Err(failure::unsupported(self.provider(), &request.model, "embeddings"))
+    }
+
+    /// The public format in which requests are forwarded as they are.
+    fn passes(&self) -> Option<WireFormat> {
+        None
+    }
+
+    /// A request in that format on the wire, without a key. Nothing of the body is read again.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when [`passes`](Self::passes) does not name its format.
+    fn forward(&self, request: &RawRequest) -> Result<WireRequest, ApiClientError> {
+        Err(failure::not_forwarded(self.provider(), &request.model))
+    }
+
+    /// What a whole body in that format says about itself; it may be an error in spite of its good status.
+    ///
+    /// # Errors
+    ///
+    /// Whatever error the body is.
+    fn tap_body(&self, _body: &[u8]) -> Result<Tap, ApiClientError> {
+        Err(failure::not_forwarded(self.provider(), ""))
+    }
+
+    /// What one frame in that format says about itself.
+    ///
+    /// # Errors
+    ///
+    /// Whatever error the frame is.
+    fn tap_frame(
+        &self,
+        _stream: &mut Self::Stream,
+        _frame: RawFrame<'_>,
+    ) -> Result<FrameTap, ApiClientError> {
+        Err(failure::not_forwarded(self.provider(), ""))
+    }
+
+    /// What the client still has to be sent when the bytes end, if that completes the reply; otherwise it is cut.
+    fn tap_end(&self, _stream: &mut Self::Stream) -> Option<&'static [u8]> {
+        None
+    }
+}
+
+/// What a request is signed with.
+#[derive(Clone, Copy, Debug)]
+pub struct Signing<'a> {
+    /// Who we are to the provider.
+    pub credentials: &'a Credentials,
+    /// Where the request goes, without its path.
+    pub base: &'a Url,
+    /// The present moment, for signatures that hold only for a while.
+    pub now: Timestamp,
 }
 
 /// How streams are cut into frames.
@@ -80,6 +155,15 @@ pub enum Mode {
     Stream,
 }
 
+/// What one frame of a stream that is handed on says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameTap {
+    /// About the reply.
+    pub tap: Tap,
+    /// Whether the frame says nothing but what was used, so that a client who did not ask for it need not see it.
+    pub is_usage_only: bool,
+}
+
 /// A request on the wire.
 #[derive(Clone, Debug)]
 pub struct WireRequest {
@@ -90,7 +174,16 @@ pub struct WireRequest {
     /// The headers that the format asks for.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: Pieces,
+}
+
+impl WireRequest {
+    /// A request with a JSON body.
+    pub fn post(path: impl Into<String>, body: impl Into<Pieces>) -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        Self { method: Method::POST, path: path.into(), headers, body: body.into() }
+    }
 }
 
 /// A reply with a bad status.

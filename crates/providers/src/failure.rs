@@ -5,9 +5,10 @@ use std::time::Duration;
 use chrono::DateTime;
 use codeflow_model::{ApiClientError, Details, ErrorKind};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde::de::DeserializeOwned;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{WireFailure, WireRequest};
+use crate::{Credentials, WireFailure, WireRequest};
 
 /// Provider messages are kept up to here.
 const LONGEST_MESSAGE: usize = 1000;
@@ -60,8 +61,23 @@ pub(crate) fn unsupported(provider: &str, model: &str, what: &str) -> ApiClientE
     })
 }
 
+/// A request that was to be forwarded by a dialect that forwards none in its format: a fault of ours.
+pub(crate) fn not_forwarded(provider: &str, model: &str) -> ApiClientError {
+    let text = format!("nothing is forwarded to `{provider}` in this format");
+    let (provider, model) = (provider.to_owned(), model.to_owned());
+    ApiClientError::new(ErrorKind::Internal, text).about(Details { provider, model, ..Details::default() })
+}
+
 /// Reads a document of the provider's.
 pub(crate) fn parse<T: DeserializeOwned>(provider: &str, text: &[u8]) -> Result<T, ApiClientError> {
+    parse_borrowed(provider, text)
+}
+
+/// As [`parse`], without copying the texts.
+pub(crate) fn parse_borrowed<'a, T: Deserialize<'a>>(
+    provider: &str,
+    text: &'a [u8],
+) -> Result<T, ApiClientError> {
     serde_json::from_slice(text).map_err(|cause| {
         let text = format!("`{provider}` sent something that is not a reply");
         let details = Details { provider: provider.to_owned(), ..Details::default() };
@@ -69,14 +85,24 @@ pub(crate) fn parse<T: DeserializeOwned>(provider: &str, text: &[u8]) -> Result<
     })
 }
 
-/// Puts a key into a header that is never logged.
+/// Puts a key into a header that is never logged; nothing where the server asks for none.
 pub(crate) fn put_key(
     request: &mut WireRequest,
     provider: &str,
     name: HeaderName,
-    value: &str,
+    scheme: &str,
+    credentials: &Credentials,
 ) -> Result<(), ApiClientError> {
-    let mut value = HeaderValue::from_str(value).map_err(|_| {
+    let value = match credentials {
+        Credentials::None => return Ok(()),
+        Credentials::Key(key) => [scheme, key.expose_secret()].concat(),
+        Credentials::Aws(_) => {
+            let text = format!("`{provider}` wants a key, not an identity of Amazon's");
+            let details = Details { provider: provider.to_owned(), ..Details::default() };
+            return Err(ApiClientError::new(ErrorKind::Authentication, text).about(details));
+        }
+    };
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
         let text = format!("the key of `{provider}` holds characters that no header can carry");
         let details = Details { provider: provider.to_owned(), ..Details::default() };
         ApiClientError::new(ErrorKind::Authentication, text).about(details)

@@ -2,9 +2,11 @@
 
 mod lines;
 mod ndjson;
+mod raw;
 mod sse;
 
 pub use ndjson::NdjsonDecoder;
+pub use raw::{Keep, RawFrame, RawFrames};
 pub use sse::SseDecoder;
 
 /// One frame of a stream.

@@ -1,5 +1,6 @@
-//! The wire formats of model providers: pure translations between our requests and replies and their bytes. Nothing
-//! here opens a connection, reads a clock, retries, or counts money.
+//! Clients for model providers. Each wire format is a [`Dialect`]: pure translations between our requests and replies
+//! and their bytes. [`HttpModel`] is the only code that sends, in the same sequence for every dialect. Money is not
+//! counted here.
 //!
 //! ```
 //! use codeflow_model::{ChatRequest, Message, Role};
@@ -13,14 +14,19 @@
 //! ```
 
 mod anthropic;
+mod credentials;
 mod dialect;
 mod failure;
 mod frames;
+mod http_model;
 mod openai;
+mod splice;
 mod stream;
 
 pub use anthropic::{Anthropic, AnthropicStream};
-pub use dialect::{Dialect, Framing, Mode, WireFailure, WireRequest};
-pub use frames::{Frame, FrameError, Limits, NdjsonDecoder, SseDecoder};
+pub use credentials::{AwsCredentials, CredentialSource, Credentials};
+pub use dialect::{Dialect, FrameTap, Framing, Mode, Signing, WireFailure, WireRequest};
+pub use frames::{Frame, FrameError, Keep, Limits, NdjsonDecoder, RawFrame, RawFrames, SseDecoder};
+pub use http_model::{Bounds, Endpoint, HttpModel};
 pub use openai::{Compatibility, KeyHeader, LimitField, OpenAi, OpenAiStream};
 pub use stream::StreamDecoder;

@@ -2,15 +2,18 @@
 
 mod encode;
 mod errors;
+mod pass;
 mod reply;
 mod stream;
 
 pub use stream::OpenAiStream;
 
-use codeflow_model::{ApiClientError, Capabilities, ChatRequest, ChatResponse, StreamEvent};
+use codeflow_model::{
+    ApiClientError, Capabilities, ChatRequest, ChatResponse, RawRequest, StreamEvent, Tap, WireFormat,
+};
 use http::{HeaderName, header};
 
-use crate::{Dialect, Frame, Mode, WireFailure, WireRequest, failure};
+use crate::{Dialect, Frame, FrameTap, Mode, RawFrame, Signing, WireFailure, WireRequest, failure};
 
 /// The dialect of one provider that speaks chat completions.
 #[derive(Clone, Debug)]
@@ -81,6 +84,7 @@ impl Default for Compatibility {
                 json_schema: true,
                 thinking: true,
                 seed: true,
+                embeddings: true,
             },
         }
     }
@@ -108,17 +112,12 @@ impl Dialect for OpenAi {
         encode::request(self, request, mode)
     }
 
-    fn sign(&self, request: &mut WireRequest, key: &str) -> Result<(), ApiClientError> {
-        match self.compatibility.key {
-            KeyHeader::Bearer => {
-                let value = format!("Bearer {key}");
-                failure::put_key(request, &self.provider, header::AUTHORIZATION, &value)
-            }
-            KeyHeader::ApiKey => {
-                let name = HeaderName::from_static("api-key");
-                failure::put_key(request, &self.provider, name, key)
-            }
-        }
+    fn sign(&self, request: &mut WireRequest, signing: &Signing<'_>) -> Result<(), ApiClientError> {
+        let (name, scheme) = match self.compatibility.key {
+            KeyHeader::Bearer => (header::AUTHORIZATION, "Bearer "),
+            KeyHeader::ApiKey => (HeaderName::from_static("api-key"), ""),
+        };
+        failure::put_key(request, &self.provider, name, scheme, signing.credentials)
     }
 
     fn decode(&self, body: &[u8]) -> Result<ChatResponse, ApiClientError> {
@@ -142,5 +141,25 @@ impl Dialect for OpenAi {
 
     fn failure(&self, failure: &WireFailure<'_>) -> ApiClientError {
         errors::failure(&self.provider, failure)
+    }
+
+    fn passes(&self) -> Option<WireFormat> {
+        Some(WireFormat::ChatCompletions)
+    }
+
+    fn forward(&self, request: &RawRequest) -> Result<WireRequest, ApiClientError> {
+        pass::forward(self, request)
+    }
+
+    fn tap_body(&self, body: &[u8]) -> Result<Tap, ApiClientError> {
+        pass::body(self, body)
+    }
+
+    fn tap_frame(&self, stream: &mut OpenAiStream, frame: RawFrame<'_>) -> Result<FrameTap, ApiClientError> {
+        pass::frame(self, stream, frame.data)
+    }
+
+    fn tap_end(&self, stream: &mut OpenAiStream) -> Option<&'static [u8]> {
+        (!self.compatibility.closes && stream.has_ended()).then_some(b"data: [DONE]\n\n")
     }
 }

@@ -108,7 +108,8 @@ impl<D: Dialect> StreamDecoder<D> {
         })
     }
 
-    fn place(&self, error: ApiClientError) -> ApiClientError {
+    /// The same error, with who was asked and how far the reply had come.
+    pub(crate) fn place(&self, error: ApiClientError) -> ApiClientError {
         let details = Details {
             provider: self.dialect.provider().to_owned(),
             model: self.model.clone(),

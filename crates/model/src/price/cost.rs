@@ -59,17 +59,19 @@ impl<'t> From<&'t str> for Service<'t> {
 
 impl BilledTokens {
     /// Counts each token of a reported usage once; `None` when the report lacks the prompt or the answer. What
-    /// it does not say about cache and reasoning was neither. Writes count as kept for the usual time.
+    /// it does not say about cache and reasoning was neither. Writes count as kept for the usual time, unless it says
+    /// that they are kept for an hour.
     pub fn of(usage: &Usage) -> Option<Self> {
         let (input, output) = (usage.input?, usage.output?);
         let cache_read = usage.cache_read.unwrap_or(0).min(input);
         let cache_write = usage.cache_write.unwrap_or(0).min(input - cache_read);
+        let cache_write_1h = usage.cache_write_1h.unwrap_or(0).min(cache_write);
         let reasoning = usage.reasoning.unwrap_or(0).min(output);
         Some(Self {
             input: input - cache_read - cache_write,
             cache_read,
-            cache_write,
-            cache_write_1h: 0,
+            cache_write: cache_write - cache_write_1h,
+            cache_write_1h,
             output: output - reasoning,
             reasoning,
         })

@@ -199,6 +199,7 @@ fn a_reported_usage_is_counted_once() {
         input: Some(100),
         cache_read: Some(60),
         cache_write: Some(30),
+        cache_write_1h: None,
         output: Some(50),
         reasoning: Some(20),
     };
@@ -219,6 +220,7 @@ fn a_usage_that_contradicts_itself_is_never_more_than_its_totals() {
         input: Some(5),
         cache_read: Some(9),
         cache_write: Some(9),
+        cache_write_1h: None,
         output: Some(1),
         reasoning: Some(4),
     };

@@ -5,10 +5,9 @@ use codeflow_model::{
     ApiClientError, ChatRequest, Details, ErrorKind, Image, ImageSource, Message, Part, ResponseFormat, Role,
     Thinking, ThinkingContent, Tool, ToolCall, ToolChoice,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::{Map, Value, json};
 
-use super::{Anthropic, DEFAULT_MAX_TOKENS};
+use super::{Anthropic, DEFAULT_MAX_TOKENS, PATH, VERSION, VERSION_HEADER};
 use crate::{Mode, WireRequest, failure};
 
 pub(super) fn request(
@@ -32,15 +31,9 @@ pub(super) fn request(
     for (name, value) in &request.extra {
         body.entry(name.clone()).or_insert_with(|| value.clone());
     }
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
-    Ok(WireRequest {
-        method: Method::POST,
-        path: "/v1/messages".to_owned(),
-        headers,
-        body: Bytes::from(Value::Object(body).to_string()),
-    })
+    let mut wire = WireRequest::post(PATH, Bytes::from(Value::Object(body).to_string()));
+    wire.headers.insert(VERSION_HEADER, VERSION);
+    Ok(wire)
 }
 
 /// The format has one place for what the system says, before the conversation.

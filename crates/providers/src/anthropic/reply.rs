@@ -47,6 +47,14 @@ pub(super) struct WireUsage {
     cache_creation_input_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
     output_tokens: Option<u64>,
+    /// Of the tokens written, how many are kept for how long.
+    cache_creation: Option<CacheCreation>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Option<u64>,
 }
 
 pub(super) fn decode(dialect: &Anthropic, body: &[u8]) -> Result<ChatResponse, ApiClientError> {
@@ -115,6 +123,7 @@ impl WireUsage {
         self.cache_creation_input_tokens =
             later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
         self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
+        self.cache_creation = later.cache_creation.or(self.cache_creation);
         self.output_tokens = later.output_tokens.or(self.output_tokens);
     }
 
@@ -126,6 +135,7 @@ impl WireUsage {
             input: self.input_tokens.map(|tokens| tokens.saturating_add(cached)),
             cache_read: read,
             cache_write: write,
+            cache_write_1h: self.cache_creation.and_then(|kept| kept.ephemeral_1h_input_tokens),
             output: self.output_tokens,
             reasoning: None,
         }

@@ -1,6 +1,8 @@
 //! Streamed messages.
 
-use codeflow_model::{ApiClientError, FinishReason, Part, StreamEvent, ThinkingContent, ThinkingDelta};
+use codeflow_model::{
+    ApiClientError, FinishReason, Part, StreamEvent, ThinkingContent, ThinkingDelta, Usage,
+};
 use serde::Deserialize;
 
 use super::{
@@ -116,6 +118,22 @@ impl AnthropicStream {
             Event::Other => {}
         }
         Ok(())
+    }
+
+    /// Takes over a later report of the usage.
+    pub(super) fn use_more(&mut self, later: WireUsage) -> Usage {
+        self.usage.update(later);
+        self.usage.normal()
+    }
+
+    /// Whether the reason for the end has come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Keeps the reason for the end.
+    pub(super) fn end(&mut self, reason: FinishReason) {
+        self.finish = Some(reason);
     }
 
     fn start(&mut self, dialect: &Anthropic, message: Reply, out: &mut Vec<StreamEvent>) {

@@ -5,7 +5,6 @@ use codeflow_model::{
     ApiClientError, ChatRequest, Image, ImageSource, Message, Part, ResponseFormat, Role, Tool, ToolChoice,
     ToolResult,
 };
-use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Map, Value, json};
 
 use super::{LimitField, OpenAi};
@@ -31,14 +30,7 @@ pub(super) fn request(
     for (name, value) in &request.extra {
         body.entry(name.clone()).or_insert_with(|| value.clone());
     }
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(WireRequest {
-        method: Method::POST,
-        path: dialect.compatibility.path.clone(),
-        headers,
-        body: Bytes::from(Value::Object(body).to_string()),
-    })
+    Ok(WireRequest::post(dialect.compatibility.path.clone(), Bytes::from(Value::Object(body).to_string())))
 }
 
 /// Refuses what the provider is known not to do, before it is asked.

@@ -173,6 +173,19 @@ impl WireMessage {
         thoughts.into_iter().flatten().map(String::as_str).find(|text| !text.is_empty())
     }
 
+    /// Whether there is anything in it but who speaks.
+    pub(super) fn says_something(&self) -> bool {
+        let has_words = match &self.content {
+            None => false,
+            Some(Content::Text(text)) => !text.is_empty(),
+            Some(Content::Parts(parts)) => !parts.is_empty(),
+        };
+        has_words
+            || self.refusal.as_ref().is_some_and(|text| !text.is_empty())
+            || self.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
+            || self.thought().is_some()
+    }
+
     /// The words, a refusal included.
     pub(super) fn text(&self) -> String {
         let mut text = match &self.content {
@@ -195,6 +208,7 @@ impl WireUsage {
             input: self.prompt_tokens,
             cache_read: cached.or(self.prompt_cache_hit_tokens),
             cache_write: None,
+            cache_write_1h: None,
             output: self.completion_tokens.map(|tokens| tokens.saturating_add(beside.unwrap_or(0))),
             reasoning,
         }

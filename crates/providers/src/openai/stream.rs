@@ -20,6 +20,8 @@ pub struct OpenAiStream {
     calls: Calls,
     refused: bool,
     finish: Option<FinishReason>,
+    /// Whether the model has said anything, in a stream that is handed on.
+    said: bool,
 }
 
 /// Which part each tool call is.
@@ -70,6 +72,26 @@ impl OpenAiStream {
     /// The reply is complete, if its reason to end has come. Usage may follow that reason, so it is held until now.
     pub(super) fn close(&mut self, out: &mut Vec<StreamEvent>) {
         out.extend(self.finish.take().map(StreamEvent::Finished));
+    }
+
+    /// Whether the reason for the end has come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Keeps the reason for the end.
+    pub(super) fn end(&mut self, reason: FinishReason) {
+        self.finish = Some(reason);
+    }
+
+    /// Whether the model has said anything.
+    pub(super) fn has_said(&self) -> bool {
+        self.said
+    }
+
+    /// Keeps that the model has said something.
+    pub(super) fn say(&mut self, something: bool) {
+        self.said |= something;
     }
 
     fn choice(

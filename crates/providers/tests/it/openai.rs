@@ -9,7 +9,7 @@ use codeflow_model::{
 use codeflow_providers::{Compatibility, Dialect, KeyHeader, LimitField, Mode, OpenAi};
 use serde_json::json;
 
-use crate::support::{ask, body, fold, hello, read, sse, tool};
+use crate::support::{ask, body, fold, hello, read, sign, sse, tool};
 
 fn openai() -> OpenAi {
     OpenAi::new("openai", Compatibility::default())
@@ -72,7 +72,7 @@ fn differences_are_data() {
 
     let sent = body(&dialect, &request, Mode::Stream);
     let mut wire = dialect.encode(&request, Mode::Whole).expect("can be said");
-    dialect.sign(&mut wire, "k").expect("fits a header");
+    sign(&dialect, &mut wire, "k").expect("fits a header");
 
     assert_eq!((&sent["max_tokens"], &sent["random_seed"]), (&json!(7), &json!(3)));
     assert_eq!(sent["tool_choice"], "any");

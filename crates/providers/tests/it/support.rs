@@ -2,10 +2,11 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use codeflow_core::Timestamp;
 use codeflow_model::{
     ApiClientError, ChatRequest, ChatResponse, Fold, Message, Part, Role, StreamEvent, Tool,
 };
-use codeflow_providers::{Dialect, Limits, Mode, StreamDecoder};
+use codeflow_providers::{Credentials, Dialect, Limits, Mode, Signing, StreamDecoder, WireRequest};
 use serde_json::{Value, json};
 
 pub(crate) fn fixture(folder: &str, name: &str) -> Vec<u8> {
@@ -57,5 +58,12 @@ pub(crate) fn tool(name: &str) -> Tool {
 
 pub(crate) fn body(dialect: &impl Dialect, request: &ChatRequest, mode: Mode) -> Value {
     let wire = dialect.encode(request, mode).expect("can be said");
-    serde_json::from_slice(&wire.body).expect("is JSON")
+    serde_json::from_slice(&wire.body.to_bytes()).expect("is JSON")
+}
+
+/// Signs with a key, at a moment and an address that play no part.
+pub(crate) fn sign(dialect: &impl Dialect, wire: &mut WireRequest, key: &str) -> Result<(), ApiClientError> {
+    let credentials = Credentials::Key(key.to_owned().into());
+    let base = "https://example.com".parse().expect("is an address");
+    dialect.sign(wire, &Signing { credentials: &credentials, base: &base, now: Timestamp::EPOCH })
 }

@@ -1,0 +1,228 @@
+//! One request and the head of its reply, with every failure told in our words.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use codeflow_model::{ApiClientError, Details, ErrorKind, Reach};
+use codeflow_net as net;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use url::Url;
+
+use super::{Bounds, HttpModel};
+use crate::{Dialect, Signing, WireFailure, WireRequest};
+
+/// A reply whose status is good.
+pub(super) struct Reply<D: Dialect> {
+    pub(super) dialect: Arc<D>,
+    pub(super) model: String,
+    pub(super) bounds: Bounds,
+    pub(super) body: Incoming,
+    base: Url,
+    headers: HeaderMap,
+    status: StatusCode,
+}
+
+impl<D: Dialect> HttpModel<D> {
+    /// Signs and sends, and returns when the head of a good reply is there.
+    pub(super) async fn send(&self, model: &str, mut wire: WireRequest) -> Result<Reply<D>, ApiClientError> {
+        let base = &self.endpoint.base;
+        let credentials = self.placed(model, self.endpoint.credentials.current())?;
+        let signing = Signing { credentials: &credentials, base, now: self.clock.now() };
+        self.placed(model, self.dialect.sign(&mut wire, &signing))?;
+        let request = self.request(wire)?;
+        let sent = self.pool.send(base, request).await;
+        let (head, body) = sent.map_err(|error| unreachable(&*self.dialect, model, error))?.into_parts();
+        let reply = Reply {
+            dialect: Arc::clone(&self.dialect),
+            model: model.to_owned(),
+            bounds: self.bounds,
+            body,
+            base: base.clone(),
+            headers: head.headers,
+            status: head.status,
+        };
+        if head.status.is_success() { Ok(reply) } else { Err(reply.failure().await) }
+    }
+
+    fn request(&self, wire: WireRequest) -> Result<Request<net::Pieces>, ApiClientError> {
+        let base = self.endpoint.base.as_str().trim_end_matches('/');
+        let mut request = Request::new(wire.body);
+        *request.uri_mut() =
+            [base, &wire.path].concat().parse().map_err(|error: http::uri::InvalidUri| {
+                let text = format!("`{}` has an address that no request can go to", self.dialect.provider());
+                ApiClientError::new(ErrorKind::InvalidRequest, text).because(error)
+            })?;
+        *request.method_mut() = wire.method;
+        *request.headers_mut() = wire.headers;
+        Ok(request)
+    }
+
+    /// The same result; an error says who was asked, and that the request had reached them.
+    pub(super) fn placed<T>(
+        &self,
+        model: &str,
+        result: Result<T, ApiClientError>,
+    ) -> Result<T, ApiClientError> {
+        result.map_err(|error| placed(&*self.dialect, model, error))
+    }
+}
+
+impl<D: Dialect> Reply<D> {
+    /// The whole body.
+    pub(super) async fn whole(mut self) -> Result<Bytes, ApiClientError> {
+        let limit = self.bounds.body;
+        self.read(limit, |reply| reply.too_large(limit)).await
+    }
+
+    /// The same reply, if it is the stream that was asked for. Some servers answer with one whole document instead,
+    /// which is an error more often than not.
+    pub(super) async fn streamed(mut self) -> Result<Self, ApiClientError> {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !kind.is_some_and(|kind| kind.starts_with("application/json")) || self.is_ndjson() {
+            return Ok(self);
+        }
+        let limit = self.bounds.error_body;
+        let body = self.read(limit, |reply| reply.too_large(limit)).await?;
+        let said = self.dialect.decode(&body).err().filter(|error| error.kind() != ErrorKind::BadResponse);
+        Err(match said {
+            Some(error) => self.place(error),
+            None => self.bad("was asked for a stream and sent a whole document"),
+        })
+    }
+
+    fn is_ndjson(&self) -> bool {
+        self.dialect.framing() == crate::Framing::Ndjson
+    }
+
+    async fn failure(mut self) -> ApiClientError {
+        // An error is an error, even if no more than its status can be read.
+        let body = self.read_some(self.bounds.error_body).await;
+        let wire = WireFailure { status: self.status, headers: &self.headers, body: &body };
+        let error = self.dialect.failure(&wire);
+        let details = Details {
+            model: self.model.clone(),
+            provider: self.dialect.provider().to_owned(),
+            reach: Reach::Refused,
+            ..error.details().clone()
+        };
+        error.about(details)
+    }
+
+    async fn read(
+        &mut self,
+        limit: usize,
+        too_large: impl Fn(&Self) -> ApiClientError,
+    ) -> Result<Bytes, ApiClientError> {
+        if self.body.size_hint().lower() > limit as u64 {
+            return Err(too_large(self));
+        }
+        let mut first = Bytes::new();
+        let mut whole = BytesMut::new();
+        while let Some(piece) = self.next().await? {
+            if first.is_empty() && whole.is_empty() {
+                first = piece;
+                continue;
+            }
+            if whole.is_empty() {
+                whole.extend_from_slice(&first);
+            }
+            if whole.len() + piece.len() > limit {
+                return Err(too_large(self));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(if whole.is_empty() { first } else { whole.freeze() })
+    }
+
+    async fn read_some(&mut self, limit: usize) -> Bytes {
+        let mut whole = BytesMut::new();
+        while let Ok(Some(piece)) = self.next().await {
+            let room = limit - whole.len();
+            whole.extend_from_slice(&piece[..piece.len().min(room)]);
+            if whole.len() == limit {
+                break;
+            }
+        }
+        whole.freeze()
+    }
+
+    /// The next bytes of the body; nothing at its end.
+    async fn next(&mut self) -> Result<Option<Bytes>, ApiClientError> {
+        loop {
+            match self.body.frame().await {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(self.broken(error)),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The error of a connection that broke while the body came.
+    pub(super) fn broken(&self, error: hyper::Error) -> ApiClientError {
+        let text = format!("`{}` ended the connection before its answer was whole", host(&self.base));
+        self.place(ApiClientError::new(ErrorKind::ProviderConnection, text).because(error))
+    }
+
+    /// A reply that is not what was asked for.
+    pub(super) fn bad(&self, what: &str) -> ApiClientError {
+        let text = format!("`{}` {what}", self.dialect.provider());
+        self.place(ApiClientError::new(ErrorKind::BadResponse, text))
+    }
+
+    pub(super) fn too_large(&self, limit: usize) -> ApiClientError {
+        self.bad(&format!("sent a reply of more than {limit} bytes"))
+    }
+
+    pub(super) fn place(&self, error: ApiClientError) -> ApiClientError {
+        placed(&*self.dialect, &self.model, error)
+    }
+}
+
+fn placed<D: Dialect>(dialect: &D, model: &str, error: ApiClientError) -> ApiClientError {
+    let details = Details {
+        provider: dialect.provider().to_owned(),
+        model: model.to_owned(),
+        reach: Reach::Unknown,
+        ..error.details().clone()
+    };
+    error.about(details)
+}
+
+/// A request that found no way, or got no answer.
+pub(super) fn unreachable<D: Dialect>(dialect: &D, model: &str, error: net::Error) -> ApiClientError {
+    let kind = match error.kind() {
+        net::ErrorKind::Timeout => ErrorKind::Timeout,
+        net::ErrorKind::BadAnswer => ErrorKind::BadResponse,
+        net::ErrorKind::InvalidUrl
+        | net::ErrorKind::RefusedAddress
+        | net::ErrorKind::Resolve
+        | net::ErrorKind::Connect
+        | net::ErrorKind::Tls
+        | net::ErrorKind::TooLarge
+        | net::ErrorKind::Redirect
+        | net::ErrorKind::Interrupted
+        | net::ErrorKind::SetUp => ErrorKind::ProviderConnection,
+    };
+    let reach = match error.phase() {
+        net::Phase::NotSent => Reach::NotSent,
+        net::Phase::MaybeSent | net::Phase::Answered => Reach::Unknown,
+    };
+    let details = Details {
+        provider: dialect.provider().to_owned(),
+        model: model.to_owned(),
+        reach,
+        ..Details::default()
+    };
+    let text = format!("`{}` could not be asked", dialect.provider());
+    ApiClientError::new(kind, text).about(details).because(error)
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
