@@ -18,6 +18,7 @@ mod port;
 mod price;
 mod raw;
 mod registry;
+mod renamed;
 mod request;
 mod response;
 mod walk;
@@ -33,6 +34,7 @@ pub use registry::{
     Finding, Lint, ModelEntry, ModelFeature, ModelKind, OnRetired, Overrides, Quirks, Registry,
     RegistryError, RegistryErrorKind,
 };
+pub use renamed::Renamed;
 pub use request::{ChatRequest, ResponseFormat, Tool, ToolChoice};
 pub use response::{ChatResponse, FinishReason, StreamEvent, ThinkingDelta, Usage};
-pub use walk::{Next, Repeat, Walk};
+pub use walk::{Arrived, Lost, Missed, Next, Repeat, Step, Tried, Walk, Walker, walk};

@@ -1,7 +1,9 @@
 //! What a model call is.
 
+mod course;
 mod errors;
 mod fold;
 mod price;
 mod registry;
 mod registry_lint;
+mod walk;

@@ -1,0 +1,124 @@
+//! The loop of a walk. Whoever walks makes the attempts and the waits.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::{ApiClientError, ErrorKind, Next, Repeat, Walk};
+
+/// One attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which model of the chain, from nought.
+    pub hop: usize,
+    /// The number of the attempt at this model, from one.
+    pub attempt: u32,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Tried<T> {
+    /// An answer.
+    Won(T),
+    /// The model was asked, or should have been, and failed.
+    Failed(ApiClientError),
+    /// The model must not be asked: a rule of ours forbids it, or it lacks what the request needs. Another may be,
+    /// whatever the kind of the error.
+    Skipped(ApiClientError),
+}
+
+/// Makes the attempts of one walk. A walk that is dropped drops the attempt or the wait it is in, so whatever an attempt
+/// holds must let go of itself.
+pub trait Walker: Send {
+    /// What an attempt wins.
+    type Won: Send;
+
+    /// Makes one attempt: everything that one hop needs before, during and after it.
+    fn attempt(&mut self, step: Step) -> impl Future<Output = Tried<Self::Won>> + Send;
+
+    /// Waits.
+    fn pause(&mut self, wait: Duration) -> impl Future<Output = ()> + Send;
+
+    /// The time until the deadline, if there is one.
+    fn left(&self) -> Option<Duration>;
+
+    /// A number between nothing and one for the jitter.
+    fn draw(&mut self) -> f64 {
+        1.0
+    }
+
+    /// Hears what follows an attempt that failed, before it happens.
+    fn missed(&mut self, _missed: &Missed, _next: Next) {}
+}
+
+/// The end of a walk that found an answer.
+#[derive(Debug)]
+pub struct Arrived<T> {
+    /// The answer.
+    pub won: T,
+    /// The attempt that won it.
+    pub step: Step,
+    /// The attempts before it.
+    pub missed: Vec<Missed>,
+}
+
+/// The end of a walk that found none.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    /// What to tell the caller: the last failure, or, when nobody could be asked, why the last model was not.
+    pub error: ApiClientError,
+    /// Every attempt.
+    pub missed: Vec<Missed>,
+}
+
+/// An attempt that won nothing.
+#[derive(Clone, Debug)]
+pub struct Missed {
+    /// Which one.
+    pub step: Step,
+    /// Why.
+    pub error: ApiClientError,
+    /// Whether the model was not asked at all.
+    pub skipped: bool,
+}
+
+/// Walks a chain of `hops` models until one answers or nothing else may help.
+///
+/// # Errors
+///
+/// What the models fail with; `Internal` when the chain is empty.
+pub async fn walk<W: Walker>(hops: usize, repeat: Repeat, walker: &mut W) -> Result<Arrived<W::Won>, Lost> {
+    let mut walk = Walk::new(hops, repeat);
+    let mut missed = Vec::new();
+    if hops == 0 {
+        let error = ApiClientError::new(ErrorKind::Internal, "there is no model to ask");
+        return Err(Lost { error, missed });
+    }
+    loop {
+        let step = walk.step();
+        let (miss, next) = match walker.attempt(step).await {
+            Tried::Won(won) => return Ok(Arrived { won, step, missed }),
+            Tried::Failed(error) => {
+                let draw = walker.draw();
+                let next = walk.next(&error, walker.left(), draw);
+                (Missed { step, error, skipped: false }, next)
+            }
+            Tried::Skipped(error) => (Missed { step, error, skipped: true }, walk.skip()),
+        };
+        walker.missed(&miss, next);
+        match next {
+            Next::Again(wait) => {
+                missed.push(miss);
+                walker.pause(wait).await;
+            }
+            Next::Fallback => missed.push(miss),
+            Next::GiveUp => return Err(lost(missed, miss)),
+        }
+    }
+}
+
+fn lost(mut missed: Vec<Missed>, last: Missed) -> Lost {
+    let asked = missed.iter().rfind(|miss| !miss.skipped).filter(|_| last.skipped);
+    let error = asked.unwrap_or(&last).error.clone();
+    missed.push(last);
+    Lost { error, missed }
+}
