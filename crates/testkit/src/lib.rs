@@ -17,6 +17,7 @@ pub mod conformance;
 mod databases;
 mod faults;
 mod memory;
+mod memory_accounts;
 mod sources;
 mod tokio_clock;
 
@@ -24,5 +25,6 @@ mod tokio_clock;
 pub use databases::TestDb;
 pub use faults::FaultyStore;
 pub use memory::MemoryStore;
+pub use memory_accounts::MemoryAccounts;
 pub use sources::{ManualClock, SequentialIds};
 pub use tokio_clock::TokioClock;
