@@ -41,6 +41,7 @@ pub(crate) fn call(uses: &str, inputs: Value, upstream: Vec<Upstream>) -> Action
         inputs: inputs.as_object().cloned().unwrap_or_else(Map::new),
         upstream,
         timeout: Duration::from_secs(60),
+        budget: None,
     }
 }
 

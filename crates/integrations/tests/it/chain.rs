@@ -34,6 +34,7 @@ impl Run {
             inputs: inputs.as_object().unwrap().clone(),
             upstream: self.upstream.clone(),
             timeout: Duration::from_secs(60),
+            budget: None,
         };
         let outcome = self.catalog.run(call, CancellationToken::new()).await;
         let (status, outputs, error) = match &outcome {
