@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot do its work ends its test")]
 
+mod answering;
 mod catalog;
 mod diff;
+mod llm_chat;
+mod llm_errors;
+mod llm_extract;
 mod policy;
 mod policy_condition;
 mod report;
