@@ -124,11 +124,11 @@ pub(crate) fn said(ask: &ModelAsk, role: Role) -> String {
 /// What stands inside the fence of a question, and the marker of the fence.
 pub(crate) fn fenced(ask: &ModelAsk) -> (String, String) {
     let block = said(ask, Role::User);
-    let begin = block.rfind("BEGIN DATA-").expect("there is a fence");
-    let marker = block[begin..].lines().next().unwrap().trim_start_matches("BEGIN ").to_owned();
+    // The fence that is told in the rules is closed by the last line.
+    let marker =
+        block.lines().last().unwrap().strip_prefix("END ").expect("nothing follows the fence").to_owned();
     let open = format!("BEGIN {marker}\n");
-    let start = block.find(&open).unwrap() + open.len();
-    let end = block.rfind(&format!("\nEND {marker}")).expect("the fence is closed");
-    assert!(block.ends_with(&format!("END {marker}")), "nothing follows the fence");
+    let start = block.find(&open).expect("the fence is opened") + open.len();
+    let end = block.rfind(&format!("\nEND {marker}")).unwrap();
     (block[start..end].to_owned(), marker)
 }

@@ -76,8 +76,9 @@ impl Opinions {
             format!("{findings} of the model named a place that it was not shown, and did not count")
         });
         let more = (self.more > 0).then(|| {
-            let findings = counted(self.more, "lesser finding", "lesser findings");
-            format!("{findings} of the model are not listed, because the step keeps fewer")
+            let findings =
+                counted(self.more, "lesser finding of the model is", "lesser findings of the model are");
+            format!("{findings} not listed, because the step keeps fewer")
         });
         dropped.into_iter().chain(more)
     }
