@@ -1,13 +1,17 @@
 //! The actions that come with CodeFlow, one file each.
 
+mod chat;
 mod diff;
+mod extract;
 mod policy;
 mod report;
 mod review;
 mod risk;
 mod secrets;
 
+pub(crate) use chat::ChatAction;
 pub(crate) use diff::DiffAction;
+pub(crate) use extract::ExtractAction;
 pub(crate) use policy::PolicyAction;
 pub(crate) use report::ReportAction;
 pub(crate) use review::ReviewAction;

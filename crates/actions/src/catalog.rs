@@ -7,15 +7,20 @@ use codeflow_core::{ActionCall, ActionCatalog, ActionError, ActionName, ActionOu
 use tokio_util::sync::CancellationToken;
 
 use crate::action::{cancelled, off_reactor};
-use crate::builtin::{DiffAction, PolicyAction, ReportAction, ReviewAction, RiskAction, SecretsAction};
+use crate::builtin::{
+    ChatAction, DiffAction, ExtractAction, PolicyAction, ReportAction, ReviewAction, RiskAction,
+    SecretsAction,
+};
 use crate::fault::Fault;
-use crate::{Action, Repository, contract};
+use crate::{Action, Models, Repository, contract};
 
 /// What the built-in actions need from outside.
 #[derive(Clone)]
 pub struct Dependencies {
     /// Where `git/diff` reads changes.
     pub repository: Arc<dyn Repository>,
+    /// Whom the `llm/*` actions ask; [`NoModels`](crate::NoModels) if there is nobody.
+    pub models: Arc<dyn Models>,
 }
 
 /// The actions that workflows can use.
@@ -32,13 +37,16 @@ impl Catalog {
 
     /// The actions that come with CodeFlow.
     pub fn builtin(dependencies: Dependencies) -> Self {
+        let Dependencies { repository, models } = dependencies;
         let mut catalog = Self::new();
-        catalog.register(Arc::new(DiffAction::new(dependencies.repository)));
+        catalog.register(Arc::new(DiffAction::new(repository)));
         catalog.register(Arc::new(SecretsAction::new()));
         catalog.register(Arc::new(RiskAction::new()));
         catalog.register(Arc::new(PolicyAction::new()));
         catalog.register(Arc::new(ReportAction::new()));
-        catalog.register(Arc::new(ReviewAction::new()));
+        catalog.register(Arc::new(ReviewAction::new(Arc::clone(&models))));
+        catalog.register(Arc::new(ChatAction::new(Arc::clone(&models))));
+        catalog.register(Arc::new(ExtractAction::new(models)));
         catalog
     }
 

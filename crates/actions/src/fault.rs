@@ -1,6 +1,7 @@
 //! The codes of what the catalog and the actions say on their own account, beyond the kinds that `codeflow-core` knows.
 
-use codeflow_core::{ActionError, ActionErrorKind};
+use codeflow_core::execution::StepError;
+use codeflow_core::{ActionError, ActionErrorKind, ActionOutcome};
 
 /// Something that has a code of its own.
 #[derive(Clone, Copy)]
@@ -13,6 +14,10 @@ pub(crate) enum Fault {
     OutputTooLarge,
     /// No model can be asked.
     NoProvider,
+    /// There is nothing that a model could look at.
+    NothingToAsk,
+    /// A model answered something other than what it was asked for.
+    BadAnswer,
 }
 
 impl Fault {
@@ -23,6 +28,8 @@ impl Fault {
             Self::BadOutput => "action.bad_output",
             Self::OutputTooLarge => "action.output_too_large",
             Self::NoProvider => "action.no_provider",
+            Self::NothingToAsk => "action.nothing_to_ask",
+            Self::BadAnswer => "action.bad_answer",
         }
     }
 
@@ -31,8 +38,15 @@ impl Fault {
         let kind = match self {
             Self::UnknownAction => ActionErrorKind::InvalidInput,
             Self::BadOutput => ActionErrorKind::Internal,
-            Self::OutputTooLarge | Self::NoProvider => ActionErrorKind::Failed,
+            Self::OutputTooLarge | Self::NoProvider | Self::NothingToAsk | Self::BadAnswer => {
+                ActionErrorKind::Failed
+            }
         };
         ActionError::new(kind, message).with_code(self.code())
+    }
+
+    /// A step that stands aside for this reason.
+    pub(crate) fn skip(self, message: String) -> ActionOutcome {
+        ActionOutcome::Skipped(StepError { code: self.code().to_owned(), message, blocked_by: None })
     }
 }

@@ -7,7 +7,9 @@
 //! use std::sync::Arc;
 //!
 //! use async_trait::async_trait;
-//! use codeflow_actions::{Catalog, Dependencies, DiffRequest, RangeDiff, Repository, RepositoryError};
+//! use codeflow_actions::{
+//!     Catalog, Dependencies, DiffRequest, NoModels, RangeDiff, Repository, RepositoryError,
+//! };
 //! use codeflow_core::ActionCatalog;
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -21,7 +23,7 @@
 //!     }
 //! }
 //!
-//! let catalog = Catalog::builtin(Dependencies { repository: Arc::new(Unchanging) });
+//! let catalog = Catalog::builtin(Dependencies { repository: Arc::new(Unchanging), models: Arc::new(NoModels) });
 //! let spec = catalog.find(&"core/secrets".parse()?).expect("it is built in");
 //! assert!(spec.inputs["diff"].required);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -32,10 +34,13 @@ mod builtin;
 mod catalog;
 mod contract;
 mod fault;
+mod llm;
+mod models;
 mod repository;
 mod upstream;
 
 pub use action::Action;
 pub use catalog::{Catalog, Dependencies};
 pub use contract::MAX_OUTPUT_BYTES;
+pub use models::{Availability, ModelAsk, ModelError, ModelReply, Models, NoModels};
 pub use repository::{DiffRequest, RangeDiff, Repository, RepositoryError, RepositoryErrorKind};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use codeflow_analysis::{Finding, Omitted, RiskScore, Totals};
+use codeflow_analysis::{Finding, ModelUse, Omitted, RiskScore, Totals};
 use codeflow_core::Upstream;
 use codeflow_core::execution::StepStatus;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -16,7 +16,8 @@ pub(crate) struct Earlier<'a>(&'a [Upstream]);
 pub(crate) struct Checks<'a> {
     /// Each finding once, in the order of the steps.
     pub(crate) findings: Vec<Finding>,
-    /// The steps that looked for findings.
+    /// The steps that looked for findings without asking a model. An opinion is no check: it cannot stand in for one
+    /// that failed.
     pub(crate) looked: Vec<&'a str>,
     /// The steps whose findings cannot be read.
     pub(crate) unreadable: Vec<&'a str>,
@@ -58,12 +59,16 @@ impl<'a> Earlier<'a> {
         })
     }
 
-    /// What the steps gave under `name`, each with its step; a repeated step gives one for each iteration.
-    pub(crate) fn given(&self, name: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        self.steps().flat_map(move |step| {
-            let found = outputs(step).into_iter().filter_map(move |outputs| outputs.get(name));
-            found.map(|value| (step.step.as_str(), value)).collect::<Vec<_>>()
+    /// What the steps gave, each with its step; a repeated step gives one for each iteration.
+    fn outputs(&self) -> impl Iterator<Item = (&'a str, &'a Map<String, Value>)> {
+        self.steps().flat_map(|step| {
+            outputs(step).into_iter().map(|outputs| (step.step.as_str(), outputs)).collect::<Vec<_>>()
         })
+    }
+
+    /// What the steps gave under `name`, each with its step.
+    pub(crate) fn given(&self, name: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.outputs().filter_map(move |(step, outputs)| Some((step, outputs.get(name)?)))
     }
 
     /// Everything that the steps gave under `name` and that can be read as lists of `T`.
@@ -75,7 +80,8 @@ impl<'a> Earlier<'a> {
     pub(crate) fn checks(&self) -> Checks<'a> {
         let mut checks = Checks::default();
         let mut known = BTreeMap::new();
-        for (step, value) in self.given("findings") {
+        for (step, outputs) in self.outputs() {
+            let Some(value) = outputs.get("findings") else { continue };
             let Some(findings) = read::<Vec<Finding>>(value) else {
                 // A count under this name is what a policy gives; it is no list of findings.
                 if !value.is_number() {
@@ -83,7 +89,9 @@ impl<'a> Earlier<'a> {
                 }
                 continue;
             };
-            checks.looked.push(step);
+            if model_use(outputs).is_none() {
+                checks.looked.push(step);
+            }
             for finding in findings {
                 let key = (finding.fingerprint.clone(), finding.rule.clone(), finding.path.clone());
                 let at = *known.entry(key).or_insert(checks.findings.len());
@@ -101,6 +109,11 @@ impl<'a> Earlier<'a> {
     /// The diffs that were read.
     pub(crate) fn diffs(&self) -> Vec<DiffHead> {
         self.given("diff").filter_map(|(_, value)| read(value)).collect()
+    }
+
+    /// The models that were asked, each call of a step together.
+    pub(crate) fn models(&self) -> Vec<ModelUse> {
+        self.outputs().filter_map(|(_, outputs)| model_use(outputs)).collect()
     }
 
     /// The highest risk score.
@@ -124,6 +137,12 @@ pub(crate) fn outputs(step: &Upstream) -> Vec<&Map<String, Value>> {
         }
         _ => vec![given],
     }
+}
+
+/// Which model outputs come from, if they are those of an `llm/*` action.
+fn model_use(outputs: &Map<String, Value>) -> Option<ModelUse> {
+    outputs.get("usage").filter(|_| outputs.contains_key("attempts"))?;
+    ModelUse::deserialize(outputs).ok()
 }
 
 /// A sentence about how a step ended, with the reason if there is one.

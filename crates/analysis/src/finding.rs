@@ -93,6 +93,9 @@ pub struct Finding {
     /// What to do about it.
     #[serde(default)]
     pub help: Option<String>,
+    /// The model whose opinion it is, as `provider/model`; none when a check said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 impl Finding {

@@ -28,6 +28,6 @@ pub use diff::{
 };
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, Severity};
-pub use report::{Outcome, ReportFormat, Review, Skipped, Verdict};
+pub use report::{ModelUse, Outcome, ReportFormat, Review, Skipped, Verdict};
 pub use risk::{RiskLevel, RiskReason, RiskScore};
-pub use secrets::{Baseline, SecretRule, SecretScan, SecretScanner, Suppressed, SuppressedBy};
+pub use secrets::{Baseline, Masked, SecretRule, SecretScan, SecretScanner, Suppressed, SuppressedBy};

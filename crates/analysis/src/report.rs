@@ -1,6 +1,7 @@
 //! The result of a review, and the four ways to show it. Colours and the terminal are the caller's business.
 
 mod markdown;
+mod models;
 mod sarif;
 mod text;
 
@@ -9,6 +10,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use models::ModelUse;
 
 use crate::{Error, ErrorKind, Finding, Omitted, RiskScore, Suppressed, Totals};
 
@@ -44,6 +47,9 @@ pub struct Review {
     /// Steps that did not run.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// The models that were asked.
+    #[serde(default)]
+    pub models: Vec<ModelUse>,
 }
 
 /// Whether the change may pass.

@@ -3,6 +3,7 @@
 mod allow;
 mod baseline;
 mod engine;
+mod hide;
 mod judge;
 mod mask;
 mod page;
@@ -15,6 +16,7 @@ use crate::secrets::page::Page;
 use crate::{Diff, FileKind, Finding};
 
 pub use baseline::Baseline;
+pub use hide::Masked;
 pub use rule::SecretRule;
 
 /// What a scan found, and what it found but was told to leave alone.

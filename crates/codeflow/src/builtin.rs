@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use codeflow_actions::{Catalog, Dependencies};
+use codeflow_actions::{Catalog, Dependencies, Models, NoModels};
 use codeflow_core::Problems;
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_integrations::LocalGit;
@@ -40,10 +40,10 @@ impl BuiltIn {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(document: &str) -> Result<Workflow, Problems> {
-    parse(document, &catalog(LocalGit::new(PathBuf::new(), [])))
+    parse(document, &catalog(LocalGit::new(PathBuf::new(), []), Arc::new(NoModels)))
 }
 
-/// The actions, reading this repository.
-pub(crate) fn catalog(repository: LocalGit) -> Catalog {
-    Catalog::builtin(Dependencies { repository: Arc::new(repository) })
+/// The actions, reading this repository and asking these models.
+pub(crate) fn catalog(repository: LocalGit, models: Arc<dyn Models>) -> Catalog {
+    Catalog::builtin(Dependencies { repository: Arc::new(repository), models })
 }

@@ -39,6 +39,7 @@
 mod builtin;
 mod error;
 mod local;
+mod models;
 mod place;
 mod project;
 mod runner;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use codeflow_actions::Action;
+use codeflow_actions::{Action, Models};
 use codeflow_config::{Environment, Settings};
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_core::{ExecutionId, Problems};
@@ -28,12 +28,14 @@ pub struct Options {
     pub environment: Environment,
     /// Actions beside those that come with CodeFlow.
     pub actions: Vec<Arc<dyn Action>>,
+    /// Whom `llm/*` steps ask instead of the providers that the settings name.
+    pub models: Option<Arc<dyn Models>>,
 }
 
 impl Options {
-    /// Without further actions.
+    /// Without further actions, and with the models that the settings name.
     pub fn new(folder: impl Into<PathBuf>, settings: Settings, environment: Environment) -> Self {
-        Self { folder: folder.into(), settings, environment, actions: Vec::new() }
+        Self { folder: folder.into(), settings, environment, actions: Vec::new(), models: None }
     }
 }
 
@@ -56,12 +58,13 @@ impl Local {
     /// [`NoFolder`](ErrorKind::NoFolder), [`DataFolder`](ErrorKind::DataFolder), [`DatabaseAddress`](ErrorKind::DatabaseAddress),
     /// [`Database`](ErrorKind::Database).
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let Options { folder, settings, environment, actions: further } = options;
+        let Options { folder, settings, environment, actions: further, models } = options;
         let project = Project::around(&folder)?;
         let place = Place::of(&settings.database, &project)?;
         let database = open(&place, &settings).await?;
         let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let mut catalog = builtin::catalog(LocalGit::new(project.root(), variables));
+        let models = models.unwrap_or_else(|| crate::models::models(&settings));
+        let mut catalog = builtin::catalog(LocalGit::new(project.root(), variables), models);
         for action in further {
             catalog.register(action);
         }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ExecutionId;
 use crate::execution::{StepError, StepPath, StepStatus};
 use crate::workflow::StepName;
+use crate::{ExecutionId, Usd};
 
 /// The name behind `uses:`, such as `core/secrets`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -278,6 +278,8 @@ pub struct ActionCall {
     pub upstream: Vec<Upstream>,
     /// How long the attempt may take.
     pub timeout: Duration,
+    /// What all model calls of the execution may cost together, if the workflow says so.
+    pub budget: Option<Usd>,
 }
 
 /// A step that came before, and how it ended.

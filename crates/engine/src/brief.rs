@@ -47,6 +47,7 @@ pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionC
         inputs,
         upstream: upstream(live, step),
         timeout: timeout(step),
+        budget: live.workflow.budget.usd,
     })
 }
 

@@ -12,6 +12,7 @@
 
 mod embed;
 mod error;
+mod estimate;
 mod fold;
 mod message;
 mod port;
@@ -25,6 +26,7 @@ mod walk;
 
 pub use embed::{EmbedInput, EmbedRequest, EmbedResponse};
 pub use error::{ApiClientError, BoxError, Details, ErrorKind, Phase, Reach};
+pub use estimate::{estimate_bytes, estimate_text, estimate_tokens};
 pub use fold::Fold;
 pub use message::{Image, ImageSource, Message, Part, Role, Thinking, ThinkingContent, ToolCall, ToolResult};
 pub use port::{Answer, Ask, Capabilities, ChatModel, ChatStream, Description};

@@ -14,7 +14,7 @@ fn line(line: &str) -> String {
         "FAIL" | "critical" | "high" => AnsiColor::Red.on_default().bold(),
         "medium" => AnsiColor::Yellow.on_default().bold(),
         "low" | "info" => AnsiColor::Cyan.on_default().bold(),
-        "Risk" | "Suppressed" | "Skipped" | "Notes" | "Not" => Style::new().bold(),
+        "Risk" | "Suppressed" | "Skipped" | "Models" | "Notes" | "Not" => Style::new().bold(),
         _ => return line.to_owned(),
     };
     format!("{style}{word}{style:#}{rest}")

@@ -72,6 +72,7 @@ fn review(earlier: &Earlier<'_>) -> Review {
         omitted_more: diffs.iter().map(|diff| diff.omitted_more).sum(),
         omitted: diffs.into_iter().flat_map(|diff| diff.omitted).collect(),
         skipped: earlier.steps().filter(|step| step.status == StepStatus::Skipped).map(skipped).collect(),
+        models: earlier.models(),
     }
 }
 

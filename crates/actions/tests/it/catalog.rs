@@ -63,7 +63,16 @@ async fn every_built_in_action_is_found_by_its_name() {
 
     assert_eq!(
         names,
-        ["core/policy", "core/report", "core/risk-score", "core/secrets", "git/diff", "llm/review"]
+        [
+            "core/policy",
+            "core/report",
+            "core/risk-score",
+            "core/secrets",
+            "git/diff",
+            "llm/chat",
+            "llm/extract",
+            "llm/review"
+        ]
     );
     for name in catalog.names() {
         assert_eq!(catalog.find(&name).unwrap().name, name);
@@ -174,13 +183,4 @@ async fn a_registered_action_takes_the_place_of_one_with_its_name() {
     let outcome =
         catalog.run(call("test/giving", json!({ "count": 1 }), vec![]), CancellationToken::new()).await;
     assert_eq!(outcome, Ok(ActionOutcome::Done(json!({ "text": "second" }))));
-}
-
-#[tokio::test]
-async fn a_review_without_a_provider_stands_aside() {
-    let outcome = run("llm/review", json!({ "diff": {}, "route": "review" }), vec![]).await.unwrap();
-
-    let ActionOutcome::Skipped(why) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(why.code, "action.no_provider");
-    assert_eq!(why.message, "no model provider is configured, so no model was asked");
 }

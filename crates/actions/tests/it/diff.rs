@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codeflow_actions::{Catalog, Dependencies, RepositoryError, RepositoryErrorKind};
+use codeflow_actions::{Catalog, Dependencies, NoModels, RepositoryError, RepositoryErrorKind};
 use codeflow_analysis::DiffLimits;
 use codeflow_core::{ActionError, ActionErrorKind, ActionOutcome};
 use serde_json::{Value, json};
@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Fixed, call, done};
 
 async fn diff(repository: &Arc<Fixed>, inputs: Value) -> Result<ActionOutcome, ActionError> {
-    let catalog = Catalog::builtin(Dependencies { repository: repository.clone() });
+    let catalog =
+        Catalog::builtin(Dependencies { repository: repository.clone(), models: Arc::new(NoModels) });
     catalog.run(call("git/diff", inputs, vec![]), CancellationToken::new()).await
 }
 

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_actions::{Catalog, Dependencies, DiffRequest, RangeDiff, Repository, RepositoryError};
+use codeflow_actions::{
+    Catalog, Dependencies, DiffRequest, NoModels, RangeDiff, Repository, RepositoryError,
+};
 use codeflow_analysis::Diff;
 use codeflow_core::execution::{StepError, StepPath, StepStatus};
 use codeflow_core::{ActionCall, ActionError, ActionOutcome, ExecutionId, Upstream};
@@ -29,7 +31,7 @@ impl Repository for Fixed {
 
 /// The built-in actions over a repository without changes.
 pub(crate) fn builtin() -> Catalog {
-    Catalog::builtin(Dependencies { repository: Arc::new(Fixed::default()) })
+    Catalog::builtin(Dependencies { repository: Arc::new(Fixed::default()), models: Arc::new(NoModels) })
 }
 
 pub(crate) fn call(uses: &str, inputs: Value, upstream: Vec<Upstream>) -> ActionCall {
@@ -41,6 +43,7 @@ pub(crate) fn call(uses: &str, inputs: Value, upstream: Vec<Upstream>) -> Action
         inputs: inputs.as_object().cloned().unwrap_or_else(Map::new),
         upstream,
         timeout: Duration::from_secs(60),
+        budget: None,
     }
 }
 

@@ -47,6 +47,7 @@ fn write(review: &Review, out: &mut String) -> Result<(), Error> {
         review.skipped.iter().map(|s| format!("{}: {}", code(&s.step), plain(&s.reason))),
         0,
     )?;
+    list(out, "Models", review.models.iter().map(|used| plain(&used.to_string())), 0)?;
     list(out, "Notes", review.notes.iter().map(|note| plain(note)), 0)
 }
 
@@ -66,7 +67,8 @@ fn describe(finding: &Finding) -> String {
         code(&finding.rule),
         plain(&finding.message)
     );
-    let extra = [finding.excerpt.as_deref().map(code), finding.help.as_deref().map(plain)];
+    let opinion = finding.model.as_deref().map(|model| format!("The opinion of {}.", code(model)));
+    let extra = [opinion, finding.excerpt.as_deref().map(code), finding.help.as_deref().map(plain)];
     for line in extra.into_iter().flatten() {
         text.push_str("  \n  ");
         text.push_str(&line);

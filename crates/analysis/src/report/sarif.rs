@@ -42,6 +42,7 @@ pub(super) fn document(review: &Review) -> Value {
             "properties": {
                 "verdict": review.verdict.outcome.as_str(),
                 "risk": review.risk.as_ref().map(|risk| risk.score),
+                "models": review.models,
             },
         }],
     })
@@ -58,20 +59,32 @@ fn rules(review: &Review) -> BTreeMap<&str, &Finding> {
 }
 
 fn rule(example: &Finding) -> Value {
-    let title = match SecretRule::find(&example.rule) {
-        Some(rule) => format!("{} is written into a file.", rule.title),
-        None => example.message.clone(),
+    let title = match (SecretRule::find(&example.rule), &example.model) {
+        (Some(rule), _) => format!("{} is written into a file.", rule.title),
+        (None, None) => example.message.clone(),
+        // One message of a model says nothing about the others under the same name.
+        (None, Some(_)) => "The opinion of a model.".to_owned(),
     };
     let mut rule = json!({
         "id": example.rule,
         "shortDescription": { "text": title },
         "defaultConfiguration": { "level": level(example.severity) },
-        "properties": { "security-severity": score(example.severity), "tags": ["security", example.source] },
+        "properties": properties(example),
     });
-    if let (Some(help), Some(rule)) = (&example.help, rule.as_object_mut()) {
+    if let (Some(help), None, Some(rule)) = (&example.help, &example.model, rule.as_object_mut()) {
         rule.insert("help".to_owned(), json!({ "text": help }));
     }
     rule
+}
+
+/// Code hosts sort what checks found by its security severity. An opinion claims none.
+fn properties(example: &Finding) -> Value {
+    match &example.model {
+        Some(_) => json!({ "tags": ["opinion", example.source] }),
+        None => {
+            json!({ "security-severity": score(example.severity), "tags": ["security", example.source] })
+        }
+    }
 }
 
 fn result(finding: &Finding, index: &BTreeMap<&str, usize>) -> Value {
@@ -81,7 +94,7 @@ fn result(finding: &Finding, index: &BTreeMap<&str, usize>) -> Value {
     if let (Some(region), Some(location)) = (region(finding), location.as_object_mut()) {
         location.insert("region".to_owned(), region);
     }
-    json!({
+    let mut result = json!({
         "ruleId": finding.rule,
         "ruleIndex": index.get(finding.rule.as_str()),
         "level": level(finding.severity),
@@ -89,7 +102,11 @@ fn result(finding: &Finding, index: &BTreeMap<&str, usize>) -> Value {
         "locations": [{ "physicalLocation": location }],
         "partialFingerprints": { "codeflow/v1": finding.fingerprint },
         "properties": { "severity": finding.severity, "source": finding.source },
-    })
+    });
+    if let (Some(model), Some(properties)) = (&finding.model, result.get_mut("properties")) {
+        properties["model"] = json!(model);
+    }
+    result
 }
 
 fn suppressed(entry: &Suppressed, index: &BTreeMap<&str, usize>) -> Value {

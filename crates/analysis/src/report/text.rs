@@ -49,12 +49,16 @@ fn write(review: &Review, out: &mut String) -> Result<(), Error> {
         review.skipped.iter().map(|s| format!("{}: {}", clean(&s.step), clean(&s.reason))),
         0,
     )?;
+    list(out, "Models", review.models.iter().map(|used| clean(&used.to_string())), 0)?;
     list(out, "Notes", review.notes.iter().map(|note| clean(note)), 0)
 }
 
 fn write_finding(finding: &Finding, out: &mut String) -> Result<(), Error> {
     writeln!(out, "\n{:8}  {}  {}", finding.severity, place(finding), clean(&finding.rule))?;
     writeln!(out, "          {}", clean(&finding.message))?;
+    if let Some(model) = &finding.model {
+        writeln!(out, "          (the opinion of {})", clean(model))?;
+    }
     if let Some(excerpt) = &finding.excerpt {
         writeln!(out, "          | {}", clean(excerpt))?;
     }

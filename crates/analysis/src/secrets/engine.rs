@@ -53,7 +53,8 @@ pub(crate) fn candidates(page: &Page<'_>) -> Vec<Candidate> {
     candidates
 }
 
-fn matches(page: &Page<'_>) -> Vec<Candidate> {
+/// Everything on a page that has the shape of a secret, as each rule sees it: in no order, and with overlaps.
+pub(crate) fn matches(page: &Page<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut tried = vec![usize::MAX; COMPILED.len()];
     let mut line = 0;

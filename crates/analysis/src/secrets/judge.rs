@@ -96,6 +96,7 @@ impl Case<'_> {
             fingerprint,
             source: SOURCE.to_owned(),
             help: Some(compiled.rule.help.to_owned()),
+            model: None,
         }
     }
 }

@@ -39,6 +39,7 @@ fn review() -> Review {
         notes: vec![],
         omitted: diff.omitted,
         omitted_more: diff.omitted_more,
+        models: vec![],
         skipped: vec![Skipped {
             step: "llm/review".to_owned(),
             reason: "no provider is configured".to_owned(),

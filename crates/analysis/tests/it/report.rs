@@ -1,8 +1,8 @@
 //! How a review looks, and that nothing from outside can act through it.
 
 use codeflow_analysis::{
-    Diff, Finding, Omitted, OmittedReason, Outcome, ReportFormat, Review, RiskScore, SecretScanner, Severity,
-    Skipped, Suppressed, SuppressedBy, Totals, Verdict,
+    Diff, Finding, ModelUse, Omitted, OmittedReason, Outcome, ReportFormat, Review, RiskScore, SecretScanner,
+    Severity, Skipped, Suppressed, SuppressedBy, Totals, Verdict,
 };
 
 use crate::samples;
@@ -20,6 +20,7 @@ pub(crate) fn finding(severity: Severity, path: &str, line: Option<u32>) -> Find
         fingerprint: Finding::fingerprint_of("checks/example", path, b"x"),
         source: "core/example".to_owned(),
         help: Some("Remove it.".to_owned()),
+        model: None,
     }
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn full_review() -> Review {
         notes: vec!["The baseline is empty.".to_owned()],
         omitted: vec![Omitted { path: "big.bin".to_owned(), reason: OmittedReason::FileTooLarge, bytes: 77 }],
         omitted_more: 2,
+        models: vec![],
         skipped: vec![Skipped {
             step: "llm/review".to_owned(),
             reason: "no provider is configured".to_owned(),
@@ -61,7 +63,16 @@ fn hostile(text: &str) -> Review {
     bad.excerpt = Some(text.to_owned());
     bad.help = Some(text.to_owned());
     bad.rule = text.to_owned();
+    bad.model = Some(text.to_owned());
+    let used = ModelUse {
+        provider: text.to_owned(),
+        model: text.to_owned(),
+        cost: None,
+        estimated: false,
+        cached: false,
+    };
     Review {
+        models: vec![used],
         base: text.to_owned(),
         head: text.to_owned(),
         verdict: Verdict { outcome: Outcome::Pass, reasons: vec![text.to_owned()] },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use codeflow_actions::{Catalog, Dependencies};
+use codeflow_actions::{Catalog, Dependencies, NoModels};
 use codeflow_analysis::{Outcome, ReportFormat, Review};
 use codeflow_core::execution::{StepError, StepPath, StepStatus};
 use codeflow_core::{ActionCall, ActionError, ActionErrorKind, ActionOutcome, ExecutionId, Upstream};
@@ -20,7 +20,10 @@ struct Run {
 
 impl Run {
     fn over(repo: &TestRepo) -> Self {
-        let catalog = Catalog::builtin(Dependencies { repository: Arc::new(repo.reader()) });
+        let catalog = Catalog::builtin(Dependencies {
+            repository: Arc::new(repo.reader()),
+            models: Arc::new(NoModels),
+        });
         Self { catalog, upstream: Vec::new() }
     }
 
@@ -34,6 +37,7 @@ impl Run {
             inputs: inputs.as_object().unwrap().clone(),
             upstream: self.upstream.clone(),
             timeout: Duration::from_secs(60),
+            budget: None,
         };
         let outcome = self.catalog.run(call, CancellationToken::new()).await;
         let (status, outputs, error) = match &outcome {

@@ -2,6 +2,7 @@
 
 mod course;
 mod errors;
+mod estimate;
 mod fold;
 mod price;
 mod registry;

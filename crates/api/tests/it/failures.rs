@@ -1,0 +1,162 @@
+//! What clients are told when something fails.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use codeflow_api::{ChatCompletions, Failure};
+use codeflow_model::WireFormat::{ChatCompletions as OpenAi, Messages as Anthropic};
+use codeflow_model::{ApiClientError, Details, ErrorKind, WireFormat};
+use serde_json::{Value, json};
+
+fn body(failure: &Failure, format: WireFormat) -> Value {
+    serde_json::from_slice(&failure.body(format, "req_1")).expect("is JSON")
+}
+
+#[test]
+fn every_kind_has_its_status_and_words() {
+    let table: Vec<_> = ErrorKind::ALL
+        .iter()
+        .map(|kind| {
+            let failure = Failure::from(&ApiClientError::new(*kind, "x"));
+            let (openai, anthropic) = (body(&failure, OpenAi), body(&failure, Anthropic));
+            let word = |value: &Value| value.as_str().expect("is a text").to_owned();
+            let statuses = (failure.status(OpenAi), failure.status(Anthropic));
+            let types = (word(&openai["error"]["type"]), word(&anthropic["error"]["type"]));
+            (*kind, statuses, types.0, types.1, word(&openai["error"]["code"]))
+        })
+        .collect();
+    let table: Vec<_> =
+        table.iter().map(|(kind, status, a, b, code)| (*kind, *status, &**a, &**b, &**code)).collect();
+
+    assert_eq!(
+        table,
+        [
+            (ErrorKind::ProviderConnection, (502, 502), "server_error", "api_error", "model.connection"),
+            (ErrorKind::Timeout, (504, 504), "server_error", "timeout_error", "model.timeout"),
+            (
+                ErrorKind::RateLimited,
+                (429, 429),
+                "rate_limit_error",
+                "rate_limit_error",
+                "rate_limit_exceeded"
+            ),
+            (ErrorKind::Overloaded, (503, 529), "server_error", "overloaded_error", "model.overloaded"),
+            (ErrorKind::Authentication, (502, 502), "server_error", "api_error", "model.authentication"),
+            (ErrorKind::PermissionDenied, (502, 502), "server_error", "api_error", "model.permission_denied"),
+            (
+                ErrorKind::InvalidRequest,
+                (400, 400),
+                "invalid_request_error",
+                "invalid_request_error",
+                "model.invalid_request"
+            ),
+            (
+                ErrorKind::ContextTooLong,
+                (400, 400),
+                "invalid_request_error",
+                "invalid_request_error",
+                "context_length_exceeded"
+            ),
+            (
+                ErrorKind::ContentFiltered,
+                (400, 400),
+                "invalid_request_error",
+                "invalid_request_error",
+                "content_filter"
+            ),
+            (
+                ErrorKind::ModelNotAvailable,
+                (404, 404),
+                "invalid_request_error",
+                "not_found_error",
+                "model_not_found"
+            ),
+            (
+                ErrorKind::InvalidPolicy,
+                (403, 403),
+                "permission_error",
+                "permission_error",
+                "model.invalid_policy"
+            ),
+            (
+                ErrorKind::BudgetExceeded,
+                (429, 429),
+                "insufficient_quota",
+                "rate_limit_error",
+                "insufficient_quota"
+            ),
+            (ErrorKind::Cancelled, (503, 529), "server_error", "overloaded_error", "model.cancelled"),
+            (ErrorKind::BadResponse, (502, 502), "server_error", "api_error", "model.bad_response"),
+            (ErrorKind::Internal, (500, 500), "server_error", "api_error", "model.internal"),
+        ]
+    );
+}
+
+#[test]
+fn only_words_about_the_clients_own_request_go_outside() {
+    let told: BTreeSet<_> = ErrorKind::ALL
+        .into_iter()
+        .filter(|kind| {
+            let details = Details { provider_code: Some("MARKER".into()), ..Details::default() };
+            let error = ApiClientError::new(*kind, "MARKER sk-123 at 10.0.0.7").about(details);
+            let failure = Failure::from(&error.because("MARKER cause"));
+            [OpenAi, Anthropic].iter().any(|format| body(&failure, *format).to_string().contains("MARKER"))
+                || failure.headers().iter().any(|(_, value)| value.contains("MARKER"))
+        })
+        .map(ErrorKind::code)
+        .collect();
+
+    assert_eq!(told, ["model.content_filtered", "model.context_too_long", "model.invalid_request"].into());
+}
+
+#[test]
+fn a_wait_is_told_in_whole_seconds_and_a_budget_is_not_waited_for() {
+    let limited = |kind| {
+        let retry_after = Some(Duration::from_millis(1200));
+        Failure::from(&ApiClientError::new(kind, "x").about(Details { retry_after, ..Details::default() }))
+    };
+
+    let code = |code: &str| ("x-codeflow-error", code.to_owned());
+    assert_eq!(
+        limited(ErrorKind::RateLimited).headers(),
+        [code("model.rate_limited"), ("retry-after", "2".to_owned())]
+    );
+    assert_eq!(
+        limited(ErrorKind::BudgetExceeded).headers(),
+        [code("model.budget_exceeded"), ("x-should-retry", "false".to_owned())]
+    );
+}
+
+#[test]
+fn a_body_that_is_not_understood_names_its_field() {
+    let bad = br#"{"model":"m","messages":[{"role":"user","content":[{"type":"txt"}]}]}"#;
+    let failure = Failure::from(&ChatCompletions::decode(bad).expect_err("is refused"));
+
+    let message = "`messages[0].content[0].type` must be text, image_url or refusal";
+    assert_eq!(
+        body(&failure, OpenAi),
+        json!({ "error": { "message": message, "type": "invalid_request_error",
+            "param": "messages[0].content[0].type", "code": "api.invalid_field" } })
+    );
+    assert_eq!(
+        body(&failure, Anthropic),
+        json!({ "type": "error", "error": { "type": "invalid_request_error", "message": message }, "request_id": "req_1" })
+    );
+    assert_eq!(failure.status, 400);
+}
+
+#[test]
+fn statuses_of_the_server_itself_have_their_types() {
+    for (status, openai, anthropic) in [
+        (401, "authentication_error", "authentication_error"),
+        (403, "permission_error", "permission_error"),
+        (404, "invalid_request_error", "not_found_error"),
+        (413, "invalid_request_error", "request_too_large"),
+        (415, "invalid_request_error", "invalid_request_error"),
+        (429, "rate_limit_error", "rate_limit_error"),
+    ] {
+        let failure = Failure::new(status, "api.some", "no");
+        assert_eq!(body(&failure, OpenAi)["error"]["type"], openai);
+        assert_eq!(body(&failure, Anthropic)["error"]["type"], anthropic);
+    }
+}
