@@ -1,0 +1,48 @@
+//! Policies at work: what they read, and how their refusals are told.
+
+use codeflow_model::{ApiClientError, ChatResponse, ErrorKind};
+
+use super::Inner;
+use super::attempt::Asked;
+use crate::call::{Call, Evidence};
+use crate::policy::{Policy, Refusal, ReplyView, RequestView};
+
+impl Inner {
+    /// Shows a request to every policy, decoded if one of them reads it.
+    pub(super) async fn check_request(&self, call: &Call, asked: &mut Asked) -> Result<(), ApiClientError> {
+        if self.policies.is_empty() {
+            return Ok(());
+        }
+        let chat = if self.reads.request { asked.chat()? } else { None };
+        let view = RequestView {
+            caller: &call.caller,
+            model: asked.model(),
+            max_output_tokens: asked.facts().max_output_tokens,
+            chat,
+        };
+        for policy in &self.policies {
+            policy.on_request(&view).await.map_err(|refusal| told(&**policy, &refusal))?;
+        }
+        Ok(())
+    }
+
+    /// Shows a whole reply to every policy.
+    pub(super) async fn check_reply(
+        &self,
+        call: &Call,
+        evidence: &Evidence,
+        reply: Option<&ChatResponse>,
+    ) -> Result<(), ApiClientError> {
+        let view =
+            ReplyView { caller: &call.caller, provider: &evidence.provider, model: &evidence.model, reply };
+        for policy in &self.policies {
+            policy.on_reply(&view).await.map_err(|refusal| told(&**policy, &refusal))?;
+        }
+        Ok(())
+    }
+}
+
+fn told(policy: &dyn Policy, refusal: &Refusal) -> ApiClientError {
+    let text = format!("policy `{}` refuses this: {}", policy.name(), refusal.reason);
+    ApiClientError::new(ErrorKind::InvalidPolicy, text)
+}

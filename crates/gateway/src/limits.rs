@@ -1,0 +1,39 @@
+//! The port for limits on requests and tokens per minute.
+
+use std::time::Duration;
+
+use crate::Caller;
+
+/// Limits on how much a caller may ask in a minute. Asking costs nothing that waits.
+pub trait CallLimits: Send + Sync {
+    /// Takes one request and an estimate of its tokens from what a caller may still use.
+    ///
+    /// # Errors
+    ///
+    /// The limit that is used up; nothing is taken then.
+    fn admit(&self, caller: &Caller, model: &str, tokens: u64) -> Result<(), Limited>;
+
+    /// Corrects an estimate once the tokens are known.
+    fn settle(&self, caller: &Caller, model: &str, estimated: u64, used: u64);
+}
+
+/// A limit is used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Which one, such as `60 requests per minute`.
+    pub limit: String,
+    /// When there is room again; `None` when the request is larger than the limit and never fits.
+    pub retry_after: Option<Duration>,
+}
+
+/// No limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unlimited;
+
+impl CallLimits for Unlimited {
+    fn admit(&self, _caller: &Caller, _model: &str, _tokens: u64) -> Result<(), Limited> {
+        Ok(())
+    }
+
+    fn settle(&self, _caller: &Caller, _model: &str, _estimated: u64, _used: u64) {}
+}

@@ -1,0 +1,124 @@
+//! The hook for policies: what is asked and what is answered passes them. Which policies there are is decided elsewhere.
+
+use async_trait::async_trait;
+use codeflow_model::{ChatRequest, ChatResponse};
+
+use crate::Caller;
+
+/// A rule over requests and replies. It is asked once for each call, before anything is reserved or sent, and once for
+/// each whole reply.
+#[async_trait]
+pub trait Policy: Send + Sync {
+    /// Its name, as a refusal tells it.
+    fn name(&self) -> &str;
+
+    /// How much of a call it has to see.
+    fn reads(&self) -> Reads;
+
+    /// Judges a request.
+    ///
+    /// # Errors
+    ///
+    /// A refusal ends the call.
+    async fn on_request(&self, request: &RequestView<'_>) -> Result<(), Refusal>;
+
+    /// Judges a reply.
+    ///
+    /// # Errors
+    ///
+    /// A refusal keeps the reply from the caller; what it cost stays spent.
+    async fn on_reply(&self, reply: &ReplyView<'_>) -> Result<(), Refusal>;
+}
+
+/// How much of a call a policy has to see. The more, the more a call costs: a request that is only forwarded is
+/// decoded, a reply that comes piece by piece is held back until it is whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// The conversation.
+    pub request: bool,
+    /// The reply.
+    pub reply: bool,
+}
+
+/// What a policy sees of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The name that is asked for.
+    pub model: &'a str,
+    /// The most tokens that may come out.
+    pub max_output_tokens: Option<u64>,
+    /// The conversation, for policies that read it.
+    pub chat: Option<&'a ChatRequest>,
+}
+
+/// What a policy sees of a reply.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyView<'a> {
+    /// Who called.
+    pub caller: &'a Caller,
+    /// Who answered.
+    pub provider: &'a str,
+    /// Which model.
+    pub model: &'a str,
+    /// The reply, for policies that read it.
+    pub reply: Option<&'a ChatResponse>,
+}
+
+/// A policy says no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, for the caller's eyes.
+    pub reason: String,
+}
+
+/// Allows and denies models by name, and bounds what a call may ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelPolicy {
+    /// The only names that may be asked for; empty allows all. A `*` at the end stands for any rest.
+    pub allow: Vec<String>,
+    /// Names that may not be asked for.
+    pub deny: Vec<String>,
+    /// The most tokens that a call may ask for.
+    pub max_output_tokens: Option<u64>,
+}
+
+#[async_trait]
+impl Policy for ModelPolicy {
+    fn name(&self) -> &str {
+        "models"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::default()
+    }
+
+    async fn on_request(&self, request: &RequestView<'_>) -> Result<(), Refusal> {
+        let name = request.model;
+        let refuse = |reason: String| Err(Refusal { reason });
+        if self.deny.iter().any(|pattern| matches(pattern, name)) {
+            return refuse(format!("model `{name}` is denied"));
+        }
+        if !self.allow.is_empty() && !self.allow.iter().any(|pattern| matches(pattern, name)) {
+            return refuse(format!("model `{name}` is not among the allowed ones"));
+        }
+        match (self.max_output_tokens, request.max_output_tokens) {
+            (Some(most), Some(asked)) if asked > most => {
+                refuse(format!("{asked} output tokens are asked for, and {most} are allowed"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn on_reply(&self, _reply: &ReplyView<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => pattern == name,
+    }
+}
