@@ -1,7 +1,7 @@
 //! HTTP in: the routes of OpenAI's and Anthropic's SDKs over the gateway. It decides nothing about models or money.
 //!
-//! What is here so far is pure: the two public wire formats as clients speak them, from bytes to our requests and
-//! from our replies to bytes.
+//! The two public wire formats as clients speak them are pure, from bytes to our requests and from our replies to
+//! bytes; [`Api`] answers HTTP with them, and [`serve`] runs it.
 //!
 //! ```
 //! use codeflow_api::{Decoded, Sketch, decode_chat};
@@ -15,22 +15,36 @@
 //! # Ok::<(), codeflow_api::Error>(())
 //! ```
 
+mod body;
 mod chat_completions;
 mod decoded;
 mod embeddings;
 mod error;
+mod evidence;
+mod exchange;
 mod failure;
 mod fields;
+mod front;
+mod keys;
 mod messages;
+mod reading;
 mod reply;
+mod routes;
+mod server;
 mod sketch;
 mod sse;
 
+pub use body::Outgoing;
 pub use chat_completions::{ChatCompletions, ChatCompletionsStream};
 pub use decoded::Decoded;
 pub use embeddings::{DecodedEmbed, Embeddings, VectorFormat};
 pub use error::{Error, ErrorKind};
 pub use failure::Failure;
+pub use front::{Api, ApiParts};
+pub use keys::{Key, KeyRing};
 pub use messages::{Messages, MessagesStream};
+pub use reading::BodyLimits;
 pub use reply::{ReplyStream, Stamp, decode_chat, encode_chat};
+pub use routes::vitals::Vitals;
+pub use server::{ServerLimits, Serving, serve};
 pub use sketch::Sketch;

@@ -1,0 +1,107 @@
+//! One request and what all routes do with it: who calls, what the body is, how a failure is told.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use codeflow_model::WireFormat;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+
+use crate::body::Outgoing;
+use crate::keys::{Key, Unknown};
+use crate::reading::{self, Unread};
+use crate::{Api, Failure, evidence};
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// One request.
+pub(crate) struct Exchange<'a> {
+    pub(crate) api: &'a Api,
+    /// In which format the client expects its errors.
+    pub(crate) format: WireFormat,
+    /// Names the request.
+    pub(crate) request_id: Arc<str>,
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn begin(api: &'a Api, format: WireFormat) -> Self {
+        Self { api, format, request_id: evidence::request_id(&*api.ids) }
+    }
+
+    /// The answer, or what went wrong in the client's format; either under the request's name.
+    pub(crate) fn end(&self, outcome: Result<Response<Outgoing>, Failure>) -> Response<Outgoing> {
+        let mut response = outcome.unwrap_or_else(|failure| self.refusal(&failure));
+        evidence::name(response.headers_mut(), &self.request_id);
+        response
+    }
+
+    /// A failure as a response.
+    pub(crate) fn refusal(&self, failure: &Failure) -> Response<Outgoing> {
+        let body = failure.body(self.format, &self.request_id);
+        let mut response = json(body.into());
+        let status = StatusCode::from_u16(failure.status(self.format));
+        *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in failure.headers() {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+
+    /// Who calls.
+    pub(crate) fn key(&self, headers: &HeaderMap) -> Result<&'a Key, Failure> {
+        self.api.keys.find(headers).map_err(|unknown| match unknown {
+            Unknown::Missing => {
+                let text = "this path needs a key, as `Authorization: Bearer …` or `x-api-key: …`";
+                Failure::new(401, "api.missing_key", text)
+            }
+            Unknown::Malformed => {
+                let text = "the key cannot be read: send one, as `Authorization: Bearer …` or `x-api-key: …`";
+                Failure::new(401, "api.malformed_key", text)
+            }
+            Unknown::Wrong => Failure::new(401, "api.unknown_key", "the key is not known here"),
+        })
+    }
+
+    /// Whether a key may ask for a name.
+    pub(crate) fn allow(&self, key: &Key, model: &str) -> Result<(), Failure> {
+        if key.may_ask(model) {
+            return Ok(());
+        }
+        let text = "this key may not ask for this model";
+        Err(Failure { param: Some("model".to_owned()), ..Failure::new(403, "api.model_forbidden", text) })
+    }
+
+    /// The body of a request, which has to be JSON.
+    pub(crate) async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Failure> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = kind.is_some_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            kind.eq_ignore_ascii_case("application/json")
+        });
+        if !is_json {
+            let text = "the body must be JSON, announced by `content-type: application/json`";
+            return Err(Failure::new(415, "api.content_type", text));
+        }
+        let limits = self.api.body;
+        reading::body(request, limits).await.map_err(|unread| match unread {
+            Unread::TooLarge => {
+                let text = format!("the body is larger than {} bytes", limits.bytes);
+                Failure::new(413, "api.body_too_large", text)
+            }
+            Unread::Late => {
+                let text = format!("the body did not arrive within {} s", limits.time.as_secs());
+                Failure::new(408, "api.body_late", text)
+            }
+            Unread::Broken => Failure::new(400, "api.body_broken", "the body ended before it was whole"),
+        })
+    }
+}
+
+/// A response of JSON.
+pub(crate) fn json(body: Bytes) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::Whole(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}

@@ -1,0 +1,95 @@
+//! The door: from a request to the route that answers it. Routes are few and fixed, and their cost is part of every model
+//! call, so they are told apart by one `match`.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use codeflow_core::{Clock, Ids};
+use codeflow_gateway::Gateway;
+use codeflow_model::WireFormat;
+use futures_util::FutureExt;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::body::Outgoing;
+use crate::exchange::Exchange;
+use crate::keys::KeyRing;
+use crate::reading::BodyLimits;
+use crate::routes::{chat, embeddings, models, tokens, vitals};
+use crate::{Failure, Vitals};
+
+/// Everything that the routes need.
+pub struct ApiParts {
+    /// What answers model calls.
+    pub gateway: Gateway,
+    /// Who may call.
+    pub keys: KeyRing,
+    /// What a body may be.
+    pub body: BodyLimits,
+    /// How the process is.
+    pub vitals: Arc<dyn Vitals>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names for requests.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// All routes. A clone is the same.
+#[derive(Clone)]
+pub struct Api {
+    parts: Arc<ApiParts>,
+}
+
+impl std::ops::Deref for Api {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.parts
+    }
+}
+
+impl Api {
+    /// Puts the parts together.
+    pub fn new(parts: ApiParts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Answers one request, whatever happens.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
+        let exchange = Exchange::begin(self, format_of(request.uri().path()));
+        let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
+        let outcome = answering.await.unwrap_or_else(|_| {
+            tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
+            Err(Failure::new(500, "api.internal", "something went wrong inside the gateway"))
+        });
+        exchange.end(outcome)
+    }
+}
+
+/// The format in which a client of this path expects its errors.
+fn format_of(path: &str) -> WireFormat {
+    if path.starts_with("/v1/messages") { WireFormat::Messages } else { WireFormat::ChatCompletions }
+}
+
+async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Response<Outgoing>, Failure> {
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_post = *request.method() == Method::POST;
+    match request.uri().path() {
+        "/v1/chat/completions" | "/v1/messages" if is_post => chat::answer(exchange, request).await,
+        "/v1/embeddings" if is_post => embeddings::answer(exchange, request).await,
+        "/v1/messages/count_tokens" if is_post => tokens::answer(exchange, request).await,
+        "/v1/models" if is_get => models::list(exchange, &request),
+        "/health/live" if is_get => Ok(vitals::live()),
+        "/health/ready" if is_get => Ok(vitals::ready(exchange)),
+        "/metrics" if is_get => vitals::metrics(exchange, &request),
+        "/api/v1/providers" if is_get => vitals::providers(exchange, &request),
+        path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request),
+        "/v1/chat/completions" | "/v1/messages" | "/v1/embeddings" | "/v1/messages/count_tokens" => {
+            Err(Failure::new(405, "api.method_not_allowed", "this path takes POST"))
+        }
+        "/v1/models" | "/health/live" | "/health/ready" | "/metrics" | "/api/v1/providers" => {
+            Err(Failure::new(405, "api.method_not_allowed", "this path takes GET"))
+        }
+        _ => Err(Failure::new(404, "api.no_such_path", "there is nothing at this path")),
+    }
+}

@@ -1,0 +1,82 @@
+//! Who calls: keys named in the settings. Only their digests are kept, so that memory holds no key.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use codeflow_gateway::Caller;
+use http::{HeaderMap, HeaderName, header};
+use sha2::{Digest, Sha256};
+
+/// What Anthropic's SDKs send their key in.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// One key and whose it is.
+#[derive(Clone)]
+pub struct Key {
+    /// The SHA-256 of the key.
+    pub digest: [u8; 32],
+    /// Whose it is.
+    pub caller: Arc<Caller>,
+    /// The names of routes and models that it may ask for; `None` allows all. A `*` at the end stands for any rest.
+    pub models: Option<Vec<String>>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    /// Whether it may ask for this name.
+    pub(crate) fn may_ask(&self, model: &str) -> bool {
+        let matches = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(start) => model.starts_with(start),
+            None => pattern == model,
+        };
+        self.models.as_ref().is_none_or(|models| models.iter().any(matches))
+    }
+}
+
+/// All keys.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRing {
+    keys: HashMap<[u8; 32], Key>,
+}
+
+/// Why a request is nobody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// It brought no key.
+    Missing,
+    /// It brought something that is not a key, or two that differ.
+    Malformed,
+    /// It brought a key that is not ours.
+    Wrong,
+}
+
+impl KeyRing {
+    /// A ring of these keys. Of two keys with one digest the later one counts; settings refuse such pairs.
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
+        Self { keys: keys.into_iter().map(|key| (key.digest, key)).collect() }
+    }
+
+    /// Finds whose key a request brings, as OpenAI's SDKs send it or as Anthropic's do. Digests are compared, so the
+    /// time it takes tells nothing about any key.
+    pub(crate) fn find(&self, headers: &HeaderMap) -> Result<&Key, Unknown> {
+        let bearer = headers.get(header::AUTHORIZATION).map(|value| {
+            let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+        });
+        let plain = headers.get(X_API_KEY).map(|value| value.to_str().ok());
+        let presented = match (bearer, plain) {
+            (None, None) => return Err(Unknown::Missing),
+            (Some(one), None) | (None, Some(one)) => one,
+            (Some(one), Some(two)) => one.filter(|_| one == two),
+        };
+        let presented = presented.ok_or(Unknown::Malformed)?;
+        let digest: [u8; 32] = Sha256::digest(presented).into();
+        self.keys.get(&digest).ok_or(Unknown::Wrong)
+    }
+}

@@ -1,0 +1,63 @@
+//! How the process is, for those who watch it: `/health/live`, `/health/ready`, `/metrics`, `/api/v1/providers`.
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::body::Outgoing;
+use crate::exchange::{self, Exchange};
+
+const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// How the process is.
+pub trait Vitals: Send + Sync {
+    /// Whether calls can be taken; if not, why, in a word that holds no detail.
+    ///
+    /// # Errors
+    ///
+    /// Such a word.
+    fn ready(&self) -> Result<(), &'static str>;
+
+    /// The metrics, as Prometheus reads them.
+    fn metrics(&self) -> String;
+
+    /// How each provider and model fares.
+    fn providers(&self) -> Value;
+}
+
+/// The process answers.
+pub(crate) fn live() -> Response<Outgoing> {
+    exchange::json(json!({ "status": "live" }).to_string().into())
+}
+
+/// The process takes calls.
+pub(crate) fn ready(exchange: &Exchange<'_>) -> Response<Outgoing> {
+    match exchange.api.vitals.ready() {
+        Ok(()) => exchange::json(json!({ "status": "ready" }).to_string().into()),
+        Err(reason) => {
+            let body = json!({ "status": "not ready", "reason": reason }).to_string();
+            let mut response = exchange::json(body.into());
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
+    }
+}
+
+pub(crate) fn metrics(
+    exchange: &Exchange<'_>,
+    request: &Request<Incoming>,
+) -> Result<Response<Outgoing>, Failure> {
+    exchange.key(request.headers())?;
+    let mut response = Response::new(Outgoing::Whole(exchange.api.vitals.metrics().into()));
+    response.headers_mut().insert(header::CONTENT_TYPE, PROMETHEUS);
+    Ok(response)
+}
+
+pub(crate) fn providers(
+    exchange: &Exchange<'_>,
+    request: &Request<Incoming>,
+) -> Result<Response<Outgoing>, Failure> {
+    exchange.key(request.headers())?;
+    Ok(exchange::json(exchange.api.vitals.providers().to_string().into()))
+}
