@@ -10,14 +10,40 @@
 //! # Ok::<(), codeflow_config::Error>(())
 //! ```
 
+mod budgets;
+mod cache;
+mod checks;
 mod document;
 mod environment;
 mod error;
+mod file;
+mod keys;
+mod limits;
+mod policy;
+mod profile;
+mod providers;
 mod raw;
+mod resilience;
+mod routes;
+mod secrets;
+mod server;
 mod settings;
 mod sources;
+mod values;
+mod variables;
 
+pub use budgets::{BudgetPeriod, BudgetScope, BudgetSettings};
+pub use cache::CacheSettings;
 pub use document::default_toml;
 pub use environment::Environment;
 pub use error::{Error, ErrorKind};
+pub use keys::{Key, KeySettings, key_digest};
+pub use limits::{LimitSettings, MinuteLimits};
+pub use policy::PolicySettings;
+pub use profile::Profile;
+pub use providers::{ProviderApi, ProviderCredentials, ProviderSettings, ProviderTimeouts};
+pub use resilience::{BreakerSettings, RetrySettings};
+pub use routes::{ModelSettings, RouteSettings, RouteWeights};
+pub use secrets::{LocalSecrets, SecretReference, SecretSource};
+pub use server::ServerSettings;
 pub use settings::{DatabaseSettings, LogSettings, Settings, WorkerSettings};

@@ -1,24 +1,55 @@
-//! Settings as the program uses them. [`RawSettings`] is the only way in.
+//! Settings as the program uses them: the whole, and the sections that every program reads.
+//! The raw settings are the only way in.
 
 use std::path::Path;
 use std::time::Duration;
 
-use codeflow_core::parse_duration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::raw::{RawDatabase, RawDuration, RawLog, RawSettings, RawWorker};
+use crate::checks::Checks;
+use crate::error::Problem;
+use crate::raw::{RawDatabase, RawLog, RawSettings, RawWorker};
+use crate::secrets::RawSecret;
 use crate::sources::Sources;
-use crate::{Environment, Error};
+use crate::{
+    BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key, KeySettings,
+    LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetrySettings,
+    RouteSettings, SecretSource, ServerSettings, budgets, keys,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The kind of place that the program runs in.
+    pub profile: Profile,
     /// Where executions are kept.
     pub database: DatabaseSettings,
     /// How this process works on executions.
     pub worker: WorkerSettings,
     /// What is written about the program's own doings.
     pub log: LogSettings,
+    /// How the server listens, and how much it takes from whoever connects.
+    pub server: ServerSettings,
+    /// Who may call the server, by name. `CODEFLOW_MASTER_KEY` is the last one.
+    pub keys: Vec<KeySettings>,
+    /// The providers that settings name. Those of vendors' own variables are not among them.
+    pub providers: Vec<ProviderSettings>,
+    /// Names for choices between models.
+    pub routes: Vec<RouteSettings>,
+    /// What the list of models is told.
+    pub models: ModelSettings,
+    /// What calls to models may cost.
+    pub budgets: Vec<BudgetSettings>,
+    /// How much may be asked for in a minute.
+    pub limits: LimitSettings,
+    /// The bounds of the cache of answers.
+    pub cache: CacheSettings,
+    /// How often one model is asked.
+    pub retry: RetrySettings,
+    /// When a model is left alone.
+    pub breaker: BreakerSettings,
+    /// What no key may do.
+    pub policy: PolicySettings,
 }
 
 /// Where executions are kept.
@@ -53,87 +84,137 @@ pub struct LogSettings {
 }
 
 impl Settings {
-    /// Reads settings: defaults, then the file, then the environment; the last one that speaks decides.
+    /// Reads settings: defaults, then the file, then its part for the profile, then the environment; the last one that
+    /// speaks decides. `CODEFLOW_PROFILE` chooses the profile.
     ///
-    /// Without `file`, `codeflow.toml` in the working folder is read if there is one.
+    /// Without `file`, `codeflow.toml` in the working folder is read if there is one. Parts for other profiles are read
+    /// too, so that a mistake in them does not wait for the day on which they hold.
     ///
     /// # Errors
-    /// Every [`ErrorKind`](crate::ErrorKind); the message names the setting and where it was made.
+    /// Every [`ErrorKind`] but [`Unsafe`](ErrorKind::Unsafe); the message names every setting that is wrong and where it
+    /// was made.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
+        let profile = Profile::chosen(environment)?;
         let sources = Sources::read(file, environment)?;
-        let raw: RawSettings = sources.extract()?;
-        Self::try_from(raw).map_err(|invalid| sources.blame(invalid))
+        let said = sources.under(profile);
+        let raw = said.raw().map_err(Error::several)?;
+        for other in sources.profiles_beside(profile) {
+            sources.under(other).raw().map_err(Error::several)?;
+        }
+        let mut checks = Checks::default();
+        let settings = raw.settle(profile, environment, &mut checks)?;
+        if profile == Profile::Prod {
+            checks.refuse_inline(|key| said.is_in_file(key));
+        }
+        checks
+            .finish(settings)
+            .map_err(|invalid| Error::several(invalid.iter().map(|invalid| said.blame(invalid)).collect()))
+    }
+
+    /// Refuses to serve where that would be dangerous: without keys to callers beyond this machine, in any profile; and
+    /// without keys at all in profiles `staging` and `prod`. Asked before listening, because other programs share the
+    /// settings and do not listen.
+    ///
+    /// # Errors
+    /// [`Unsafe`](ErrorKind::Unsafe).
+    pub fn check_serving(&self) -> Result<(), Error> {
+        if !self.keys.is_empty() {
+            return Ok(());
+        }
+        let advice = "set CODEFLOW_MASTER_KEY, or write `[keys.<name>]` with a `secret`";
+        let mut problems = Vec::new();
+        let mut refuse = |context| problems.push(Problem { kind: ErrorKind::Unsafe, context });
+        if !self.server.listen.ip().is_loopback() {
+            let listen = self.server.listen;
+            refuse(format!("`server.listen` is {listen}, which others reach, and there is no key; {advice}"));
+        }
+        if self.profile != Profile::Dev {
+            refuse(format!("profile `{}` serves nobody without a key; {advice}", self.profile));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::several(problems)) }
+    }
+
+    /// Fetches the keys and keeps their digests.
+    ///
+    /// # Errors
+    /// [`UnreadableSecret`](ErrorKind::UnreadableSecret) when one is not where settings say,
+    /// [`InvalidValue`](ErrorKind::InvalidValue) when one is shorter than 16 characters, or two are the same.
+    pub async fn resolve_keys(&self, secrets: &dyn SecretSource) -> Result<Vec<Key>, Error> {
+        keys::resolve(&self.keys, secrets).await
     }
 }
 
-/// A value that a setting cannot have.
-#[derive(Debug, thiserror::Error)]
-#[error("setting `{key}` {problem}")]
-pub(crate) struct Invalid {
-    pub(crate) key: &'static str,
-    pub(crate) problem: &'static str,
-}
-
-impl TryFrom<RawSettings> for Settings {
-    type Error = Invalid;
-
-    fn try_from(raw: RawSettings) -> Result<Self, Invalid> {
-        let RawSettings { database, worker, log } = raw;
-        Ok(Self { database: database.try_into()?, worker: worker.try_into()?, log: log.try_into()? })
-    }
-}
-
-impl TryFrom<RawDatabase> for DatabaseSettings {
-    type Error = Invalid;
-
-    fn try_from(raw: RawDatabase) -> Result<Self, Invalid> {
-        Ok(Self {
-            url: Some(raw.url).filter(|url| !url.is_empty()).map(SecretString::from),
-            pool_size: at_least_one("database.pool_size", raw.pool_size)?,
-            max_overflow: raw.max_overflow,
-            pool_timeout: duration("database.pool_timeout", &raw.pool_timeout)?,
-            pool_recycle: duration("database.pool_recycle", &raw.pool_recycle)?,
+impl RawSettings {
+    fn settle(
+        self,
+        profile: Profile,
+        environment: &Environment,
+        checks: &mut Checks,
+    ) -> Result<Settings, Error> {
+        let providers = self.providers.into_iter();
+        let routes = self.routes.into_iter();
+        Ok(Settings {
+            profile,
+            database: self.database.settle(environment, checks)?,
+            worker: self.worker.settle(checks),
+            log: self.log.settle(checks),
+            server: self.server.settle(checks),
+            keys: keys::settle(self.keys, environment, checks),
+            providers: providers.map(|(name, raw)| raw.settle(name, checks)).collect(),
+            routes: routes.map(|(alias, raw)| raw.settle(alias, checks)).collect(),
+            models: self.routing.settle(self.models, checks),
+            budgets: budgets::settle(self.budgets, checks),
+            limits: self.limits.settle(checks),
+            cache: self.cache.settle(checks),
+            retry: self.retry.settle(checks),
+            breaker: self.breaker.settle(checks),
+            policy: self.policy.settle(checks),
         })
     }
 }
 
-impl TryFrom<RawWorker> for WorkerSettings {
-    type Error = Invalid;
-
-    fn try_from(raw: RawWorker) -> Result<Self, Invalid> {
-        Ok(Self {
-            concurrency: at_least_one("worker.concurrency", raw.concurrency)?,
-            grace: duration("worker.grace", &raw.grace)?,
+impl RawDatabase {
+    fn settle(self, environment: &Environment, checks: &mut Checks) -> Result<DatabaseSettings, Error> {
+        let url = match self.url {
+            RawSecret::Text(url) if !holds_password(&url) => {
+                Some(url).filter(|url| !url.is_empty()).map(SecretString::from)
+            }
+            url => {
+                let reference = checks.secret("database.url", url);
+                Some(LocalSecrets::new(environment.clone()).read(&reference)?)
+            }
+        };
+        Ok(DatabaseSettings {
+            url: url.filter(|url| !url.expose_secret().is_empty()),
+            pool_size: checks.count("database.pool_size", self.pool_size),
+            max_overflow: self.max_overflow,
+            pool_timeout: checks.duration("database.pool_timeout", &self.pool_timeout),
+            pool_recycle: checks.duration("database.pool_recycle", &self.pool_recycle),
         })
     }
 }
 
-impl TryFrom<RawLog> for LogSettings {
-    type Error = Invalid;
+/// Whether an address has a password before its host.
+fn holds_password(url: &str) -> bool {
+    let authority = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
+    let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':')) || url.contains("password=")
+}
 
-    fn try_from(raw: RawLog) -> Result<Self, Invalid> {
-        match raw.filter.trim() {
-            "" => Err(Invalid { key: "log.filter", problem: "is empty; say `off` for silence" }),
-            filter => Ok(Self { filter: filter.to_owned() }),
+impl RawWorker {
+    fn settle(self, checks: &mut Checks) -> WorkerSettings {
+        WorkerSettings {
+            concurrency: checks.count("worker.concurrency", self.concurrency),
+            grace: checks.duration("worker.grace", &self.grace),
         }
     }
 }
 
-fn at_least_one(key: &'static str, number: usize) -> Result<usize, Invalid> {
-    if number == 0 { Err(Invalid { key, problem: "must be at least 1" }) } else { Ok(number) }
-}
-
-fn duration(key: &'static str, raw: &RawDuration) -> Result<Duration, Invalid> {
-    let duration = match raw {
-        RawDuration::Seconds(seconds) => Duration::from_secs(*seconds),
-        RawDuration::Text(text) => parse_duration(text).map_err(|_| Invalid {
-            key,
-            problem: "is not a duration; write numbers with units, such as 500ms, 30s or 1h30m",
-        })?,
-    };
-    if duration.is_zero() {
-        Err(Invalid { key, problem: "must be longer than nothing" })
-    } else {
-        Ok(duration)
+impl RawLog {
+    fn settle(self, checks: &mut Checks) -> LogSettings {
+        if self.filter.trim().is_empty() {
+            checks.refuse("log.filter", "is empty; say `off` for silence");
+        }
+        LogSettings { filter: self.filter.trim().to_owned() }
     }
 }

@@ -1,6 +1,8 @@
 //! `config/default.toml` says what the types say.
 
-use codeflow_config::{Environment, Settings, default_toml};
+use codeflow_config::{BudgetScope, Environment, Profile, Settings, default_toml};
+
+use crate::given;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/default.toml");
 
@@ -33,4 +35,22 @@ fn every_setting_is_explained() {
         .filter(|line| !line.starts_with('#'))
         .collect();
     assert!(unexplained.is_empty(), "{unexplained:?}");
+}
+
+#[test]
+fn every_example_in_the_default_file_is_valid() {
+    let is_example = |line: &str| line.starts_with('#') && !line.starts_with("# ");
+    let text: Vec<String> = default_toml()
+        .lines()
+        .map(|line| if is_example(line) { line[1..].to_owned() } else { line.to_owned() })
+        .collect();
+
+    let settings = given::settings(&text.join("\n"));
+
+    assert_eq!(settings.profile, Profile::Dev);
+    assert_eq!(settings.keys[0].name, "team-a");
+    assert_eq!(settings.providers[0].name, "openai");
+    assert_eq!(settings.routes[0].alias, "fast");
+    assert_eq!(settings.budgets[0].scope, BudgetScope::Key);
+    assert_eq!(settings.limits.models[0].0, "openai/gpt-5.1");
 }

@@ -3,6 +3,8 @@
 use codeflow_config::{Environment, Error, ErrorKind, Settings};
 use codeflow_core::{Class, Coded};
 
+use crate::given::refusal;
+
 fn from_environment<const COUNT: usize>(variables: [(&str, &str); COUNT]) -> Error {
     Settings::load(None, &Environment::from(variables)).expect_err("it is wrong")
 }
@@ -22,7 +24,10 @@ fn an_unknown_key_is_named_with_its_file_and_the_keys_there_are() {
     assert_eq!(error.code(), "config.unknown_key");
     assert_eq!(error.class(), Class::Invalid);
     let text = error.to_string();
-    assert!(text.starts_with(&format!("`{name}` sets `database.pool_sise`, which does not exist")), "{text}");
+    assert!(
+        text.starts_with(&format!("`{name}`, line 2, sets `database.pool_sise`, which does not exist")),
+        "{text}"
+    );
     assert!(text.contains("`pool_size`"), "{text}");
 }
 
@@ -59,6 +64,74 @@ fn durations_need_a_unit_and_a_length() {
 
     let error = from_environment([("DB_POOL_TIMEOUT", "0")]);
     assert!(error.to_string().contains("must be longer than nothing"), "{error}");
+    assert!(error.to_string().ends_with("(set by environment variable `DB_POOL_TIMEOUT`)"), "{error}");
+}
+
+#[test]
+fn a_plain_number_is_in_seconds_wherever_it_stands() {
+    let variable = Environment::from([("DB_POOL_TIMEOUT", "2")]);
+
+    let settings = Settings::load(None, &variable).expect("it is valid");
+
+    assert_eq!(settings.database.pool_timeout, std::time::Duration::from_secs(2));
+}
+
+#[test]
+fn all_problems_of_all_sections_are_told_at_once() {
+    let error = refusal(
+        "[database]\npool_size = 0\npool_timeout = \"soon\"\n[worker]\nconcurrency = 0\n[log]\nfilter = \"\"\n",
+    );
+
+    assert_eq!(error.problems().len(), 4);
+    let text = error.to_string();
+    assert!(text.starts_with("the settings have 4 problems:\n- setting `database.pool_size` must"), "{text}");
+    for (key, line) in [
+        ("database.pool_size", 2),
+        ("database.pool_timeout", 3),
+        ("worker.concurrency", 5),
+        ("log.filter", 7),
+    ] {
+        let problem = error.problems().iter().find(|problem| problem.contains(key)).expect("it is named");
+        assert!(problem.contains(&format!("line {line},")), "{problem}");
+    }
+}
+
+#[test]
+fn unknown_keys_of_several_sections_are_told_at_once() {
+    let error = refusal("[databse]\n[worker]\nconcurency = 1\n[log]\nlevel = \"info\"\n");
+
+    assert_eq!(error.kind(), ErrorKind::UnknownKey);
+    for name in ["`databse`", "`worker.concurency`", "`log.level`"] {
+        assert!(error.problems().iter().any(|problem| problem.contains(name)), "{error}");
+    }
+    assert_eq!(error.problems().len(), 3);
+}
+
+#[test]
+fn a_section_is_a_table() {
+    let error = refusal("database = 3\n");
+
+    assert!(error.to_string().ends_with("sets `database` to something that is not a table"), "{error}");
+    assert!(error.to_string().contains("line 1,"), "{error}");
+}
+
+#[test]
+fn other_forms_are_said_in_words() {
+    for (text, words) in [
+        ("[worker]\ngrace = true\n", "is not a whole number or a text with a unit"),
+        ("[worker]\ngrace = -1\n", "is not a whole number or a text with a unit"),
+        ("[worker]\ngrace = [1]\n", "is not a whole number or a text with a unit"),
+        ("[log]\nfilter = 3\n", "is not a string"),
+        ("[cache]\nenabled = \"perhaps\"\n", "is not true or false"),
+        ("[breaker]\nerror_rate = \"half\"\n", "is not a number"),
+        ("[policy]\ndeny_models = 1\n", "is not a list of texts, or one text with commas"),
+        ("[policy]\ndeny_models = [1]\n", "is not a string"),
+        ("[routing]\nretired = \"ignore\"\n", "sets `routing.retired` to none of `refuse`, `follow`"),
+    ] {
+        let error = refusal(text).to_string();
+        assert!(error.contains(words), "{text} => {error}");
+        assert!(error.contains("line 2,"), "{error}");
+    }
 }
 
 #[test]
@@ -77,5 +150,16 @@ fn a_file_that_was_named_must_be_there_and_be_toml() {
 
     let (name, broken) = from_file("[database\n");
     assert_eq!(broken.kind(), ErrorKind::UnreadableFile);
-    assert_eq!(broken.to_string(), format!("could not read the settings in `{name}`"));
+    let expected = format!("could not read the settings in `{name}`: line 1: ");
+    assert!(broken.to_string().starts_with(&expected), "{broken}");
+}
+
+#[test]
+fn a_line_that_is_no_toml_is_not_shown() {
+    let password = "hunter2-and-more";
+
+    let error = refusal(&format!("[database]\nurl = \"postgres://u:{password}@host/db\n"));
+
+    assert!(error.to_string().contains("line 2"), "{error}");
+    assert!(!format!("{error:?}{error}").contains(password), "{error:?}");
 }

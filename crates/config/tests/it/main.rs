@@ -3,4 +3,12 @@
 mod default_file;
 mod environment;
 mod errors;
+mod given;
+mod keys;
+mod models;
+mod money;
+mod profiles;
+mod providers;
+mod secrets;
+mod serving;
 mod sources;

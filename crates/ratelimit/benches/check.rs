@@ -1,0 +1,29 @@
+//! How long a decision takes.
+
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use codeflow_ratelimit::{Ask, Limit, Limiter};
+use codeflow_testkit::ManualClock;
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn check(criterion: &mut Criterion) {
+    let limiter = Limiter::new(Arc::new(ManualClock::default()));
+    let limit = Limit::per_minute("requests", NonZeroU32::MAX);
+    let subjects: Vec<String> = (0..10_000).map(|number| format!("key-{number}")).collect();
+    for subject in &subjects {
+        limiter.check(&Ask { subject, limit: &limit, cost: 1 });
+    }
+    let mut next = subjects.iter().cycle();
+
+    criterion.bench_function("check one of 10,000 subjects", |bencher| {
+        bencher.iter(|| {
+            let subject = next.next().map_or("", String::as_str);
+            limiter.check(black_box(&Ask { subject, limit: &limit, cost: 1 }))
+        });
+    });
+}
+
+criterion_group!(benches, check);
+criterion_main!(benches);

@@ -1,0 +1,74 @@
+//! One bucket: what a subject has used of one limit and what has not come back yet. All in whole numbers, so that a
+//! limit of `n` admits `n`, after any number of steps.
+
+use std::time::Duration;
+
+use codeflow_core::Timestamp;
+
+use crate::{Decision, Limit, Verdict};
+
+/// The generic cell rate algorithm, with the debt itself kept instead of the time at which it is paid. A unit weighs as
+/// many parts as its limit's window has microseconds, and each microsecond pays back as many parts as the quota has
+/// units; nothing is ever rounded on the way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket {
+    debt: u128,
+    at: Timestamp,
+    rate: u128,
+}
+
+impl Bucket {
+    pub(crate) fn empty(now: Timestamp) -> Self {
+        Self { debt: 0, at: now, rate: 0 }
+    }
+
+    /// Lets time pass. A clock that was set back pays nothing and is believed from here on.
+    fn drain(&mut self, now: Timestamp, limit: &Limit) {
+        self.debt = self.debt_at(now, limit.rate());
+        self.at = now;
+        self.rate = limit.rate();
+    }
+
+    fn debt_at(&self, now: Timestamp, rate: u128) -> u128 {
+        self.debt.saturating_sub(now.since(self.at).as_micros().saturating_mul(rate))
+    }
+
+    /// Takes `cost`, if that much is left.
+    pub(crate) fn take(&mut self, now: Timestamp, limit: &Limit, cost: u32) -> Decision {
+        self.drain(now, limit);
+        let (after, capacity) = (self.debt + u128::from(cost) * limit.weight(), limit.capacity());
+        let verdict = if cost > limit.burst.get() {
+            Verdict::Never
+        } else if after > capacity {
+            Verdict::Later(micros((after - capacity).div_ceil(limit.rate())))
+        } else {
+            self.debt = after;
+            Verdict::Allowed
+        };
+        let remaining = capacity.saturating_sub(self.debt) / limit.weight();
+        Decision {
+            verdict,
+            limit: *limit,
+            remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
+            reset_after: micros(self.debt.div_ceil(limit.rate())),
+        }
+    }
+
+    /// Gives back or takes what an estimate was wrong by. What was used is used, so this is never refused, and may leave
+    /// a debt beyond the burst.
+    pub(crate) fn settle(&mut self, now: Timestamp, limit: &Limit, estimate: u32, actual: u32) {
+        self.drain(now, limit);
+        let weigh = |units: u32| u128::from(units) * limit.weight();
+        let back = weigh(estimate.saturating_sub(actual));
+        self.debt = self.debt.saturating_sub(back).saturating_add(weigh(actual.saturating_sub(estimate)));
+    }
+
+    /// How long until nothing is owed, by the limit that was asked for last.
+    pub(crate) fn idle_after(&self, now: Timestamp) -> u128 {
+        self.debt_at(now, self.rate).div_ceil(self.rate.max(1))
+    }
+}
+
+fn micros(count: u128) -> Duration {
+    Duration::from_micros(u64::try_from(count).unwrap_or(u64::MAX))
+}

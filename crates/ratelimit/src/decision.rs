@@ -1,0 +1,92 @@
+//! What a limit decided, and how that is said in headers.
+
+use std::time::Duration;
+
+use crate::Limit;
+
+/// What a limit decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it may be done, and if not, when.
+    pub verdict: Verdict,
+    /// The limit that decided.
+    pub limit: Limit,
+    /// How much more may be used now.
+    pub remaining: u32,
+    /// How long until all of it may be used again, if nothing more is.
+    pub reset_after: Duration,
+}
+
+/// Whether something may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Now.
+    Allowed,
+    /// After this time, if nothing else comes in between.
+    Later(Duration),
+    /// At no time: it needs more than the limit ever allows at once.
+    Never,
+}
+
+/// One header of an answer: its name in lower case, and its value.
+pub type Header = (&'static str, String);
+
+impl Decision {
+    /// Whether it may be done now.
+    pub fn is_allowed(&self) -> bool {
+        match self.verdict {
+            Verdict::Allowed => true,
+            Verdict::Later(_) | Verdict::Never => false,
+        }
+    }
+
+    /// How long to wait, when waiting helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.verdict {
+            Verdict::Later(wait) => Some(wait),
+            Verdict::Allowed | Verdict::Never => None,
+        }
+    }
+
+    /// Why it may not be done, in a sentence for whoever asked.
+    pub fn reason(&self) -> Option<String> {
+        let Limit { name, quota, window, burst } = self.limit;
+        match self.verdict {
+            Verdict::Allowed => None,
+            Verdict::Later(wait) => {
+                let (window, wait) = (whole_seconds(window), whole_seconds(wait));
+                Some(format!("the limit of {quota} {name} in {window} s is used up; try again in {wait} s"))
+            }
+            Verdict::Never => Some(format!(
+                "this needs more than the {burst} {name} that are allowed at once; make it smaller"
+            )),
+        }
+    }
+
+    /// Whether this one leaves a smaller part of its burst than `other`.
+    pub(crate) fn is_stricter_than(&self, other: &Self) -> bool {
+        let left =
+            |decision: &Self, over: &Self| u64::from(decision.remaining) * u64::from(over.limit.burst.get());
+        left(self, other) < left(other, self)
+    }
+
+    /// The headers that tell a client, in seconds rounded up: `RateLimit-Policy` and `RateLimit` as the draft of the
+    /// HTTP working group has them, `X-RateLimit-*` as many clients read them, and `Retry-After` when waiting helps.
+    pub fn headers(&self) -> Vec<Header> {
+        let Limit { name, quota, window, burst } = self.limit;
+        let (remaining, reset) = (self.remaining, whole_seconds(self.reset_after));
+        let mut headers = vec![
+            ("ratelimit-policy", format!("\"{name}\";q={quota};w={}", whole_seconds(window))),
+            ("ratelimit", format!("\"{name}\";r={remaining};t={reset}")),
+            ("x-ratelimit-limit", burst.to_string()),
+            ("x-ratelimit-remaining", remaining.to_string()),
+            ("x-ratelimit-reset", reset.to_string()),
+        ];
+        headers.extend(self.retry_after().map(|wait| ("retry-after", whole_seconds(wait).to_string())));
+        headers
+    }
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
