@@ -2,6 +2,10 @@
 //! and their bytes. [`HttpModel`] is the only code that sends, in the same sequence for every dialect. Money is not
 //! counted here.
 //!
+//! Everything else is a model around a model. From the inside out: [`Timeout`], whose time-outs the [`Breaker`] counts,
+//! then [`Retry`] for one model or [`Fallback`] for several, never both. [`Metered`] goes wherever something is to be
+//! measured. What is known of all models is one [`Availability`].
+//!
 //! ```
 //! use codeflow_model::{ChatRequest, Message, Role};
 //! use codeflow_providers::{Anthropic, Dialect, Mode};

@@ -146,7 +146,6 @@ impl State {
         let wait = settings.open.saturating_mul(2_u32.saturating_pow(self.openings)).min(settings.open_cap);
         self.openings = self.openings.saturating_add(1);
         self.era += 1;
-        self.window = Window::default();
         self.mode = Mode::Open { until: later(now, wait) };
     }
 

@@ -152,6 +152,25 @@ fn a_circuit_opens_once_however_many_find_the_last_straw() {
     assert_eq!(circuit.admit(now).err().expect("is open").wait, settings.open);
 }
 
+#[test]
+fn a_probe_that_succeeds_after_its_time_closes_nothing() {
+    let settings = CircuitSettings::default();
+    let (circuit, first) = probed(settings);
+    let mut old: Vec<_> = (0..3).map(|_| circuit.admit(first).expect("has a place")).collect();
+    old.remove(0).failed(&error(ErrorKind::Timeout), first);
+    let second = first + settings.open * 2;
+    let mut fresh: Vec<_> = (0..3).map(|_| circuit.admit(second).expect("has a place")).collect();
+
+    for permit in old.iter_mut().chain(&mut fresh[..2]) {
+        permit.succeeded(second);
+    }
+
+    assert_eq!(circuit.view(second).state, CircuitState::HalfOpen);
+    assert!(circuit.admit(second).is_err());
+    fresh[2].succeeded(second);
+    assert_eq!(circuit.view(second).state, CircuitState::Closing);
+}
+
 #[tokio::test(start_paused = true)]
 async fn missing_credentials_are_a_state_with_a_message() {
     let availability = availability();

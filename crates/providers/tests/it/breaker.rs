@@ -189,6 +189,19 @@ async fn failures_that_are_long_past_do_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quiet_time_makes_failures_forgotten() {
+    let (_, world) = curable();
+    assert_eq!(world.reaching(5).await, 5);
+    advance(seconds(3)).await;
+    assert_eq!(world.reaching(4).await, 4);
+    advance(seconds(37)).await;
+
+    assert_eq!(world.reaching(9).await, 9);
+    assert_eq!(world.state(), CircuitState::Closed);
+    assert_eq!(world.reaching(9).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_the_provider_does_wrong_counts() {
     for kind in ErrorKind::ALL {
         let counts = matches!(

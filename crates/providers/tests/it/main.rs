@@ -13,3 +13,4 @@ mod retry;
 mod scripted;
 mod support;
 mod timeout;
+mod wire;
