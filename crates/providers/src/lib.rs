@@ -2,6 +2,10 @@
 //! and their bytes. [`HttpModel`] is the only code that sends, in the same sequence for every dialect. Money is not
 //! counted here.
 //!
+//! Everything else is a model around a model. From the inside out: [`Timeout`], whose time-outs the [`Breaker`] counts,
+//! then [`Retry`] for one model or [`Fallback`] for several, never both. [`Metered`] goes wherever something is to be
+//! measured. What is known of all models is one [`Availability`].
+//!
 //! ```
 //! use codeflow_model::{ChatRequest, Message, Role};
 //! use codeflow_providers::{Anthropic, Dialect, Mode};
@@ -14,19 +18,39 @@
 //! ```
 
 mod anthropic;
+mod availability;
+mod breaker;
+mod circuit;
 mod credentials;
 mod dialect;
 mod failure;
+mod fallback;
 mod frames;
 mod http_model;
+mod metered;
+mod observer;
 mod openai;
+mod pacing;
+mod retry;
 mod splice;
 mod stream;
+mod timeout;
+mod watch;
 
 pub use anthropic::{Anthropic, AnthropicStream};
+pub use availability::{Availability, ModelAvailability, Outlook, Setup};
+pub use breaker::Breaker;
+pub use circuit::{
+    Circuit, CircuitSettings, CircuitState, CircuitView, LastError, Latency, Permit, Refusal, RefusalReason,
+};
 pub use credentials::{AwsCredentials, CredentialSource, Credentials};
 pub use dialect::{Dialect, FrameTap, Framing, Mode, Signing, WireFailure, WireRequest};
+pub use fallback::{Fallback, Hop, HopAttempt, HopGuard, Unguarded};
 pub use frames::{Frame, FrameError, Keep, Limits, NdjsonDecoder, RawFrame, RawFrames, SseDecoder};
 pub use http_model::{Bounds, Endpoint, HttpModel};
+pub use metered::Metered;
+pub use observer::{CallObserver, CallReport, MissReport};
 pub use openai::{Compatibility, KeyHeader, LimitField, OpenAi, OpenAiStream};
+pub use retry::Retry;
 pub use stream::StreamDecoder;
+pub use timeout::{Deadlines, Timeout};
