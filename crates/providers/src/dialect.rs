@@ -144,6 +144,8 @@ pub enum Framing {
     Sse,
     /// One JSON value a line.
     Ndjson,
+    /// Amazon's binary event stream.
+    EventStream,
 }
 
 /// How a reply is wanted.

@@ -14,19 +14,31 @@
 //! ```
 
 mod anthropic;
+mod bedrock;
+mod cohere;
+mod content;
 mod credentials;
 mod dialect;
 mod failure;
 mod frames;
+mod gemini;
 mod http_model;
+mod ollama;
 mod openai;
+mod parts;
 mod splice;
 mod stream;
 
 pub use anthropic::{Anthropic, AnthropicStream};
+pub use bedrock::{Bedrock, BedrockStream};
+pub use cohere::{Cohere, CohereStream};
 pub use credentials::{AwsCredentials, CredentialSource, Credentials};
 pub use dialect::{Dialect, FrameTap, Framing, Mode, Signing, WireFailure, WireRequest};
-pub use frames::{Frame, FrameError, Keep, Limits, NdjsonDecoder, RawFrame, RawFrames, SseDecoder};
+pub use frames::{
+    EventStreamDecoder, Frame, FrameError, Keep, Limits, NdjsonDecoder, RawFrame, RawFrames, SseDecoder,
+};
+pub use gemini::{Gemini, GeminiStream};
 pub use http_model::{Bounds, Endpoint, HttpModel};
+pub use ollama::{Ollama, OllamaStream};
 pub use openai::{Compatibility, KeyHeader, LimitField, OpenAi, OpenAiStream};
 pub use stream::StreamDecoder;

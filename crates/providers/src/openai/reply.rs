@@ -1,8 +1,7 @@
 //! Whole chat completions, and the pieces they share with streamed ones.
 
 use codeflow_model::{
-    ApiClientError, ChatResponse, Details, ErrorKind, FinishReason, Part, Thinking, ThinkingContent,
-    ToolCall, Usage,
+    ApiClientError, ChatResponse, FinishReason, Part, Thinking, ThinkingContent, ToolCall, Usage,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -134,17 +133,12 @@ fn parts(dialect: &OpenAi, message: WireMessage) -> Vec<Part> {
     for call in message.tool_calls.unwrap_or_default() {
         let function = call.function.unwrap_or_default();
         parts.push(Part::ToolCall(ToolCall {
-            id: call.id.unwrap_or_else(|| made_up_id(parts.len())),
+            id: call.id.unwrap_or_else(|| failure::made_up_id(parts.len())),
             name: function.name.unwrap_or_default(),
             arguments: function.arguments.unwrap_or_default(),
         }));
     }
     parts
-}
-
-/// Some servers forget the id, without which no result could refer to the call.
-pub(super) fn made_up_id(index: usize) -> String {
-    format!("call_{index}")
 }
 
 /// Why a reply ended. An error is not a way to end.
@@ -161,9 +155,7 @@ pub(super) fn finish(dialect: &OpenAi, reason: &str, refused: bool) -> Result<Fi
 }
 
 pub(super) fn bad(dialect: &OpenAi, what: &str) -> ApiClientError {
-    let provider = dialect.provider.clone();
-    ApiClientError::new(ErrorKind::BadResponse, format!("`{provider}` sent {what}"))
-        .about(Details { provider, ..Details::default() })
+    failure::bad(&dialect.provider, what)
 }
 
 impl WireMessage {

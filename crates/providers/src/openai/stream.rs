@@ -146,7 +146,7 @@ impl Calls {
             return StreamEvent::ToolCall { index, id: None, name: None, arguments };
         }
         let index = next(parts);
-        let id = id.unwrap_or_else(|| reply::made_up_id(index));
+        let id = id.unwrap_or_else(|| failure::made_up_id(index));
         if let Some(number) = call.index {
             self.numbered.insert(number, (index, id.clone()));
         }

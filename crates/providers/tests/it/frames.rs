@@ -9,7 +9,7 @@ fn sse(bytes: &[u8]) -> Vec<Frame> {
 }
 
 fn frame(event: Option<&str>, data: &str) -> Frame {
-    Frame { event: event.map(Into::into), data: data.into() }
+    Frame { event: event.map(Into::into), data: data.into(), is_error: false }
 }
 
 const SMALL: Limits = Limits { line: 16, frame: 24 };
