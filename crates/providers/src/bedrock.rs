@@ -88,6 +88,10 @@ impl Dialect for Bedrock {
         embed::request(self, request)
     }
 
+    fn embeds_at_once(&self, model: &str) -> usize {
+        embed::at_once(model)
+    }
+
     fn decode_embed(&self, request: &EmbedRequest, body: &[u8]) -> Result<EmbedResponse, ApiClientError> {
         embed::decode(self, request, body)
     }

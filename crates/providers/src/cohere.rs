@@ -6,7 +6,7 @@ mod errors;
 mod reply;
 mod stream;
 
-pub(crate) use embed::{Embeddings, vectors};
+pub(crate) use embed::{EMBEDS_AT_ONCE, Embeddings, vectors};
 pub use stream::CohereStream;
 
 use codeflow_model::{
@@ -77,6 +77,10 @@ impl Dialect for Cohere {
 
     fn encode_embed(&self, request: &EmbedRequest) -> Result<WireRequest, ApiClientError> {
         embed::request(self, request)
+    }
+
+    fn embeds_at_once(&self, _model: &str) -> usize {
+        EMBEDS_AT_ONCE
     }
 
     fn decode_embed(&self, request: &EmbedRequest, body: &[u8]) -> Result<EmbedResponse, ApiClientError> {

@@ -89,6 +89,10 @@ impl Dialect for Gemini {
         embed::request(self, request)
     }
 
+    fn embeds_at_once(&self, _model: &str) -> usize {
+        100
+    }
+
     fn decode_embed(&self, request: &EmbedRequest, body: &[u8]) -> Result<EmbedResponse, ApiClientError> {
         embed::decode(self, request, body)
     }

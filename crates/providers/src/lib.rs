@@ -28,6 +28,7 @@ mod openai;
 mod parts;
 mod splice;
 mod stream;
+mod vendors;
 
 pub use anthropic::{Anthropic, AnthropicStream};
 pub use bedrock::{Bedrock, BedrockStream};
@@ -42,3 +43,6 @@ pub use http_model::{Bounds, Endpoint, HttpModel};
 pub use ollama::{Ollama, OllamaStream};
 pub use openai::{Compatibility, KeyHeader, LimitField, OpenAi, OpenAiStream};
 pub use stream::StreamDecoder;
+pub use vendors::{
+    Ability, CompatibilityOverrides, DialectName, IdentityVariables, ProviderSpec, Vendor, provider,
+};

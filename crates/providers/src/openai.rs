@@ -9,11 +9,14 @@ mod stream;
 
 pub use stream::OpenAiStream;
 
+use std::collections::BTreeSet;
+
 use codeflow_model::{
     ApiClientError, Capabilities, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, RawRequest,
     StreamEvent, Tap, WireFormat,
 };
 use http::{HeaderName, header};
+use serde::Deserialize;
 
 use crate::{Dialect, Frame, FrameTap, Mode, RawFrame, Signing, WireFailure, WireRequest, failure};
 
@@ -47,6 +50,8 @@ pub struct Compatibility {
     pub seed: String,
     /// The word that makes a model call some tool.
     pub required: String,
+    /// Fields that it refuses, and that are left out therefore.
+    pub omits: BTreeSet<String>,
     /// The field in which thoughts before a tool call go back, for vendors that insist on them.
     pub thought: Option<String>,
     /// What can be asked for.
@@ -54,7 +59,8 @@ pub struct Compatibility {
 }
 
 /// How a key is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyHeader {
     /// `Authorization: Bearer`.
     Bearer,
@@ -63,7 +69,8 @@ pub enum KeyHeader {
 }
 
 /// Which field limits a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LimitField {
     /// `max_completion_tokens`, which reasoning models insist on.
     MaxCompletionTokens,
@@ -85,6 +92,7 @@ impl Default for Compatibility {
             reasoning_apart: false,
             seed: "seed".to_owned(),
             required: "required".to_owned(),
+            omits: BTreeSet::new(),
             thought: None,
             capabilities: Capabilities {
                 streaming: true,
@@ -156,6 +164,10 @@ impl Dialect for OpenAi {
 
     fn encode_embed(&self, request: &EmbedRequest) -> Result<WireRequest, ApiClientError> {
         embed::request(self, request)
+    }
+
+    fn embeds_at_once(&self, _model: &str) -> usize {
+        2048
     }
 
     fn decode_embed(&self, request: &EmbedRequest, body: &[u8]) -> Result<EmbedResponse, ApiClientError> {

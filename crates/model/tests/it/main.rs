@@ -1,6 +1,7 @@
 //! What a model call is.
 
 mod errors;
+mod fit;
 mod fold;
 mod price;
 mod registry;

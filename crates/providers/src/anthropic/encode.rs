@@ -139,8 +139,11 @@ fn settings(request: &ChatRequest, body: &mut Map<String, Value>) {
     // The only label that the format knows is the user's.
     put("metadata", request.user.as_ref().map(|user| json!({ "user_id": user })));
     let mut output = Map::new();
-    if let Some(effort) = &request.reasoning_effort {
-        output.insert("effort".into(), json!(effort));
+    match request.reasoning_effort.as_deref() {
+        None => {}
+        Some("none") => put("thinking", Some(json!({ "type": "disabled" }))),
+        Some("minimal") => drop(output.insert("effort".into(), json!("low"))),
+        Some(effort) => drop(output.insert("effort".into(), json!(effort))),
     }
     match &request.response_format {
         // An object without a schema was refused before.

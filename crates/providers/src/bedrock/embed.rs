@@ -19,6 +19,11 @@ fn is_of_cohere(model: &str) -> bool {
     model.contains("cohere.embed")
 }
 
+/// Amazon's own models take one text at a time.
+pub(super) fn at_once(model: &str) -> usize {
+    if is_of_cohere(model) { cohere::EMBEDS_AT_ONCE } else { 1 }
+}
+
 pub(super) fn request(dialect: &Bedrock, request: &EmbedRequest) -> Result<WireRequest, ApiClientError> {
     let body = match is_of_cohere(&request.model) {
         true => cohere::vectors(&dialect.provider, request)?,
@@ -28,7 +33,6 @@ pub(super) fn request(dialect: &Bedrock, request: &EmbedRequest) -> Result<WireR
     Ok(WireRequest::post(path, Bytes::from(Value::Object(body).to_string())))
 }
 
-/// Amazon's own models take one text at a time.
 fn titan(dialect: &Bedrock, request: &EmbedRequest) -> Result<Map<String, Value>, ApiClientError> {
     let [text] = content::texts(&dialect.provider, request)?[..] else {
         let what = "embeddings of several texts at a time";

@@ -10,6 +10,20 @@ use serde_json::{Map, Value, json};
 use super::{Bedrock, path};
 use crate::{Dialect, Mode, WireRequest, content, failure};
 
+/// Where fields of the model's own stand.
+const MODEL_FIELDS: &str = "additionalModelRequestFields";
+
+/// The fields of Converse that no field of ours stands for.
+const CONVERSE: [&str; 7] = [
+    MODEL_FIELDS,
+    "additionalModelResponseFieldPaths",
+    "guardrailConfig",
+    "performanceConfig",
+    "promptVariables",
+    "requestMetadata",
+    "serviceTier",
+];
+
 pub(super) fn request(
     dialect: &Bedrock,
     request: &ChatRequest,
@@ -28,8 +42,7 @@ pub(super) fn request(
     body.insert("messages".into(), messages(dialect, request)?);
     settings(request, &mut body);
     tools(dialect, request, &mut body)?;
-    model_fields(request, &mut body);
-    content::add_extra(&mut body, &request.extra);
+    extra(request, &mut body);
     let method = match mode {
         Mode::Whole => "converse",
         Mode::Stream => "converse-stream",
@@ -132,22 +145,33 @@ fn settings(request: &ChatRequest, body: &mut Map<String, Value>) {
     }
 }
 
-/// Efforts are no part of Converse: each family of models has its own field for them.
-fn model_fields(request: &ChatRequest, body: &mut Map<String, Value>) {
-    let Some(effort) = &request.reasoning_effort else { return };
-    let own = if request.model.contains("anthropic.") {
-        json!({ "output_config": { "effort": effort } })
-    } else if request.model.contains("amazon.nova") {
-        json!({ "reasoningConfig": { "type": "enabled", "maxReasoningEffort": effort } })
-    } else {
-        json!({ "reasoning_effort": effort })
-    };
-    let name = "additionalModelRequestFields";
-    let mut fields = request.extra.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-    if let Value::Object(own) = own {
-        fields.extend(own);
+/// Converse has a few fields of its own; every other one is the model's. Efforts are the model's too, and each family
+/// has its own field for them.
+fn extra(request: &ChatRequest, body: &mut Map<String, Value>) {
+    let mut own = Map::new();
+    if let Some(effort) = &request.reasoning_effort {
+        let (name, value) = if request.model.contains("anthropic.") {
+            ("output_config", json!({ "effort": effort }))
+        } else if request.model.contains("amazon.nova") {
+            ("reasoningConfig", json!({ "type": "enabled", "maxReasoningEffort": effort }))
+        } else {
+            ("reasoning_effort", json!(effort))
+        };
+        own.insert(name.to_owned(), value);
     }
-    body.insert(name.into(), Value::Object(fields));
+    for (name, value) in &request.extra {
+        if CONVERSE.contains(&name.as_str()) {
+            body.entry(name.clone()).or_insert_with(|| value.clone());
+        } else {
+            own.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    if !own.is_empty() {
+        let fields = body.entry(MODEL_FIELDS).or_insert_with(|| json!({}));
+        if let Some(fields) = fields.as_object_mut() {
+            fields.extend(own);
+        }
+    }
 }
 
 /// A model that may not call can only be kept from it by leaving the tools away, which a conversation that has calls in

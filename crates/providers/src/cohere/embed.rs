@@ -11,6 +11,9 @@ use crate::{WireRequest, content, failure};
 /// The vendor insists on a purpose; this is what is sent when a request has none.
 const PURPOSE: &str = "search_document";
 
+/// How many texts the vendor takes in one request.
+pub(crate) const EMBEDS_AT_ONCE: usize = 96;
+
 /// A reply. Where nobody asked for a kind of number, the vectors come without its name.
 #[derive(Deserialize)]
 pub(crate) struct Embeddings {

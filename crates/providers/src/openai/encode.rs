@@ -27,6 +27,7 @@ pub(super) fn request(
             body.insert("stream_options".into(), json!({ "include_usage": true }));
         }
     }
+    body.retain(|name, _| !dialect.compatibility.omits.contains(name));
     content::add_extra(&mut body, &request.extra);
     Ok(WireRequest::post(dialect.compatibility.path.clone(), Bytes::from(Value::Object(body).to_string())))
 }

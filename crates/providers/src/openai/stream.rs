@@ -113,7 +113,7 @@ impl OpenAiStream {
         self.refused |= message.refusal.is_some();
         if let Some(thought) = message.thought() {
             let index = *self.thought.get_or_insert_with(|| next(&mut self.parts));
-            let delta = ThinkingDelta::Text(thought.to_owned());
+            let delta = ThinkingDelta::Text(thought.into_owned());
             out.push(StreamEvent::Thinking { index, delta });
         }
         let delta = message.text();
