@@ -4,6 +4,7 @@
 mod entry;
 mod error;
 mod feature;
+mod fit;
 mod lint;
 mod names;
 mod overrides;

@@ -75,6 +75,11 @@ pub trait Dialect: Send + Sync + 'static {
         Err(failure::unsupported(self.provider(), &request.model, "embeddings"))
     }
 
+    /// How many inputs one request for vectors may hold; more are asked for in turn.
+    fn embeds_at_once(&self, _model: &str) -> usize {
+        usize::MAX
+    }
+
     /// The vectors in a body that came with a good status, one for each of `request`'s inputs.
     ///
     /// # Errors
@@ -144,6 +149,8 @@ pub enum Framing {
     Sse,
     /// One JSON value a line.
     Ndjson,
+    /// Amazon's binary event stream.
+    EventStream,
 }
 
 /// How a reply is wanted.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use codeflow_model::{ApiClientError, Details, ErrorKind};
+use codeflow_model::{ApiClientError, Details, EmbedRequest, ErrorKind};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -66,6 +66,30 @@ pub(crate) fn not_forwarded(provider: &str, model: &str) -> ApiClientError {
     let text = format!("nothing is forwarded to `{provider}` in this format");
     let (provider, model) = (provider.to_owned(), model.to_owned());
     ApiClientError::new(ErrorKind::Internal, text).about(Details { provider, model, ..Details::default() })
+}
+
+/// A reply that makes no sense.
+pub(crate) fn bad(provider: &str, what: &str) -> ApiClientError {
+    let details = Details { provider: provider.to_owned(), ..Details::default() };
+    ApiClientError::new(ErrorKind::BadResponse, format!("`{provider}` sent {what}")).about(details)
+}
+
+/// The vectors of a reply, if there is one for each input.
+pub(crate) fn one_each(
+    provider: &str,
+    request: &EmbedRequest,
+    vectors: Vec<Vec<f32>>,
+) -> Result<Vec<Vec<f32>>, ApiClientError> {
+    if vectors.len() == request.input.len() {
+        Ok(vectors)
+    } else {
+        Err(bad(provider, "too few or too many vectors"))
+    }
+}
+
+/// Stands in for the id that some servers forget, without which no result could refer to the call.
+pub(crate) fn made_up_id(index: usize) -> String {
+    format!("call_{index}")
 }
 
 /// Reads a document of the provider's.

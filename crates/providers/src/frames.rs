@@ -1,10 +1,12 @@
 //! From bytes to the frames of a stream, in any pieces the network delivers. What a frame means is the dialect's.
 
+mod event_stream;
 mod lines;
 mod ndjson;
 mod raw;
 mod sse;
 
+pub use event_stream::EventStreamDecoder;
 pub use ndjson::NdjsonDecoder;
 pub use raw::{Keep, RawFrame, RawFrames};
 pub use sse::SseDecoder;
@@ -16,6 +18,8 @@ pub struct Frame {
     pub event: Option<String>,
     /// What it carries.
     pub data: String,
+    /// Whether the format itself calls it an error, where it can.
+    pub is_error: bool,
 }
 
 /// How much a server may make us hold.
@@ -46,4 +50,7 @@ pub enum FrameError {
     /// A line is not UTF-8.
     #[error("a line of the stream is not UTF-8")]
     NotUtf8,
+    /// A binary frame's lengths or checksums are wrong.
+    #[error("a frame of the stream is broken")]
+    BrokenFrame,
 }

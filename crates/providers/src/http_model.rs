@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use codeflow_core::Clock;
 use codeflow_model::{
-    Answer, ApiClientError, Ask, ChatModel, ChatRequest, ChatStream, Description, EmbedRequest, RawReply,
-    RawRequest,
+    Answer, ApiClientError, Ask, ChatModel, ChatRequest, ChatStream, Description, EmbedRequest,
+    EmbedResponse, ErrorKind, RawReply, RawRequest, Usage,
 };
 use codeflow_net::{Guard, Pool};
 use url::Url;
@@ -109,10 +109,35 @@ impl<D: Dialect> HttpModel<D> {
         Ok(Answer::Forward(RawReply::Stream(Box::pin(passed))))
     }
 
-    async fn embed_once(&self, request: &EmbedRequest) -> Result<Answer, ApiClientError> {
+    async fn embed_once(&self, request: &EmbedRequest) -> Result<EmbedResponse, ApiClientError> {
         let wire = self.dialect.encode_embed(request)?;
         let body = self.send(&request.model, wire).await?.whole().await?;
-        self.placed(&request.model, self.dialect.decode_embed(request, &body)).map(Answer::Embed)
+        self.placed(&request.model, self.dialect.decode_embed(request, &body))
+    }
+
+    /// Asks for as many vectors at once as the provider gives, until all are there.
+    async fn embed_all(&self, request: &EmbedRequest) -> Result<EmbedResponse, ApiClientError> {
+        let most = self.dialect.embeds_at_once(&request.model).max(1);
+        if request.input.len() <= most {
+            return self.embed_once(request).await;
+        }
+        let mut all: Option<EmbedResponse> = None;
+        for input in request.input.chunks(most) {
+            let part = EmbedRequest { input: input.to_vec(), ..request.clone() };
+            let next = self.embed_once(&part).await?;
+            match &mut all {
+                None => all = Some(next),
+                Some(all) => {
+                    all.vectors.extend(next.vectors);
+                    // One number that is not known makes the sum unknown.
+                    let sum = all.usage.input.zip(next.usage.input).map(|(one, other)| one + other);
+                    all.usage = Usage { input: sum, ..Usage::default() };
+                }
+            }
+        }
+        all.ok_or_else(|| {
+            ApiClientError::new(ErrorKind::Internal, "a request for vectors fell into no parts")
+        })
     }
 }
 
@@ -123,7 +148,7 @@ impl<D: Dialect> ChatModel for HttpModel<D> {
             Ask::Complete(request) => self.complete_once(request).await,
             Ask::Stream(request) => self.stream_once(request).await,
             Ask::Forward(request) => self.forward_once(request).await,
-            Ask::Embed(request) => self.embed_once(request).await,
+            Ask::Embed(request) => self.embed_all(request).await.map(Answer::Embed),
         }
     }
 

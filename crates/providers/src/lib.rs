@@ -19,38 +19,54 @@
 
 mod anthropic;
 mod availability;
+mod bedrock;
 mod breaker;
 mod circuit;
+mod cohere;
+mod content;
 mod credentials;
 mod dialect;
 mod failure;
 mod fallback;
 mod frames;
+mod gemini;
 mod http_model;
 mod metered;
 mod observer;
+mod ollama;
 mod openai;
 mod pacing;
+mod parts;
 mod retry;
 mod splice;
 mod stream;
 mod timeout;
+mod vendors;
 mod watch;
 
 pub use anthropic::{Anthropic, AnthropicStream};
 pub use availability::{Availability, ModelAvailability, Outlook, Setup};
+pub use bedrock::{Bedrock, BedrockStream};
 pub use breaker::Breaker;
 pub use circuit::{
     Circuit, CircuitSettings, CircuitState, CircuitView, LastError, Latency, Permit, Refusal, RefusalReason,
 };
+pub use cohere::{Cohere, CohereStream};
 pub use credentials::{AwsCredentials, CredentialSource, Credentials};
 pub use dialect::{Dialect, FrameTap, Framing, Mode, Signing, WireFailure, WireRequest};
 pub use fallback::{Fallback, Hop, HopAttempt, HopGuard, Unguarded};
-pub use frames::{Frame, FrameError, Keep, Limits, NdjsonDecoder, RawFrame, RawFrames, SseDecoder};
+pub use frames::{
+    EventStreamDecoder, Frame, FrameError, Keep, Limits, NdjsonDecoder, RawFrame, RawFrames, SseDecoder,
+};
+pub use gemini::{Gemini, GeminiStream};
 pub use http_model::{Bounds, Endpoint, HttpModel};
 pub use metered::Metered;
 pub use observer::{CallObserver, CallReport, MissReport};
+pub use ollama::{Ollama, OllamaStream};
 pub use openai::{Compatibility, KeyHeader, LimitField, OpenAi, OpenAiStream};
 pub use retry::Retry;
 pub use stream::StreamDecoder;
 pub use timeout::{Deadlines, Timeout};
+pub use vendors::{
+    Ability, CompatibilityOverrides, DialectName, IdentityVariables, ProviderSpec, Vendor, provider,
+};

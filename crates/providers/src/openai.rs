@@ -1,5 +1,6 @@
 //! OpenAI's chat completions, and everybody who speaks them with small differences.
 
+mod embed;
 mod encode;
 mod errors;
 mod pass;
@@ -8,10 +9,14 @@ mod stream;
 
 pub use stream::OpenAiStream;
 
+use std::collections::BTreeSet;
+
 use codeflow_model::{
-    ApiClientError, Capabilities, ChatRequest, ChatResponse, RawRequest, StreamEvent, Tap, WireFormat,
+    ApiClientError, Capabilities, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, RawRequest,
+    StreamEvent, Tap, WireFormat,
 };
 use http::{HeaderName, header};
+use serde::Deserialize;
 
 use crate::{Dialect, Frame, FrameTap, Mode, RawFrame, Signing, WireFailure, WireRequest, failure};
 
@@ -27,6 +32,10 @@ pub struct OpenAi {
 pub struct Compatibility {
     /// What follows the base URL.
     pub path: String,
+    /// What follows it for embeddings.
+    pub embed_path: String,
+    /// Whether vectors are asked for in base64, which is shorter. They are read either way.
+    pub base64_vectors: bool,
     /// How the key is sent.
     pub key: KeyHeader,
     /// Which field limits the reply.
@@ -41,12 +50,17 @@ pub struct Compatibility {
     pub seed: String,
     /// The word that makes a model call some tool.
     pub required: String,
+    /// Fields that it refuses, and that are left out therefore.
+    pub omits: BTreeSet<String>,
+    /// The field in which thoughts before a tool call go back, for vendors that insist on them.
+    pub thought: Option<String>,
     /// What can be asked for.
     pub capabilities: Capabilities,
 }
 
 /// How a key is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyHeader {
     /// `Authorization: Bearer`.
     Bearer,
@@ -55,7 +69,8 @@ pub enum KeyHeader {
 }
 
 /// Which field limits a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LimitField {
     /// `max_completion_tokens`, which reasoning models insist on.
     MaxCompletionTokens,
@@ -68,6 +83,8 @@ impl Default for Compatibility {
     fn default() -> Self {
         Self {
             path: "/chat/completions".to_owned(),
+            embed_path: "/embeddings".to_owned(),
+            base64_vectors: true,
             key: KeyHeader::Bearer,
             limit: LimitField::MaxCompletionTokens,
             asks_for_usage: true,
@@ -75,6 +92,8 @@ impl Default for Compatibility {
             reasoning_apart: false,
             seed: "seed".to_owned(),
             required: "required".to_owned(),
+            omits: BTreeSet::new(),
+            thought: None,
             capabilities: Capabilities {
                 streaming: true,
                 tools: true,
@@ -141,6 +160,18 @@ impl Dialect for OpenAi {
 
     fn failure(&self, failure: &WireFailure<'_>) -> ApiClientError {
         errors::failure(&self.provider, failure)
+    }
+
+    fn encode_embed(&self, request: &EmbedRequest) -> Result<WireRequest, ApiClientError> {
+        embed::request(self, request)
+    }
+
+    fn embeds_at_once(&self, _model: &str) -> usize {
+        2048
+    }
+
+    fn decode_embed(&self, request: &EmbedRequest, body: &[u8]) -> Result<EmbedResponse, ApiClientError> {
+        embed::decode(self, request, body)
     }
 
     fn passes(&self) -> Option<WireFormat> {

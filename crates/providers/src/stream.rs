@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codeflow_model::{ApiClientError, Details, ErrorKind, Phase, StreamEvent};
 
-use crate::{Dialect, Frame, FrameError, Framing, Limits, NdjsonDecoder, SseDecoder};
+use crate::{Dialect, EventStreamDecoder, Frame, FrameError, Framing, Limits, NdjsonDecoder, SseDecoder};
 
 /// Reads one stream.
 pub struct StreamDecoder<D: Dialect> {
@@ -19,6 +19,7 @@ pub struct StreamDecoder<D: Dialect> {
 enum Frames {
     Sse(SseDecoder),
     Ndjson(NdjsonDecoder),
+    EventStream(EventStreamDecoder),
 }
 
 impl<D: Dialect> StreamDecoder<D> {
@@ -27,6 +28,7 @@ impl<D: Dialect> StreamDecoder<D> {
         let frames = match dialect.framing() {
             Framing::Sse => Frames::Sse(SseDecoder::new(limits)),
             Framing::Ndjson => Frames::Ndjson(NdjsonDecoder::new(limits)),
+            Framing::EventStream => Frames::EventStream(EventStreamDecoder::new(limits)),
         };
         let (state, phase) = (D::Stream::default(), Phase::BeforeFirstToken);
         Self { dialect, model: model.into(), frames, state, phase, finished: false }
@@ -43,6 +45,7 @@ impl<D: Dialect> StreamDecoder<D> {
         let read = match &mut self.frames {
             Frames::Sse(decoder) => decoder.push(bytes, &mut frames),
             Frames::Ndjson(decoder) => decoder.push(bytes, &mut frames),
+            Frames::EventStream(decoder) => decoder.push(bytes, &mut frames),
         };
         self.decode(&frames, out)?;
         self.check(read)
@@ -56,7 +59,7 @@ impl<D: Dialect> StreamDecoder<D> {
     pub fn finish(mut self, out: &mut Vec<StreamEvent>) -> Result<(), ApiClientError> {
         let mut frames = Vec::new();
         let read = match &mut self.frames {
-            Frames::Sse(_) => Ok(()),
+            Frames::Sse(_) | Frames::EventStream(_) => Ok(()),
             Frames::Ndjson(decoder) => decoder.finish(&mut frames),
         };
         self.decode(&frames, out)?;

@@ -3,6 +3,7 @@
 mod course;
 mod errors;
 mod estimate;
+mod fit;
 mod fold;
 mod price;
 mod registry;

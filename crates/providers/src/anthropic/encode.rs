@@ -2,19 +2,20 @@
 
 use bytes::Bytes;
 use codeflow_model::{
-    ApiClientError, ChatRequest, Details, ErrorKind, Image, ImageSource, Message, Part, ResponseFormat, Role,
-    Thinking, ThinkingContent, Tool, ToolCall, ToolChoice,
+    ApiClientError, ChatRequest, Image, Message, Part, ResponseFormat, Role, Thinking, ThinkingContent, Tool,
+    ToolChoice,
 };
 use serde_json::{Map, Value, json};
 
 use super::{Anthropic, DEFAULT_MAX_TOKENS, PATH, VERSION, VERSION_HEADER};
-use crate::{Mode, WireRequest, failure};
+use crate::{Dialect, Mode, WireRequest, content};
 
 pub(super) fn request(
     dialect: &Anthropic,
     request: &ChatRequest,
     mode: Mode,
 ) -> Result<WireRequest, ApiClientError> {
+    content::check(&dialect.provider, &dialect.capabilities(), request)?;
     let mut body = Map::new();
     body.insert("model".into(), json!(request.model));
     body.insert("max_tokens".into(), json!(request.max_output_tokens.unwrap_or(DEFAULT_MAX_TOKENS)));
@@ -23,14 +24,12 @@ pub(super) fn request(
         body.insert("system".into(), Value::Array(system));
     }
     body.insert("messages".into(), messages(dialect, request)?);
-    settings(dialect, request, &mut body)?;
+    settings(request, &mut body);
     tools(request, &mut body);
     if mode == Mode::Stream {
         body.insert("stream".into(), json!(true));
     }
-    for (name, value) in &request.extra {
-        body.entry(name.clone()).or_insert_with(|| value.clone());
-    }
+    content::add_extra(&mut body, &request.extra);
     let mut wire = WireRequest::post(PATH, Bytes::from(Value::Object(body).to_string()));
     wire.headers.insert(VERSION_HEADER, VERSION);
     Ok(wire)
@@ -85,7 +84,7 @@ fn block(dialect: &Anthropic, model: &str, part: &Part) -> Result<Option<Value>,
             "type": "tool_use",
             "id": call.id,
             "name": call.name,
-            "input": input(dialect, model, call)?,
+            "input": content::arguments(&dialect.provider, model, call)?,
         })),
         Part::ToolResult(result) => {
             let mut content = Vec::new();
@@ -120,36 +119,15 @@ fn thought(dialect: &Anthropic, thinking: &Thinking) -> Option<Value> {
     }
 }
 
-/// The format wants a JSON object where others take any text.
-fn input(dialect: &Anthropic, model: &str, call: &ToolCall) -> Result<Value, ApiClientError> {
-    if call.arguments.trim().is_empty() {
-        return Ok(json!({}));
-    }
-    let object: Result<Map<String, Value>, _> = serde_json::from_str(&call.arguments);
-    object.map(Value::Object).map_err(|cause| {
-        let text = format!("the arguments of tool call `{}` are not a JSON object", call.id);
-        let (provider, model) = (dialect.provider.clone(), model.to_owned());
-        ApiClientError::new(ErrorKind::InvalidRequest, text)
-            .about(Details { provider, model, ..Details::default() })
-            .because(cause)
-    })
-}
-
 fn image(image: &Image) -> Value {
-    let source = match &image.source {
-        ImageSource::Url(url) => json!({ "type": "url", "url": url }),
-        ImageSource::Base64 { media_type, data } => {
-            json!({ "type": "base64", "media_type": media_type, "data": data })
-        }
+    let source = match content::inline(image) {
+        Some((media_type, data)) => json!({ "type": "base64", "media_type": media_type, "data": data }),
+        None => json!({ "type": "url", "url": content::image_url(image) }),
     };
     json!({ "type": "image", "source": source })
 }
 
-fn settings(
-    dialect: &Anthropic,
-    request: &ChatRequest,
-    body: &mut Map<String, Value>,
-) -> Result<(), ApiClientError> {
+fn settings(request: &ChatRequest, body: &mut Map<String, Value>) {
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             body.insert(name.to_owned(), value);
@@ -161,22 +139,21 @@ fn settings(
     // The only label that the format knows is the user's.
     put("metadata", request.user.as_ref().map(|user| json!({ "user_id": user })));
     let mut output = Map::new();
-    if let Some(effort) = &request.reasoning_effort {
-        output.insert("effort".into(), json!(effort));
+    match request.reasoning_effort.as_deref() {
+        None => {}
+        Some("none") => put("thinking", Some(json!({ "type": "disabled" }))),
+        Some("minimal") => drop(output.insert("effort".into(), json!("low"))),
+        Some(effort) => drop(output.insert("effort".into(), json!(effort))),
     }
     match &request.response_format {
-        None | Some(ResponseFormat::Text) => {}
+        // An object without a schema was refused before.
+        None | Some(ResponseFormat::Text | ResponseFormat::JsonObject) => {}
         Some(ResponseFormat::JsonSchema { schema, .. }) => {
             let format = json!({ "type": "json_schema", "schema": schema });
             output.insert("format".into(), format);
         }
-        Some(ResponseFormat::JsonObject) => {
-            let what = "a JSON object without a schema";
-            return Err(failure::unsupported(&dialect.provider, &request.model, what));
-        }
     }
     put("output_config", (!output.is_empty()).then_some(Value::Object(output)));
-    Ok(())
 }
 
 fn tools(request: &ChatRequest, body: &mut Map<String, Value>) {

@@ -1,8 +1,7 @@
 //! Whole messages, and the pieces they share with streamed ones.
 
 use codeflow_model::{
-    ApiClientError, ChatResponse, Details, ErrorKind, FinishReason, Part, Thinking, ThinkingContent,
-    ToolCall, Usage,
+    ApiClientError, ChatResponse, FinishReason, Part, Thinking, ThinkingContent, ToolCall, Usage,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -89,9 +88,7 @@ pub(super) fn finish(reason: &str, sequence: Option<String>) -> FinishReason {
 }
 
 pub(super) fn bad(dialect: &Anthropic, what: &str) -> ApiClientError {
-    let provider = dialect.provider.clone();
-    ApiClientError::new(ErrorKind::BadResponse, format!("`{provider}` sent {what}"))
-        .about(Details { provider, ..Details::default() })
+    failure::bad(&dialect.provider, what)
 }
 
 impl Block {

@@ -37,7 +37,7 @@ impl NdjsonDecoder {
 
 fn keep(line: &str, out: &mut Vec<Frame>) -> Result<(), FrameError> {
     if !line.trim().is_empty() {
-        out.push(Frame { event: None, data: line.to_owned() });
+        out.push(Frame { event: None, data: line.to_owned(), is_error: false });
     }
     Ok(())
 }

@@ -2,23 +2,23 @@
 
 use bytes::Bytes;
 use codeflow_model::{
-    ApiClientError, ChatRequest, Image, ImageSource, Message, Part, ResponseFormat, Role, Tool, ToolChoice,
-    ToolResult,
+    ApiClientError, ChatRequest, Image, Message, Part, ResponseFormat, Role, ThinkingContent, Tool,
+    ToolChoice, ToolResult,
 };
 use serde_json::{Map, Value, json};
 
 use super::{LimitField, OpenAi};
-use crate::{Mode, WireRequest, failure};
+use crate::{Mode, WireRequest, content};
 
 pub(super) fn request(
     dialect: &OpenAi,
     request: &ChatRequest,
     mode: Mode,
 ) -> Result<WireRequest, ApiClientError> {
-    check(dialect, request)?;
+    content::check(&dialect.provider, &dialect.compatibility.capabilities, request)?;
     let mut body = Map::new();
     body.insert("model".into(), json!(request.model));
-    body.insert("messages".into(), messages(&request.messages));
+    body.insert("messages".into(), messages(dialect, &request.messages));
     settings(dialect, request, &mut body);
     tools(dialect, request, &mut body);
     if mode == Mode::Stream {
@@ -27,32 +27,9 @@ pub(super) fn request(
             body.insert("stream_options".into(), json!({ "include_usage": true }));
         }
     }
-    for (name, value) in &request.extra {
-        body.entry(name.clone()).or_insert_with(|| value.clone());
-    }
+    body.retain(|name, _| !dialect.compatibility.omits.contains(name));
+    content::add_extra(&mut body, &request.extra);
     Ok(WireRequest::post(dialect.compatibility.path.clone(), Bytes::from(Value::Object(body).to_string())))
-}
-
-/// Refuses what the provider is known not to do, before it is asked.
-fn check(dialect: &OpenAi, request: &ChatRequest) -> Result<(), ApiClientError> {
-    let can = &dialect.compatibility.capabilities;
-    let has_images = || request.messages.iter().any(|message| has_image(&message.parts));
-    let what = match &request.response_format {
-        Some(ResponseFormat::JsonSchema { .. }) if !can.json_schema => "JSON that matches a schema",
-        Some(ResponseFormat::JsonObject) if !can.json_object => "a JSON object",
-        _ if !can.tools && !request.tools.is_empty() => "tool calls",
-        _ if !can.images && has_images() => "a look at images",
-        _ => return Ok(()),
-    };
-    Err(failure::unsupported(&dialect.provider, &request.model, what))
-}
-
-fn has_image(parts: &[Part]) -> bool {
-    parts.iter().any(|part| match part {
-        Part::Image(_) => true,
-        Part::ToolResult(result) => has_image(&result.parts),
-        Part::Text(_) | Part::ToolCall(_) | Part::Thinking(_) => false,
-    })
 }
 
 fn settings(dialect: &OpenAi, request: &ChatRequest, body: &mut Map<String, Value>) {
@@ -127,7 +104,7 @@ fn tool(tool: &Tool) -> Value {
 
 /// Tool results are messages of their own here, and hold texts only: their images follow in a message of the user's,
 /// after all results that belong together.
-fn messages(messages: &[Message]) -> Value {
+fn messages(dialect: &OpenAi, messages: &[Message]) -> Value {
     let mut out = Vec::new();
     let mut images = Vec::new();
     for message in messages {
@@ -136,7 +113,7 @@ fn messages(messages: &[Message]) -> Value {
             match part {
                 Part::ToolResult(result) => {
                     out.push(tool_result(result));
-                    images.extend(result.parts.iter().filter_map(image_part));
+                    images.extend(result.parts.iter().filter_map(content::image).map(image));
                 }
                 Part::Text(_) | Part::Image(_) | Part::ToolCall(_) | Part::Thinking(_) => {
                     said.push(part);
@@ -145,7 +122,7 @@ fn messages(messages: &[Message]) -> Value {
         }
         if !said.is_empty() {
             flush(&mut images, &mut out);
-            out.push(one(message, &said));
+            out.push(one(dialect, message, &said));
         }
     }
     flush(&mut images, &mut out);
@@ -159,32 +136,17 @@ fn flush(images: &mut Vec<Value>, out: &mut Vec<Value>) {
 }
 
 fn tool_result(result: &ToolResult) -> Value {
-    let texts: Vec<_> = result.parts.iter().filter_map(text_of).collect();
-    json!({ "role": "tool", "tool_call_id": result.call_id, "content": texts.join("\n") })
+    json!({ "role": "tool", "tool_call_id": result.call_id, "content": content::result_text(result) })
 }
 
-fn text_of(part: &Part) -> Option<&str> {
-    match part {
-        Part::Text(text) => Some(text),
-        Part::Image(_) | Part::ToolCall(_) | Part::ToolResult(_) | Part::Thinking(_) => None,
-    }
-}
-
-fn image_part(part: &Part) -> Option<Value> {
-    match part {
-        Part::Image(picture) => Some(image(picture)),
-        Part::Text(_) | Part::ToolCall(_) | Part::ToolResult(_) | Part::Thinking(_) => None,
-    }
-}
-
-fn one(message: &Message, parts: &[&Part]) -> Value {
+fn one(dialect: &OpenAi, message: &Message, parts: &[&Part]) -> Value {
     let role = match message.role {
         Role::System => "system",
         Role::User | Role::Tool => "user",
         Role::Assistant => "assistant",
     };
     let mut content = Vec::new();
-    let mut calls = Vec::new();
+    let (mut calls, mut thought) = (Vec::new(), String::new());
     for part in parts {
         match part {
             Part::Text(text) => content.push(json!({ "type": "text", "text": text })),
@@ -194,7 +156,10 @@ fn one(message: &Message, parts: &[&Part]) -> Value {
                 "type": "function",
                 "function": { "name": call.name, "arguments": call.arguments },
             })),
-            // The format has no place for thoughts of earlier turns.
+            Part::Thinking(thinking) if thinking.provider == dialect.provider => match &thinking.content {
+                ThinkingContent::Shown { text, .. } => thought.push_str(text),
+                ThinkingContent::Redacted(_) => {}
+            },
             Part::Thinking(_) | Part::ToolResult(_) => {}
         }
     }
@@ -206,6 +171,10 @@ fn one(message: &Message, parts: &[&Part]) -> Value {
     let mut out = json!({ "role": role, "content": content });
     if !calls.is_empty() {
         out["tool_calls"] = Value::Array(calls);
+        // Most vendors have no place for thoughts of earlier turns; those who do want one even if it is empty.
+        if let Some(field) = &dialect.compatibility.thought {
+            out[field] = json!(thought);
+        }
     }
     if let Some(name) = &message.name {
         out["name"] = json!(name);
@@ -214,11 +183,7 @@ fn one(message: &Message, parts: &[&Part]) -> Value {
 }
 
 fn image(image: &Image) -> Value {
-    let url = match &image.source {
-        ImageSource::Url(url) => url.clone(),
-        ImageSource::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
-    };
-    let mut inner = json!({ "url": url });
+    let mut inner = json!({ "url": content::image_url(image) });
     if let Some(detail) = &image.detail {
         inner["detail"] = json!(detail);
     }

@@ -31,6 +31,11 @@ fn build(provider: &str, error: &Value, wire: Option<&WireFailure<'_>>) -> ApiCl
     let kind = kind.or_else(|| wire.map(|wire| failure::kind_of(wire.status)));
     let message = error.as_str().map(str::to_owned).or_else(|| word("message"));
     let message = message.or_else(|| word("detail"));
+    // Some tell each field's fault in a list.
+    let list = |name: &str| {
+        error.get(name).filter(|value| value.is_object() || value.is_array()).map(Value::to_string)
+    };
+    let message = message.or_else(|| list("message")).or_else(|| list("detail"));
     let kind = kind.unwrap_or(ErrorKind::Overloaded);
     failure::error(kind, provider, message.as_deref(), code.or(kind_word), wire)
 }

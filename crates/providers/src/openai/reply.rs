@@ -1,8 +1,9 @@
 //! Whole chat completions, and the pieces they share with streamed ones.
 
+use std::borrow::Cow;
+
 use codeflow_model::{
-    ApiClientError, ChatResponse, Details, ErrorKind, FinishReason, Part, Thinking, ThinkingContent,
-    ToolCall, Usage,
+    ApiClientError, ChatResponse, FinishReason, Part, Thinking, ThinkingContent, ToolCall, Usage,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -58,6 +59,14 @@ pub(super) enum Content {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ContentPart {
+    text: Option<String>,
+    /// Mistral's thoughts are parts of the content.
+    thinking: Option<Vec<ThoughtPart>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ThoughtPart {
     text: Option<String>,
 }
 
@@ -124,7 +133,7 @@ pub(super) fn first(choices: Option<Vec<Choice>>) -> Option<Choice> {
 fn parts(dialect: &OpenAi, message: WireMessage) -> Vec<Part> {
     let mut parts = Vec::new();
     if let Some(text) = message.thought() {
-        let content = ThinkingContent::Shown { text: text.to_owned(), signature: None };
+        let content = ThinkingContent::Shown { text: text.into_owned(), signature: None };
         parts.push(Part::Thinking(Thinking { provider: dialect.provider.clone(), content }));
     }
     let said = message.text();
@@ -134,7 +143,7 @@ fn parts(dialect: &OpenAi, message: WireMessage) -> Vec<Part> {
     for call in message.tool_calls.unwrap_or_default() {
         let function = call.function.unwrap_or_default();
         parts.push(Part::ToolCall(ToolCall {
-            id: call.id.unwrap_or_else(|| made_up_id(parts.len())),
+            id: call.id.unwrap_or_else(|| failure::made_up_id(parts.len())),
             name: function.name.unwrap_or_default(),
             arguments: function.arguments.unwrap_or_default(),
         }));
@@ -142,35 +151,38 @@ fn parts(dialect: &OpenAi, message: WireMessage) -> Vec<Part> {
     parts
 }
 
-/// Some servers forget the id, without which no result could refer to the call.
-pub(super) fn made_up_id(index: usize) -> String {
-    format!("call_{index}")
-}
-
 /// Why a reply ended. An error is not a way to end.
 pub(super) fn finish(dialect: &OpenAi, reason: &str, refused: bool) -> Result<FinishReason, ApiClientError> {
     Ok(match reason {
         "stop" if refused => FinishReason::ContentFilter,
         "stop" => FinishReason::Stop,
-        "length" => FinishReason::Length,
+        "length" | "model_length" => FinishReason::Length,
         "tool_calls" | "function_call" => FinishReason::ToolCalls,
         "content_filter" => FinishReason::ContentFilter,
-        "error" => return Err(bad(dialect, "a reply that ended in an error")),
+        "error" | "insufficient_system_resource" => {
+            return Err(bad(dialect, "a reply that ended in an error"));
+        }
         other => FinishReason::Other(other.to_owned()),
     })
 }
 
 pub(super) fn bad(dialect: &OpenAi, what: &str) -> ApiClientError {
-    let provider = dialect.provider.clone();
-    ApiClientError::new(ErrorKind::BadResponse, format!("`{provider}` sent {what}"))
-        .about(Details { provider, ..Details::default() })
+    failure::bad(&dialect.provider, what)
 }
 
 impl WireMessage {
     /// The thought, under whichever of its two names it came. Some servers send both.
-    pub(super) fn thought(&self) -> Option<&str> {
+    pub(super) fn thought(&self) -> Option<Cow<'_, str>> {
         let thoughts = [&self.reasoning_content, &self.reasoning];
-        thoughts.into_iter().flatten().map(String::as_str).find(|text| !text.is_empty())
+        let plain = thoughts.into_iter().flatten().find(|text| !text.is_empty());
+        plain.map(|text| Cow::Borrowed(text.as_str())).or_else(|| self.thought_in_content())
+    }
+
+    fn thought_in_content(&self) -> Option<Cow<'_, str>> {
+        let Some(Content::Parts(parts)) = &self.content else { return None };
+        let thoughts = parts.iter().flat_map(|part| part.thinking.iter().flatten());
+        let text: String = thoughts.filter_map(|thought| thought.text.as_deref()).collect();
+        (!text.is_empty()).then_some(Cow::Owned(text))
     }
 
     /// Whether there is anything in it but who speaks.

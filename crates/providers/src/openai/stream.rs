@@ -113,7 +113,7 @@ impl OpenAiStream {
         self.refused |= message.refusal.is_some();
         if let Some(thought) = message.thought() {
             let index = *self.thought.get_or_insert_with(|| next(&mut self.parts));
-            let delta = ThinkingDelta::Text(thought.to_owned());
+            let delta = ThinkingDelta::Text(thought.into_owned());
             out.push(StreamEvent::Thinking { index, delta });
         }
         let delta = message.text();
@@ -146,7 +146,7 @@ impl Calls {
             return StreamEvent::ToolCall { index, id: None, name: None, arguments };
         }
         let index = next(parts);
-        let id = id.unwrap_or_else(|| reply::made_up_id(index));
+        let id = id.unwrap_or_else(|| failure::made_up_id(index));
         if let Some(number) = call.index {
             self.numbered.insert(number, (index, id.clone()));
         }

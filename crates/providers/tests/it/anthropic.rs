@@ -199,3 +199,17 @@ fn a_stream_without_a_reason_has_no_end() {
     assert_eq!(end.expect_err("has no reason").kind(), ErrorKind::BadResponse);
     assert!(!events.iter().any(|event| matches!(event, StreamEvent::Finished(_))));
 }
+
+#[test]
+fn efforts_that_the_format_does_not_know_are_translated() {
+    let sent = |effort: &str| {
+        let mut request = hello();
+        request.reasoning_effort = Some(effort.into());
+        let sent = body(&anthropic(), &request, Mode::Whole);
+        (sent.get("thinking").cloned(), sent.get("output_config").cloned())
+    };
+
+    assert_eq!(sent("none"), (Some(json!({ "type": "disabled" })), None));
+    assert_eq!(sent("minimal"), (None, Some(json!({ "effort": "low" }))));
+    assert_eq!(sent("max"), (None, Some(json!({ "effort": "max" }))));
+}

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use codeflow_model::{ApiClientError, ErrorKind};
-use codeflow_providers::{Anthropic, Compatibility, Dialect, OpenAi, WireFailure};
+use codeflow_providers::{
+    Anthropic, Bedrock, Cohere, Compatibility, Dialect, Gemini, Ollama, OpenAi, WireFailure,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 fn failure(
@@ -74,6 +76,8 @@ fn imitators_of_openai_are_understood() {
     for body in [r#"{"error":"no"}"#, r#"[{"error":{"message":"no"}}]"#, r#"{"detail":"no"}"#] {
         assert_eq!(failure(&openai(), 400, &[], body).to_string(), "`openai` says: no");
     }
+    let listed = r#"{"object":"error","message":{"detail":[{"msg":"Extra inputs are not permitted"}]}}"#;
+    assert!(failure(&openai(), 422, &[], listed).to_string().contains("Extra inputs"));
     let error = openai().decode(br#"{"error":{"message":"slow down","code":429}}"#);
     assert_eq!(error.expect_err("is an error").kind(), ErrorKind::RateLimited);
 }
@@ -120,4 +124,102 @@ fn every_way_to_say_when_to_come_back_is_read() {
         let error = failure(&openai(), 429, &headers, "");
         assert_eq!(error.details().retry_after, wait.map(Duration::from_millis), "{headers:?}");
     }
+}
+
+#[test]
+fn google_statuses_become_kinds() {
+    let gemini = Gemini::new("g");
+    for (status, word, message, kind) in [
+        (400, "INVALID_ARGUMENT", "no", ErrorKind::InvalidRequest),
+        (
+            400,
+            "INVALID_ARGUMENT",
+            "The input token count (9) exceeds the maximum number of tokens allowed (8).",
+            ErrorKind::ContextTooLong,
+        ),
+        (400, "FAILED_PRECONDITION", "no", ErrorKind::PermissionDenied),
+        (401, "UNAUTHENTICATED", "no", ErrorKind::Authentication),
+        (403, "PERMISSION_DENIED", "no", ErrorKind::PermissionDenied),
+        (404, "NOT_FOUND", "no", ErrorKind::ModelNotAvailable),
+        (429, "RESOURCE_EXHAUSTED", "no", ErrorKind::RateLimited),
+        (500, "INTERNAL", "no", ErrorKind::Overloaded),
+        (503, "UNAVAILABLE", "no", ErrorKind::Overloaded),
+        (504, "DEADLINE_EXCEEDED", "no", ErrorKind::Timeout),
+        (418, "NEW", "no", ErrorKind::InvalidRequest),
+    ] {
+        let body = format!(r#"{{"error":{{"code":{status},"message":"{message}","status":"{word}"}}}}"#);
+        for body in [body.clone(), format!("[{body}]")] {
+            let error = failure(&gemini, status, &[], &body);
+            assert_eq!(error.kind(), kind, "{word}");
+            assert_eq!(error.details().provider_code.as_deref(), Some(word));
+            assert_eq!(error.to_string(), format!("`g` says: {message}"));
+        }
+    }
+    let key = r#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT","details":[
+        {"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
+    assert_eq!(failure(&gemini, 400, &[], key).kind(), ErrorKind::Authentication);
+}
+
+#[test]
+fn google_says_in_the_body_when_to_come_back() {
+    let body = r#"{"error":{"status":"RESOURCE_EXHAUSTED","details":[
+        {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"17.5s"}]}}"#;
+
+    let of = |headers: &[_]| failure(&Gemini::new("g"), 429, headers, body).details().retry_after;
+
+    assert_eq!(of(&[]), Some(Duration::from_millis(17_500)));
+    assert_eq!(of(&[("retry-after", "2")]), Some(Duration::from_secs(2)));
+}
+
+#[test]
+fn amazons_exceptions_become_kinds() {
+    for (status, name, message, kind) in [
+        (400, "ValidationException", "no", ErrorKind::InvalidRequest),
+        (400, "ValidationException", "Input is too long for requested model.", ErrorKind::ContextTooLong),
+        (
+            400,
+            "ValidationException",
+            "The provided model identifier is invalid.",
+            ErrorKind::ModelNotAvailable,
+        ),
+        (403, "AccessDeniedException", "no", ErrorKind::PermissionDenied),
+        (403, "ExpiredTokenException", "no", ErrorKind::Authentication),
+        (403, "UnrecognizedClientException", "no", ErrorKind::Authentication),
+        (404, "ResourceNotFoundException", "no", ErrorKind::ModelNotAvailable),
+        (408, "ModelTimeoutException", "no", ErrorKind::Timeout),
+        (424, "ModelErrorException", "no", ErrorKind::Overloaded),
+        (429, "ModelNotReadyException", "no", ErrorKind::Overloaded),
+        (429, "ThrottlingException", "no", ErrorKind::RateLimited),
+        (500, "InternalServerException", "no", ErrorKind::Overloaded),
+        (418, "NewException", "no", ErrorKind::InvalidRequest),
+    ] {
+        let in_body = format!(r#"{{"__type":"com.amazon.coral.service#{name}","Message":"{message}"}}"#);
+        let error = failure(&Bedrock::new("b", "eu-west-1"), status, &[], &in_body);
+        assert_eq!(error.kind(), kind, "{name}");
+        assert_eq!(error.details().provider_code.as_deref(), Some(name));
+        assert_eq!(error.to_string(), format!("`b` says: {message}"));
+    }
+    let header = [("x-amzn-errortype", "ThrottlingException:http://internal.amazon.com/")];
+    let error = failure(&Bedrock::new("b", "eu-west-1"), 400, &header, r#"{"message":"slow down"}"#);
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+}
+
+#[test]
+fn plain_sentences_are_kept() {
+    let cohere = Cohere::new("c");
+    for (status, message, kind) in [
+        (400, "too many tokens: total is 9", ErrorKind::ContextTooLong),
+        (400, "no", ErrorKind::InvalidRequest),
+        (401, "no", ErrorKind::Authentication),
+        (402, "no", ErrorKind::PermissionDenied),
+        (429, "no", ErrorKind::RateLimited),
+        (498, "no", ErrorKind::ContentFiltered),
+        (499, "no", ErrorKind::Overloaded),
+    ] {
+        let error = failure(&cohere, status, &[], &format!(r#"{{"message":"{message}"}}"#));
+        assert_eq!((error.kind(), error.to_string()), (kind, format!("`c` says: {message}")));
+    }
+    let error = failure(&Ollama::new("o"), 404, &[], r#"{"error":"model \"x\" not found"}"#);
+    assert_eq!(error.kind(), ErrorKind::ModelNotAvailable);
+    assert_eq!(error.to_string(), "`o` says: model \"x\" not found");
 }

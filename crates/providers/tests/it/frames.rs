@@ -1,6 +1,8 @@
 //! Bytes cut into frames.
 
-use codeflow_providers::{Frame, FrameError, Limits, NdjsonDecoder, SseDecoder};
+use codeflow_providers::{EventStreamDecoder, Frame, FrameError, Limits, NdjsonDecoder, SseDecoder};
+
+use crate::support::{event_stream_frame, event_stream_message};
 
 fn sse(bytes: &[u8]) -> Vec<Frame> {
     let mut out = Vec::new();
@@ -9,7 +11,7 @@ fn sse(bytes: &[u8]) -> Vec<Frame> {
 }
 
 fn frame(event: Option<&str>, data: &str) -> Frame {
-    Frame { event: event.map(Into::into), data: data.into() }
+    Frame { event: event.map(Into::into), data: data.into(), is_error: false }
 }
 
 const SMALL: Limits = Limits { line: 16, frame: 24 };
@@ -102,4 +104,71 @@ fn json_lines_have_a_bound() {
     let error = NdjsonDecoder::new(SMALL).push(&[b'1'; 17], &mut out);
 
     assert_eq!(error, Err(FrameError::LongLine(16)));
+}
+
+fn binary(bytes: &[u8]) -> (Vec<Frame>, Result<(), FrameError>) {
+    let (mut decoder, mut out) = (EventStreamDecoder::new(Limits::default()), Vec::new());
+    let read = decoder.push(bytes, &mut out);
+    (out, read)
+}
+
+#[test]
+fn binary_frames_say_what_they_are() {
+    let ping = event_stream_message(&[(":message-type", "ping")], b"");
+    let error = [(":message-type", "error"), (":error-code", "Bad"), (":error-message", "no")];
+    let bytes = [
+        event_stream_frame("a", "é".as_bytes()),
+        ping,
+        event_stream_frame("!b", b"{}"),
+        event_stream_message(&error, b"ignored"),
+    ]
+    .concat();
+
+    let (frames, read) = binary(&bytes);
+
+    read.expect("is whole");
+    let wrong = |event, data| Frame { is_error: true, ..frame(Some(event), data) };
+    assert_eq!(frames, [frame(Some("a"), "é"), wrong("b", "{}"), wrong("Bad", "no")]);
+}
+
+#[test]
+fn every_byte_of_a_binary_frame_may_come_alone() {
+    let bytes = [event_stream_frame("a", b"1"), event_stream_frame("b", b"2")].concat();
+    let (mut decoder, mut out) = (EventStreamDecoder::new(Limits::default()), Vec::new());
+
+    for byte in bytes {
+        decoder.push(&[byte], &mut out).expect("fits");
+    }
+
+    assert_eq!(out, [frame(Some("a"), "1"), frame(Some("b"), "2")]);
+}
+
+#[test]
+fn no_bit_of_a_binary_frame_may_change() {
+    let good = event_stream_frame("a", b"some words");
+    let before = event_stream_frame("first", b"1");
+    for at in 0..good.len() * 8 {
+        let mut bad = good.clone();
+        bad[at / 8] ^= 1 << (at % 8);
+
+        let (frames, read) = binary(&[&before[..], &bad].concat());
+
+        // A length that grew makes the decoder wait for more; the stream then ends too early.
+        assert_eq!(frames, [frame(Some("first"), "1")], "bit {at}");
+        let grew = u32::from_be_bytes([bad[0], bad[1], bad[2], bad[3]]) as usize > good.len();
+        assert!(read.is_err() || grew, "bit {at}");
+    }
+}
+
+#[test]
+fn binary_frames_have_a_bound_that_holds_before_they_come() {
+    let mut decoder = EventStreamDecoder::new(Limits { frame: 64, ..Limits::default() });
+    let mut out = Vec::new();
+    assert_eq!(decoder.push(&65_u32.to_be_bytes(), &mut out), Err(FrameError::LargeFrame(64)));
+    for length in [0_u32, 4, 15] {
+        let read = EventStreamDecoder::new(Limits::default()).push(&length.to_be_bytes(), &mut out);
+        assert_eq!(read, Err(FrameError::BrokenFrame));
+    }
+    let text = EventStreamDecoder::new(Limits::default()).push(&event_stream_frame("a", b"\xff"), &mut out);
+    assert_eq!((text, out.len()), (Err(FrameError::NotUtf8), 0));
 }

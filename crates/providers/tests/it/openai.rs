@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use codeflow_model::{
-    ErrorKind, FinishReason, Image, ImageSource, Message, Part, ResponseFormat, Role, Thinking,
-    ThinkingContent, ToolCall, ToolChoice, ToolResult,
+    EmbedInput, EmbedRequest, ErrorKind, FinishReason, Image, ImageSource, Message, Part, ResponseFormat,
+    Role, Thinking, ThinkingContent, ToolCall, ToolChoice, ToolResult,
 };
 use codeflow_providers::{Compatibility, Dialect, KeyHeader, LimitField, Mode, OpenAi};
 use serde_json::json;
@@ -238,4 +238,92 @@ fn variants_of_replies_are_understood() {
     let apart = OpenAi::new("xai", apart).decode(reply(r#""content":"a""#, usage).as_bytes());
     let usage = apart.expect("is a reply").usage;
     assert_eq!((usage.output, usage.reasoning, usage.cache_read), (Some(7), Some(5), Some(4)));
+}
+
+#[test]
+fn vectors_are_asked_for_in_the_shorter_form_where_it_is_known() {
+    let sent = |dialect: &OpenAi, request: &EmbedRequest| -> serde_json::Value {
+        let wire = dialect.encode_embed(request).expect("can be said");
+        assert_eq!(wire.path, "/embeddings");
+        serde_json::from_slice(&wire.body.to_bytes()).expect("is JSON")
+    };
+    let mut request = EmbedRequest::new("m", ["a", "b"]);
+    (request.dimensions, request.user) = (Some(256), Some("u".into()));
+    assert_eq!(
+        sent(&openai(), &request),
+        json!({ "model": "m", "input": ["a", "b"], "dimensions": 256, "user": "u", "encoding_format": "base64" })
+    );
+    request.extra.insert("encoding_format".into(), json!("float"));
+    assert_eq!(sent(&openai(), &request)["encoding_format"], "float");
+
+    let plain = OpenAi::new("x", Compatibility { base64_vectors: false, ..Compatibility::default() });
+    request = EmbedRequest { input: vec![EmbedInput::Tokens(vec![1, 2])], ..EmbedRequest::new("m", ["a"]) };
+    assert_eq!(sent(&plain, &request), json!({ "model": "m", "input": [[1, 2]] }));
+    request.input.push(EmbedInput::Text("a".into()));
+    let error = plain.encode_embed(&request).expect_err("mixes them");
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+}
+
+#[test]
+fn vectors_that_are_none_are_bad_responses() {
+    let request = EmbedRequest::new("m", ["a"]);
+    let decode = |data: &str| openai().decode_embed(&request, format!(r#"{{"data":[{data}]}}"#).as_bytes());
+
+    assert_eq!(decode(r#"{"embedding":[1,2.5]}"#).expect("is a reply").vectors, [[1.0, 2.5]]);
+    // Two numbers where one text was sent, half a number, and no base64 at all.
+    for data in [r#"{"embedding":[1]},{"embedding":[2]}"#, r#"{"embedding":"AAA="}"#, r#"{"embedding":"?"}"#]
+    {
+        assert_eq!(decode(data).expect_err("is none").kind(), ErrorKind::BadResponse);
+    }
+    let error =
+        openai().decode_embed(&request, br#"{"error":{"message":"no","code":"rate_limit_exceeded"}}"#);
+    assert_eq!(error.expect_err("is an error").kind(), ErrorKind::RateLimited);
+}
+
+#[test]
+fn thoughts_before_a_call_go_back_to_those_who_insist() {
+    let strict = Compatibility { thought: Some("reasoning_content".into()), ..Compatibility::default() };
+    let dialect = OpenAi::new("deepseek", strict);
+    let call = || Part::ToolCall(ToolCall { id: "a".into(), name: "f".into(), arguments: "{}".into() });
+    let content = ThinkingContent::Shown { text: "hm".into(), signature: None };
+    let thought =
+        |provider: &str| Part::Thinking(Thinking { provider: provider.into(), content: content.clone() });
+    let said = |parts| {
+        let mut request = hello();
+        request.messages.push(Message { role: Role::Assistant, parts, name: None });
+        body(&dialect, &request, Mode::Whole)["messages"][1].get("reasoning_content").cloned()
+    };
+
+    assert_eq!(said(vec![thought("deepseek"), call()]), Some(json!("hm")));
+    assert_eq!(said(vec![thought("other"), call()]), Some(json!("")));
+    assert_eq!(said(vec![thought("deepseek"), Part::Text("a".into())]), None);
+}
+
+#[test]
+fn fields_that_a_provider_refuses_are_left_out() {
+    let omits = ["user".to_owned(), "metadata".to_owned()].into();
+    let dialect = OpenAi::new("mistral", Compatibility { omits, ..Compatibility::default() });
+    let mut request = hello();
+    request.user = Some("u".into());
+    request.metadata.insert("k".into(), json!("v"));
+    request.extra.insert("safe_prompt".into(), json!(true));
+
+    let sent = body(&dialect, &request, Mode::Whole);
+
+    assert!(sent.get("user").is_none() && sent.get("metadata").is_none());
+    assert_eq!(sent["safe_prompt"], true);
+}
+
+#[test]
+fn thoughts_among_the_parts_of_the_content_are_found() {
+    let content = r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"So"}]}"#;
+    let whole = format!(r#"{{"choices":[{{"message":{content},"finish_reason":"model_length"}}]}}"#);
+
+    let reply = openai().decode(whole.as_bytes()).expect("is a reply");
+    let streamed = fold(read(&Arc::new(openai()), [&sse(&[&chunk(content), STOP, "[DONE]"])[..]]).0);
+
+    let thought = ThinkingContent::Shown { text: "hm".into(), signature: None };
+    let thought = Part::Thinking(Thinking { provider: "openai".into(), content: thought });
+    assert_eq!(reply.parts, [thought, Part::Text("So".into())]);
+    assert_eq!((streamed.parts, reply.finish), (reply.parts, FinishReason::Length));
 }

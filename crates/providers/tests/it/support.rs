@@ -67,3 +67,39 @@ pub(crate) fn sign(dialect: &impl Dialect, wire: &mut WireRequest, key: &str) ->
     let base = "https://example.com".parse().expect("is an address");
     dialect.sign(wire, &Signing { credentials: &credentials, base: &base, now: Timestamp::EPOCH })
 }
+
+/// A binary frame, put together by hand so that it does not depend on what takes it apart. A kind that begins with an
+/// exclamation mark is an exception.
+pub(crate) fn event_stream_frame(kind: &str, payload: &[u8]) -> Vec<u8> {
+    let headers = match kind.strip_prefix('!') {
+        Some(name) => [(":message-type", "exception"), (":exception-type", name)],
+        None => [(":message-type", "event"), (":event-type", kind)],
+    };
+    event_stream_message(&headers, payload)
+}
+
+/// A binary message with headers that are texts.
+pub(crate) fn event_stream_message(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
+    let mut head = Vec::new();
+    for (name, value) in headers {
+        head.push(name.len() as u8);
+        head.extend(name.as_bytes());
+        // Seven says that a text follows.
+        head.push(7);
+        head.extend((value.len() as u16).to_be_bytes());
+        head.extend(value.as_bytes());
+    }
+    let total = (head.len() + payload.len() + 16) as u32;
+    let mut out = total.to_be_bytes().to_vec();
+    out.extend((head.len() as u32).to_be_bytes());
+    out.extend(crc32(&out).to_be_bytes());
+    out.extend(head);
+    out.extend(payload);
+    out.extend(crc32(&out).to_be_bytes());
+    out
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}
