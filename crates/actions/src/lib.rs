@@ -44,3 +44,4 @@ pub use catalog::{Catalog, Dependencies};
 pub use contract::MAX_OUTPUT_BYTES;
 pub use models::{Availability, ModelAsk, ModelError, ModelReply, Models, NoModels};
 pub use repository::{DiffRequest, RangeDiff, Repository, RepositoryError, RepositoryErrorKind};
+pub use upstream::model_use;

@@ -139,8 +139,8 @@ pub(crate) fn outputs(step: &Upstream) -> Vec<&Map<String, Value>> {
     }
 }
 
-/// Which model outputs come from, if they are those of an `llm/*` action.
-fn model_use(outputs: &Map<String, Value>) -> Option<ModelUse> {
+/// Which model answered a step with these outputs, if an `llm/*` action gave them.
+pub fn model_use(outputs: &Map<String, Value>) -> Option<ModelUse> {
     outputs.get("usage").filter(|_| outputs.contains_key("attempts"))?;
     ModelUse::deserialize(outputs).ok()
 }

@@ -36,6 +36,7 @@
 //! # Ok(()) }
 //! ```
 
+mod asked;
 mod builtin;
 mod error;
 mod local;
@@ -47,6 +48,7 @@ mod running;
 mod view;
 mod watch;
 
+pub use asked::Asked;
 pub use builtin::{BuiltIn, check};
 pub use error::{Error, ErrorKind};
 pub use local::{Local, Options};

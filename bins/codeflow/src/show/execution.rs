@@ -88,18 +88,22 @@ pub(crate) fn step_line(view: &StepView<'_>, width: usize) -> String {
         Phase::Retrying { attempt } => format!("pausing before attempt {attempt}"),
         Phase::Waiting { .. } => waits_for(view.step),
         Phase::Quarantined => "put aside: workers died of it".to_owned(),
-        Phase::Settled(settled) => ended(settled),
+        Phase::Settled(settled) => ended(view, settled),
     };
     let line = format!("{style}{mark}{style:#} {:width$}  {about}{items}", view.step.name.as_str());
     line.trim_end().to_owned()
 }
 
-/// How a step ended: the attempt if it is not the first, the reason if there is one, and the time it took.
-fn ended(settled: &Settled) -> String {
+/// How a step ended: the attempt if it is not the first, the reason if there is one, the model if one was asked, and the
+/// time it took.
+fn ended(view: &StepView<'_>, settled: &Settled) -> String {
     let mut words = Vec::new();
     if settled.status != StepStatus::Succeeded {
         let reason = settled.error.as_ref().map(|error| format!(": {}", clean(&error.message)));
         words.push(format!("{}{}", settled.status, reason.unwrap_or_default()));
+    }
+    if let Some(asked) = view.asked() {
+        words.push(clean(&asked.to_string()));
     }
     if settled.attempt > 1 {
         words.push(format!("attempt {}", settled.attempt));

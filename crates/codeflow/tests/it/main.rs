@@ -1,4 +1,5 @@
 //! Tests of the facade, as a program that embeds it sees it.
 
 mod local;
+mod models;
 mod project;
