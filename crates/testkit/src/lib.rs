@@ -1,5 +1,5 @@
 //! What tests of several crates share: storage in memory, a clock and identifiers that a test owns, the
-//! conformance suite of the storage ports, and databases of a test's own.
+//! conformance suite of the storage ports, databases of a test's own, and a provider of models on this machine.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -17,6 +17,9 @@ pub mod conformance;
 mod databases;
 mod faults;
 mod memory;
+#[cfg(feature = "providers")]
+#[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
+pub mod providers;
 mod sources;
 mod tokio_clock;
 
