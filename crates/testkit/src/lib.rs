@@ -1,5 +1,5 @@
 //! What tests of several crates share: storage in memory, a clock and identifiers that a test owns, the
-//! conformance suite of the storage ports, and databases of a test's own.
+//! conformance suite of the storage ports, databases of a test's own, and a provider of models on this machine.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -18,6 +18,9 @@ mod databases;
 mod faults;
 mod memory;
 mod memory_accounts;
+#[cfg(feature = "providers")]
+#[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
+pub mod providers;
 mod sources;
 mod tokio_clock;
 

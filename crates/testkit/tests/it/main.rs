@@ -1,5 +1,8 @@
-//! The model in memory keeps the same promises as the databases.
+//! The model in memory keeps the same promises as the databases; the provider on this machine keeps its own.
 
+#[cfg(feature = "providers")]
+#[expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+mod providers;
 mod sources;
 
 use std::sync::Arc;
