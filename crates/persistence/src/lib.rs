@@ -21,6 +21,8 @@
 #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
 compile_error!("choose a database: enable the feature `postgres`, `sqlite` or both");
 
+#[cfg(feature = "gateway")]
+mod accounts;
 mod conn;
 mod database;
 mod error;

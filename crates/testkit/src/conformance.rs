@@ -1,6 +1,7 @@
 //! What every storage must do, as one list of cases. A crate with a storage runs them all with
 //! [`conformance!`](crate::conformance!).
 
+pub mod accounts;
 pub mod commits;
 pub mod executions;
 pub mod leases;
@@ -12,6 +13,7 @@ mod subject;
 pub mod values;
 pub mod versions;
 
+pub use accounts::AccountsSubject;
 pub use subject::Subject;
 
 /// Makes a test of every case. `$subject` is an async function that returns a fresh
@@ -79,6 +81,34 @@ macro_rules! conformance {
             races: a_reader_sees_no_task_without_the_facts_that_made_it_due,
             races: cancels_cross_claims_and_recoveries_without_a_deadlock,
             races: everything_at_once_ends_with_nothing_lost,
+        }
+    };
+}
+
+/// Makes a test of every case of accounts. `$subject` is an async function that returns a fresh
+/// [`AccountsSubject`](crate::conformance::AccountsSubject).
+#[macro_export]
+macro_rules! accounts_conformance {
+    ($subject:path) => {
+        $crate::conformance_cases! { $subject;
+            accounts: a_slice_is_granted_spent_and_given_back,
+            accounts: spending_beyond_a_slice_leaves_less_for_others,
+            accounts: an_idle_slice_is_recalled_and_a_used_one_is_not,
+            accounts: a_batch_that_comes_twice_is_written_once,
+            accounts: a_session_whose_lease_ended_writes_nothing,
+            accounts: a_batch_out_of_turn_is_refused,
+            accounts: a_closed_session_gives_everything_back,
+            accounts: a_call_is_read_back_whole,
+            accounts: a_zero_character_in_a_call_is_replaced,
+            accounts: calls_are_listed_newest_first_in_pages_of_a_tenant,
+            accounts: long_scripts_have_the_answers_of_the_model,
+            accounts: fifty_calls_against_a_budget_for_twenty_admit_twenty,
+            accounts: two_processes_share_a_budget_for_twenty_exactly,
+            accounts: a_slice_that_sits_idle_elsewhere_comes_back,
+            accounts: the_last_dollar_can_be_spent_from_either_side,
+            accounts: a_killed_process_leaves_no_reservation_behind,
+            accounts: a_storm_of_calls_never_exceeds_a_budget,
+            accounts: a_budget_that_comes_with_a_call_holds_too,
         }
     };
 }

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 use crate::ManualClock;
-use crate::conformance::Subject;
+use crate::conformance::{AccountsSubject, Subject};
 
 /// The address of a server on which tests may make databases.
 const SERVER: &str = "CODEFLOW_TEST_POSTGRES";
@@ -110,6 +110,12 @@ impl TestDb {
             }
             Some(Place::Server { .. }) | None => Subject::new(Arc::new(database), None, self),
         }
+    }
+
+    /// Opens it twice, as two processes would, as a subject of the conformance suite of accounts.
+    pub async fn into_accounts(self) -> AccountsSubject {
+        let (one, other) = (self.open().await, self.open().await);
+        AccountsSubject::new(Arc::new(one), Arc::new(other), self)
     }
 }
 

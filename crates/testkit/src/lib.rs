@@ -10,7 +10,12 @@
 //! # let _ = store;
 //! ```
 
-#[expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
+#[expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a case is a test: it fails by panicking"
+)]
 pub mod conformance;
 #[cfg(feature = "databases")]
 #[expect(clippy::panic, reason = "a test without its database fails")]

@@ -110,7 +110,7 @@ impl AccountStore for MemoryAccounts {
         Ok(())
     }
 
-    async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
+    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, StoreError> {
         let (mut model, now) = self.open();
         let Model { sessions, budgets, rows } = &mut *model;
         let Some(lease) = sessions.get_mut(&batch.session) else { return Ok(Committed::Lost { seq: 0 }) };
@@ -123,7 +123,7 @@ impl AccountStore for MemoryAccounts {
         lease.seq = batch.seq;
         let answer = |entry: &Entry| {
             let budget = budgets.entry(entry.key.clone()).or_default();
-            if is_new { budget.enter(batch, entry, now) } else { budget.answer(batch.session, now) }
+            if is_new { budget.enter(&batch, entry, now) } else { budget.answer(batch.session, now) }
         };
         let answers = batch.entries.iter().map(answer).collect();
         if is_new {

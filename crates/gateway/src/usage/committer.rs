@@ -43,7 +43,7 @@ struct Session {
 }
 
 struct Flight {
-    batch: Batch,
+    batch: Arc<Batch>,
     sent: Vec<Sent>,
 }
 
@@ -94,7 +94,7 @@ impl Committer {
         }
         let Some(flight) = self.flight.take() else { return Ok(()) };
         let asked = Instant::now();
-        let committed = in_time(self.store.commit(&flight.batch)).await;
+        let committed = in_time(self.store.commit(Arc::clone(&flight.batch))).await;
         self.committed = Instant::now();
         match committed {
             Ok(Committed::Done(answers)) => {
@@ -204,7 +204,7 @@ impl Committer {
             entries,
             rows,
         };
-        Some(Flight { batch, sent })
+        Some(Flight { batch: Arc::new(batch), sent })
     }
 
     /// Our lease has ended, so that others may have what we held. Calls that run go on; what they cost is owed.
@@ -215,7 +215,7 @@ impl Committer {
         state.lease_until = None;
         state.ledger.lose(&flight.sent, written);
         if !written {
-            let later = std::mem::replace(&mut state.rows, flight.batch.rows);
+            let later = std::mem::replace(&mut state.rows, flight.batch.rows.clone());
             state.rows.extend(later);
         }
         drop(state);

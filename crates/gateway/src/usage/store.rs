@@ -1,5 +1,6 @@
 //! The ports to storage. A commit is fenced by the session in whose name it is made, and is made at most once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -105,7 +106,7 @@ pub trait AccountStore: Send + Sync {
     ///
     /// # Errors
     /// When storage is away, or fell silent: then the same batch is to be sent again.
-    async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
+    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, StoreError>;
 
     /// The recalls that a session has not answered.
     ///

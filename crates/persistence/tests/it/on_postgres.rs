@@ -8,3 +8,16 @@ async fn postgres() -> Subject {
 }
 
 conformance!(postgres);
+
+mod accounts {
+    //! The suite of accounts.
+
+    use codeflow_testkit::conformance::AccountsSubject;
+    use codeflow_testkit::{TestDb, accounts_conformance};
+
+    async fn subject() -> AccountsSubject {
+        TestDb::postgres().await.into_accounts().await
+    }
+
+    accounts_conformance!(subject);
+}

@@ -8,3 +8,16 @@ async fn sqlite() -> Subject {
 }
 
 conformance!(sqlite);
+
+mod accounts {
+    //! The suite of accounts.
+
+    use codeflow_testkit::conformance::AccountsSubject;
+    use codeflow_testkit::{TestDb, accounts_conformance};
+
+    async fn subject() -> AccountsSubject {
+        TestDb::sqlite().await.into_accounts().await
+    }
+
+    accounts_conformance!(subject);
+}

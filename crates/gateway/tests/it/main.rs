@@ -1,0 +1,5 @@
+//! The promises of the gateway.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod in_memory;
