@@ -1,5 +1,6 @@
 //! The one error of the facade. What the engine says passes through with its own code.
 
+use codeflow_config as config;
 use codeflow_core::{Class, Coded, Problems};
 use codeflow_engine as engine;
 
@@ -30,6 +31,12 @@ pub enum ErrorKind {
     Workflow,
     /// The worker stopped by itself.
     Worker,
+    /// The model gateway cannot be put together from the settings.
+    Gateway,
+    /// The server cannot listen.
+    Listen,
+    /// The settings cannot be used; their own kind is inside.
+    Config(config::ErrorKind),
     /// The engine refused; its own kind is inside.
     Engine(engine::ErrorKind),
 }
@@ -44,6 +51,9 @@ impl ErrorKind {
             Self::Database => "codeflow.database",
             Self::Workflow => "workflow.invalid",
             Self::Worker => "codeflow.worker",
+            Self::Gateway => "codeflow.gateway",
+            Self::Listen => "codeflow.listen",
+            Self::Config(kind) => kind.code(),
             Self::Engine(kind) => kind.code(),
         }
     }
@@ -76,8 +86,12 @@ impl Coded for Error {
 
     fn class(&self) -> Class {
         match self.kind {
-            ErrorKind::NoFolder | ErrorKind::DatabaseAddress | ErrorKind::Workflow => Class::Invalid,
-            ErrorKind::DataFolder | ErrorKind::Database => Class::Unavailable,
+            ErrorKind::NoFolder
+            | ErrorKind::DatabaseAddress
+            | ErrorKind::Workflow
+            | ErrorKind::Gateway
+            | ErrorKind::Config(_) => Class::Invalid,
+            ErrorKind::DataFolder | ErrorKind::Database | ErrorKind::Listen => Class::Unavailable,
             ErrorKind::Worker => Class::Internal,
             ErrorKind::Engine(kind) => engine::Error::new(kind, "").class(),
         }
@@ -93,6 +107,13 @@ impl From<engine::Error> for Error {
             Some(_) => Self::new(kind, context).with_source(Cause(error)),
             None => Self::new(kind, context),
         }
+    }
+}
+
+impl From<config::Error> for Error {
+    fn from(error: config::Error) -> Self {
+        let (kind, context) = (ErrorKind::Config(error.kind()), error.to_string());
+        Self::new(kind, context)
     }
 }
 

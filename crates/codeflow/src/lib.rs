@@ -39,12 +39,13 @@
 mod asked;
 mod builtin;
 mod error;
+mod gateway;
 mod local;
-mod models;
 mod place;
 mod project;
 mod runner;
 mod running;
+mod server;
 mod view;
 mod watch;
 
@@ -54,6 +55,7 @@ pub use error::{Error, ErrorKind};
 pub use local::{Local, Options};
 pub use project::Project;
 pub use running::{Reservation, Running};
+pub use server::Server;
 pub use view::{Phase, StepView, View};
 pub use watch::Watch;
 

@@ -1,13 +1,14 @@
 //! CodeFlow in one process: settings in, running parts out.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use codeflow_actions::{Action, Models};
 use codeflow_config::{Environment, Settings};
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_core::{ExecutionId, Problems};
 use codeflow_engine::{Engine, Parts, StartRequest, Started, WorkerSettings};
+use codeflow_gateway::Committer;
 use codeflow_integrations::LocalGit;
 use codeflow_persistence::{Database, EngineLock};
 use codeflow_runtime::{SystemClock, SystemIds};
@@ -16,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::place::Place;
 use crate::runner::Actions;
 use crate::watch::{Bell, Watch};
-use crate::{Error, ErrorKind, Project, Reservation, Running, builtin};
+use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway};
 
 /// What CodeFlow is opened with.
 pub struct Options {
@@ -47,6 +48,8 @@ pub struct Local {
     place: Place,
     worker: WorkerSettings,
     project: Project,
+    /// Writes what models cost, for whoever works.
+    committer: Mutex<Option<Committer>>,
 }
 
 impl Local {
@@ -63,7 +66,10 @@ impl Local {
         let place = Place::of(&settings.database, &project)?;
         let database = open(&place, &settings).await?;
         let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let models = models.unwrap_or_else(|| crate::models::models(&settings));
+        let (models, committer) = match models {
+            Some(models) => (models, None),
+            None => gateway::models(&settings, &environment, Arc::new(database.clone()))?,
+        };
         let mut catalog = builtin::catalog(LocalGit::new(project.root(), variables), models);
         for action in further {
             catalog.register(action);
@@ -83,7 +89,8 @@ impl Local {
             exclusive: place.folder().is_some(),
             ..WorkerSettings::default()
         };
-        Ok(Self { engine, actions, bell, place, worker, project })
+        let committer = Mutex::new(committer);
+        Ok(Self { engine, actions, bell, place, worker, project, committer })
     }
 
     /// The engine, for everything that is not here.
@@ -143,7 +150,8 @@ impl Local {
     /// The same as of [`Local::work`].
     pub fn reserve(&self) -> Result<Reservation, Error> {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
-        Ok(Reservation::new(self.engine.worker(self.worker.clone()), lock, self.worker.grace))
+        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(Reservation::new(self.engine.worker(self.worker.clone()), lock, self.worker.grace, committer))
     }
 
     /// Whether another process works on the same SQLite file; `None` when the database is a server, where
@@ -166,7 +174,7 @@ impl Local {
     }
 }
 
-async fn open(place: &Place, settings: &Settings) -> Result<Database, Error> {
+pub(crate) async fn open(place: &Place, settings: &Settings) -> Result<Database, Error> {
     let failed = |source: codeflow_engine::Error| {
         let context = match place {
             Place::Shared(_) => "could not open the database".to_owned(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use codeflow_engine::Worker;
+use codeflow_gateway::Committer;
 use codeflow_persistence::EngineLock;
 use codeflow_runtime::Tasks;
 use tokio::task::JoinHandle;
@@ -17,26 +18,39 @@ pub struct Reservation {
     worker: Worker,
     lock: Option<EngineLock>,
     grace: Duration,
+    committer: Option<Committer>,
 }
 
 impl Reservation {
-    pub(crate) fn new(worker: Worker, lock: Option<EngineLock>, grace: Duration) -> Self {
-        Self { worker, lock, grace }
+    pub(crate) fn new(
+        worker: Worker,
+        lock: Option<EngineLock>,
+        grace: Duration,
+        committer: Option<Committer>,
+    ) -> Self {
+        Self { worker, lock, grace, committer }
     }
 
     /// Runs what is due, until it is stopped.
     pub fn work(self) -> Running {
-        let Self { worker, lock, grace } = self;
+        let Self { worker, lock, grace, committer } = self;
+        let accounts = Tasks::new();
+        if let Some(committer) = committer {
+            let stop = accounts.stop_token();
+            accounts.spawn("accounts", committer.run(stop));
+        }
         let tasks = Tasks::new();
         let stop = tasks.stop_token();
         let worker = tasks.spawn("worker", async move { worker.run(stop).await });
-        Running { tasks, worker, grace, _lock: lock }
+        Running { tasks, accounts, worker, grace, _lock: lock }
     }
 }
 
 /// A worker at work. Dropping it stops it as well, but nobody waits for what it is doing.
 pub struct Running {
     tasks: Tasks,
+    /// Ends after the worker: its last calls are paid for, too.
+    accounts: Tasks,
     worker: JoinHandle<Option<Result<(), codeflow_engine::Error>>>,
     grace: Duration,
     _lock: Option<EngineLock>,
@@ -59,11 +73,13 @@ impl Running {
     /// Stops: running steps may end within the grace period, the rest is given back for later.
     pub async fn stop(self) {
         self.tasks.shut_down(self.grace + SETTLING).await;
+        self.accounts.shut_down(SETTLING).await;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.tasks.stop();
+        self.accounts.stop();
     }
 }

@@ -46,4 +46,4 @@ pub use resilience::{BreakerSettings, RetrySettings};
 pub use routes::{ModelSettings, RouteSettings, RouteWeights};
 pub use secrets::{LocalSecrets, SecretReference, SecretSource};
 pub use server::ServerSettings;
-pub use settings::{DatabaseSettings, LogSettings, Settings, WorkerSettings};
+pub use settings::{DatabaseSettings, Flags, LogSettings, Settings, WorkerSettings};

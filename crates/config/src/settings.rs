@@ -1,6 +1,7 @@
 //! Settings as the program uses them: the whole, and the sections that every program reads.
 //! The raw settings are the only way in.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -83,6 +84,15 @@ pub struct LogSettings {
     pub filter: String,
 }
 
+/// What the command line says.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// Where to listen.
+    pub listen: Option<SocketAddr>,
+    /// The database.
+    pub database_url: Option<SecretString>,
+}
+
 impl Settings {
     /// Reads settings: defaults, then the file, then its part for the profile, then the environment; the last one that
     /// speaks decides. `CODEFLOW_PROFILE` chooses the profile.
@@ -109,6 +119,14 @@ impl Settings {
         checks
             .finish(settings)
             .map_err(|invalid| Error::several(invalid.iter().map(|invalid| said.blame(invalid)).collect()))
+    }
+
+    /// The same settings with what the command line says, which wins over file and environment.
+    #[must_use]
+    pub fn with(mut self, flags: Flags) -> Self {
+        self.server.listen = flags.listen.unwrap_or(self.server.listen);
+        self.database.url = flags.database_url.or(self.database.url);
+        self
     }
 
     /// Refuses to serve where that would be dangerous: without keys to callers beyond this machine, in any profile; and

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use codeflow_core::{Clock, Coded, Ids, Usd};
-use codeflow_model::{ApiClientError, BilledTokens, ModelEntry, Reach, Service, Terms, Usage, WireFormat};
+use codeflow_model::{
+    ApiClientError, BilledTokens, ErrorKind, ModelEntry, Reach, Service, Terms, Usage, WireFormat,
+};
 
 use crate::call::{Call, Evidence, Facts, StepCall};
 use crate::route::Hop;
@@ -199,7 +201,12 @@ impl Account {
         let used = usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0));
         let caller = &self.call.caller;
         self.governors.limits.settle(caller, &row.route, self.facts.reserved_tokens(), used);
-        self.governors.observer.finished(&row);
+        let outcome = match ending {
+            Ending::Answered(_) | Ending::Cached(_) => Ok(()),
+            Ending::Failed(error) | Ending::Broken(error, _) => Err(error.kind()),
+            Ending::Abandoned(_) => Err(ErrorKind::Cancelled),
+        };
+        self.governors.observer.finished(&row, outcome);
         match (self.hold.take(), own, is_estimated) {
             (None, _, _) => self.governors.accounts.record(row),
             (Some(hold), Some(cost), false) => hold.settle_with(Charge::Exact(cost), row),

@@ -139,8 +139,7 @@ impl Inner {
                     retry_after: limited.retry_after,
                     ..codeflow_model::Details::default()
                 };
-                let text = format!("the limit of {} is used up", limited.limit);
-                ApiClientError::new(ErrorKind::RateLimited, text).about(details)
+                ApiClientError::new(ErrorKind::RateLimited, limited.reason).about(details)
             },
         )?;
         let opening = Opening {
@@ -178,16 +177,19 @@ impl Inner {
             let text = format!("no model of `{}` can do this: {}", route.name, evidence.trail.join("; "));
             return Err(ApiClientError::new(ErrorKind::ModelNotAvailable, text));
         }
-        Ok(can.into_iter().map(|ranking| ranking.place).collect())
+        let most = if route.fallback { can.len() } else { 1 };
+        Ok(can.into_iter().map(|ranking| ranking.place).take(most).collect())
     }
 
     /// Answers from the cache, or asks.
     async fn answer(&self, admitted: Admitted, mut evidence: Evidence) -> Result<Reply, Failed> {
         let key = self.cache_key(&admitted);
-        if let Some((cache, key)) = self.cache.as_ref().zip(key)
-            && let Some(earlier) = cache.find(&key).await
-        {
-            return Ok(earlier_reply(admitted, evidence, &earlier));
+        if let Some((cache, key)) = self.cache.as_ref().zip(key) {
+            let earlier = cache.find(&key).await;
+            self.governors.observer.looked_up(earlier.is_some());
+            if let Some(earlier) = earlier {
+                return Ok(earlier_reply(admitted, evidence, &earlier));
+            }
         }
         let Admitted { asked, route, order, mut account } = admitted;
         let walked = attempt::Admitted { route: &route, order: &order, asked: &asked };

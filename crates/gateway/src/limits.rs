@@ -20,8 +20,8 @@ pub trait CallLimits: Send + Sync {
 /// A limit is used up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limited {
-    /// Which one, such as `60 requests per minute`.
-    pub limit: String,
+    /// Why the call is refused, in a sentence for whoever made it.
+    pub reason: String,
     /// When there is room again; `None` when the request is larger than the limit and never fits.
     pub retry_after: Option<Duration>,
 }

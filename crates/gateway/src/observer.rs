@@ -15,8 +15,11 @@ pub trait GatewayObserver: Send + Sync {
     /// A call was refused before a provider was asked.
     fn refused(&self, _kind: ErrorKind) {}
 
-    /// A call is over.
-    fn finished(&self, _row: &UsageRow) {}
+    /// A call is over, with an answer or with an error of this kind.
+    fn finished(&self, _row: &UsageRow, _outcome: Result<(), ErrorKind>) {}
+
+    /// The cache was asked, and had an answer or not.
+    fn looked_up(&self, _hit: bool) {}
 }
 
 /// Nobody counts.

@@ -76,8 +76,8 @@ pub struct Refusal {
 /// Allows and denies models by name, and bounds what a call may ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelPolicy {
-    /// The only names that may be asked for; empty allows all. A `*` at the end stands for any rest.
-    pub allow: Vec<String>,
+    /// The only names that may be asked for; `None` allows all. A `*` at the end stands for any rest.
+    pub allow: Option<Vec<String>>,
     /// Names that may not be asked for.
     pub deny: Vec<String>,
     /// The most tokens that a call may ask for.
@@ -100,7 +100,8 @@ impl Policy for ModelPolicy {
         if self.deny.iter().any(|pattern| matches(pattern, name)) {
             return refuse(format!("model `{name}` is denied"));
         }
-        if !self.allow.is_empty() && !self.allow.iter().any(|pattern| matches(pattern, name)) {
+        let allowed = |allow: &Vec<String>| allow.iter().any(|pattern| matches(pattern, name));
+        if !self.allow.as_ref().is_none_or(allowed) {
             return refuse(format!("model `{name}` is not among the allowed ones"));
         }
         match (self.max_output_tokens, request.max_output_tokens) {

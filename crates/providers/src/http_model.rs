@@ -13,9 +13,10 @@ use codeflow_model::{
     EmbedResponse, ErrorKind, RawReply, RawRequest, Usage,
 };
 use codeflow_net::{Guard, Pool};
+use http::HeaderMap;
 use url::Url;
 
-use crate::{CredentialSource, Dialect, Limits, Mode};
+use crate::{CredentialSource, Credentials, Dialect, Limits, Mode};
 use reading::{Events, Passed};
 
 /// Where a provider is reached, and as whom.
@@ -25,6 +26,15 @@ pub struct Endpoint {
     pub base: Url,
     /// Who we are to it.
     pub credentials: Arc<dyn CredentialSource>,
+    /// What is sent with every request beside what the dialect sends.
+    pub headers: HeaderMap,
+}
+
+impl Endpoint {
+    /// An endpoint with credentials that never change, and no further headers.
+    pub fn new(base: Url, credentials: Credentials) -> Self {
+        Self { base, credentials: Arc::new(Arc::new(credentials)), headers: HeaderMap::new() }
+    }
 }
 
 /// How much a provider may make us hold.

@@ -21,6 +21,7 @@ mod anthropic;
 mod availability;
 mod bedrock;
 mod breaker;
+mod bulkhead;
 mod circuit;
 mod cohere;
 mod content;
@@ -48,6 +49,7 @@ pub use anthropic::{Anthropic, AnthropicStream};
 pub use availability::{Availability, ModelAvailability, Outlook, Setup};
 pub use bedrock::{Bedrock, BedrockStream};
 pub use breaker::Breaker;
+pub use bulkhead::Bulkhead;
 pub use circuit::{
     Circuit, CircuitSettings, CircuitState, CircuitView, LastError, Latency, Permit, Refusal, RefusalReason,
 };

@@ -22,6 +22,8 @@ pub struct RouteRule {
     pub require: Needs,
     /// What decides the order; without weights it is that of `models`.
     pub weights: Option<Weights>,
+    /// Whether the next model is asked when one fails.
+    pub fallback: bool,
 }
 
 /// A route cannot be used.
@@ -96,7 +98,13 @@ impl Routes {
             return Ok(route);
         }
         let hops = self.hops(name)?;
-        let route = Arc::new(Route { name: name.into(), hops, require: Needs::default(), weights: None });
+        let route = Arc::new(Route {
+            name: name.into(),
+            hops,
+            require: Needs::default(),
+            weights: None,
+            fallback: true,
+        });
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {
             remembered.clear();
@@ -128,6 +136,7 @@ impl Routes {
             hops,
             require: rule.require.clone(),
             weights: rule.weights,
+            fallback: rule.fallback,
         })
     }
 

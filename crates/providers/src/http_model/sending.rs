@@ -56,6 +56,9 @@ impl<D: Dialect> HttpModel<D> {
             })?;
         *request.method_mut() = wire.method;
         *request.headers_mut() = wire.headers;
+        for (name, value) in &self.endpoint.headers {
+            request.headers_mut().insert(name, value.clone());
+        }
         Ok(request)
     }
 

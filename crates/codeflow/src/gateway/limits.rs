@@ -1,0 +1,121 @@
+//! Limits on requests and tokens per minute, counted in this process.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use codeflow_config as config;
+use codeflow_config::Settings;
+use codeflow_core::Clock;
+use codeflow_gateway::{CallLimits, Caller, Limited};
+use codeflow_ratelimit::{Ask, Limit, Limiter};
+
+/// The limits of the settings.
+pub(crate) struct MinuteLimits {
+    limiter: Limiter,
+    /// For keys that have limits of their own.
+    keys: HashMap<String, Pair>,
+    /// For all other keys, each for itself.
+    each: Pair,
+    /// For models, each key for itself.
+    models: Vec<(String, Pair)>,
+}
+
+/// Limits that hold together.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    requests: Option<Limit>,
+    tokens: Option<Limit>,
+}
+
+impl Pair {
+    fn new(requests: Option<NonZeroU32>, tokens: Option<NonZeroU32>) -> Self {
+        let limit = |name, quota: Option<NonZeroU32>| quota.map(|quota| Limit::per_minute(name, quota));
+        Self { requests: limit("requests", requests), tokens: limit("tokens", tokens) }
+    }
+
+    fn of(limits: &config::MinuteLimits) -> Self {
+        Self::new(limits.requests, limits.tokens)
+    }
+
+    fn is_none(&self) -> bool {
+        self.requests.is_none() && self.tokens.is_none()
+    }
+
+    fn asks<'a>(&'a self, subject: &'a str, tokens: u32) -> impl Iterator<Item = Ask<'a>> {
+        let requests = self.requests.iter().map(move |limit| Ask { subject, limit, cost: 1 });
+        requests.chain(self.tokens.iter().map(move |limit| Ask { subject, limit, cost: tokens }))
+    }
+}
+
+impl MinuteLimits {
+    pub(crate) fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Self {
+        let each = &settings.limits.each_key;
+        let own = settings.keys.iter().map(|key| {
+            let requests = key.requests_per_minute.or(each.requests);
+            (key.name.clone(), Pair::new(requests, key.tokens_per_minute.or(each.tokens)))
+        });
+        Self {
+            limiter: Limiter::new(clock),
+            keys: own.collect(),
+            each: Pair::of(each),
+            models: settings
+                .limits
+                .models
+                .iter()
+                .map(|(name, limits)| (name.clone(), Pair::of(limits)))
+                .collect(),
+        }
+    }
+
+    fn of_key(&self, key: &str) -> &Pair {
+        self.keys.get(key).unwrap_or(&self.each)
+    }
+
+    fn of_model(&self, model: &str) -> Option<&Pair> {
+        self.models
+            .iter()
+            .find(|(name, _)| name == model)
+            .map(|(_, pair)| pair)
+            .filter(|pair| !pair.is_none())
+    }
+}
+
+impl CallLimits for MinuteLimits {
+    fn admit(&self, caller: &Caller, model: &str, tokens: u64) -> Result<(), Limited> {
+        let tokens = whole(tokens);
+        let key = self.of_key(&caller.key);
+        let pair = self.of_model(model);
+        let own = pair.map(|_| subject(caller, model)).unwrap_or_default();
+        let mut asks = Vec::with_capacity(4);
+        asks.extend(key.asks(&caller.key, tokens));
+        asks.extend(pair.into_iter().flat_map(|pair| pair.asks(&own, tokens)));
+        let decision = self.limiter.check_all(&asks);
+        match decision.and_then(|decision| Some((decision.reason()?, decision))) {
+            None => Ok(()),
+            Some((reason, decision)) => Err(Limited { reason, retry_after: decision.retry_after() }),
+        }
+    }
+
+    fn settle(&self, caller: &Caller, model: &str, estimated: u64, used: u64) {
+        let (estimated, used) = (whole(estimated), whole(used));
+        let settle = |subject: &str, pair: &Pair| {
+            if let Some(limit) = &pair.tokens {
+                self.limiter.settle(&Ask { subject, limit, cost: estimated }, used);
+            }
+        };
+        settle(&caller.key, self.of_key(&caller.key));
+        if let Some(pair) = self.of_model(model) {
+            settle(&subject(caller, model), pair);
+        }
+    }
+}
+
+/// A key's use of one model. No key's name holds a slash.
+fn subject(caller: &Caller, model: &str) -> String {
+    format!("{}/{model}", caller.key)
+}
+
+fn whole(tokens: u64) -> u32 {
+    u32::try_from(tokens).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,167 @@
+//! The model gateway as a server: settings in, answers out, an orderly end.
+
+mod threads;
+mod vitals;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ServerLimits, Serving};
+use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
+use codeflow_gateway::{AccountStore, Caller};
+use codeflow_persistence::Database;
+use codeflow_runtime::{SystemClock, SystemIds, Tasks};
+
+use crate::gateway::{self, Assembled};
+use crate::local;
+use crate::place::Place;
+use crate::{Error, ErrorKind, Project};
+use threads::Threads;
+use vitals::Process;
+
+/// How long what is left of the accounts may take to be written.
+const WRITING: Duration = Duration::from_secs(10);
+
+/// A server that listens. [`Server::run`] answers.
+pub struct Server {
+    listener: TcpListener,
+    settings: ServerSettings,
+    api: Api,
+    tasks: Tasks,
+    draining: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Opens the database, puts the gateway together and listens; what arrives waits until [`Server::run`].
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config), [`Gateway`](ErrorKind::Gateway), [`Listen`](ErrorKind::Listen), and those of the
+    /// database.
+    pub async fn open(settings: Settings, environment: Environment) -> Result<Self, Error> {
+        settings.check_serving()?;
+        codeflow_net::install_crypto_provider();
+        let project = Project::around(Path::new("."))?;
+        let place = Place::of(&settings.database, &project)?;
+        let database = local::open(&place, &settings).await?;
+        let keys = keys(&settings, &environment).await?;
+        let store: Arc<dyn AccountStore> = Arc::new(database.clone());
+        let assembled = gateway::assemble(&settings, &environment, store)?;
+        announce(&settings, &assembled);
+        let tasks = Tasks::new();
+        let draining = Arc::new(AtomicBool::new(false));
+        let api = api(&settings, keys, &assembled, &database, &draining);
+        let stop = tasks.stop_token();
+        tasks.spawn("accounts", assembled.committer.run(stop));
+        let listen = settings.server.listen;
+        let listener = bind(listen).map_err(|error| {
+            Error::new(ErrorKind::Listen, format!("could not listen on {listen}")).with_source(error)
+        })?;
+        Ok(Self { listener, settings: settings.server, api, tasks, draining })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// [`Listen`](ErrorKind::Listen) when the system does not say.
+    pub fn address(&self) -> Result<SocketAddr, Error> {
+        self.listener.local_addr().map_err(|error| {
+            Error::new(ErrorKind::Listen, "could not tell where the server listens").with_source(error)
+        })
+    }
+
+    /// Answers until `stop` is over. Then nobody new is accepted, requests may end within the time that settings give
+    /// them, and the accounts are written. Returns whether all of that was done in time.
+    ///
+    /// # Errors
+    /// [`Listen`](ErrorKind::Listen) when a thread cannot be started.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<bool, Error> {
+        let connections = Tasks::new();
+        let serving = Serving {
+            api: self.api,
+            limits: limits(&self.settings),
+            stop: connections.stop_token(),
+            tasks: connections,
+        };
+        let count = self.settings.threads.map(usize::from);
+        let threads = Threads::start(&self.listener, &serving, count)?;
+        stop.await;
+        tracing::info!("draining: no more connections are accepted");
+        self.draining.store(true, Ordering::Relaxed);
+        // Who listens on the same port next may do so from now on.
+        drop(self.listener);
+        let drained = threads.drain(self.settings.drain).await;
+        let written = self.tasks.shut_down(WRITING).await;
+        Ok(drained && written)
+    }
+}
+
+fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn api(
+    settings: &Settings,
+    keys: KeyRing,
+    assembled: &Assembled,
+    database: &Database,
+    draining: &Arc<AtomicBool>,
+) -> Api {
+    let vitals = Process {
+        draining: Arc::clone(draining),
+        metrics: Arc::clone(&assembled.metrics),
+        availability: Arc::clone(&assembled.availability),
+        accounts: assembled.accounts.clone(),
+        database: database.clone(),
+    };
+    Api::new(ApiParts {
+        gateway: assembled.gateway.clone(),
+        keys,
+        body: BodyLimits { bytes: settings.server.body_limit, time: settings.server.body_read_timeout },
+        vitals: Arc::new(vitals),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    })
+}
+
+async fn keys(settings: &Settings, environment: &Environment) -> Result<KeyRing, Error> {
+    let resolved = settings.resolve_keys(&LocalSecrets::new(environment.clone())).await?;
+    Ok(KeyRing::new(resolved.into_iter().map(|key| {
+        let own = key.settings;
+        let caller =
+            Caller { tenant: own.tenant.into(), user: own.user.map(Into::into), key: own.name.into() };
+        Key { digest: key.digest, caller: Arc::new(caller), models: own.models }
+    })))
+}
+
+fn limits(settings: &ServerSettings) -> ServerLimits {
+    ServerLimits {
+        connections: settings.max_connections,
+        header_bytes: settings.max_header_bytes,
+        headers: settings.max_headers,
+        header_time: settings.header_read_timeout.max(settings.idle_timeout),
+        write_time: settings.write_timeout,
+        ..ServerLimits::default()
+    }
+}
+
+/// Says what an operator would otherwise find out by a failing call.
+fn announce(settings: &Settings, assembled: &Assembled) {
+    use codeflow_gateway::ModelSource as _;
+
+    if settings.keys.is_empty() {
+        tracing::warn!(
+            "there is no key, so every call is refused: set CODEFLOW_MASTER_KEY, or write `[keys.<name>]`"
+        );
+    }
+    let providers = assembled.clients.providers().join(", ");
+    if providers.is_empty() {
+        tracing::warn!("no provider is configured, so no call can be answered");
+    } else {
+        tracing::info!(providers, "providers are configured");
+    }
+}

@@ -1,0 +1,79 @@
+//! How the server is, for those who watch it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use codeflow_api::Vitals;
+use codeflow_gateway::Accounts;
+use codeflow_persistence::Database;
+use codeflow_providers::{Availability, CircuitState, ModelAvailability, Setup};
+use codeflow_telemetry::{CircuitLevel, GatewayMetrics};
+use serde_json::{Value, json};
+
+/// Rows that wait to be written: more than this means that the database does not keep up.
+const BEHIND: usize = 32_768;
+
+/// How the process is.
+pub(super) struct Process {
+    pub(super) draining: Arc<AtomicBool>,
+    pub(super) metrics: Arc<GatewayMetrics>,
+    pub(super) availability: Arc<Availability>,
+    pub(super) accounts: Accounts,
+    pub(super) database: Database,
+}
+
+impl Vitals for Process {
+    fn ready(&self) -> Result<(), &'static str> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("draining");
+        }
+        if self.accounts.backlog() > BEHIND {
+            return Err("the database does not keep up");
+        }
+        Ok(())
+    }
+
+    fn metrics(&self) -> String {
+        for model in self.availability.snapshot() {
+            if let Some(name) = &model.model {
+                let metrics = self.metrics.model(&model.provider, name);
+                metrics.set_circuit(level(model.state));
+                metrics.set_cooling(model.cooling_until.is_some());
+            }
+        }
+        self.metrics.render()
+    }
+
+    fn providers(&self) -> Value {
+        let info = self.database.connection_info();
+        let models: Vec<Value> = self.availability.snapshot().iter().map(view).collect();
+        json!({ "models": models, "database": { "backend": info.backend, "open": info.writers.open, "waiting": info.writers.waiting } })
+    }
+}
+
+fn level(state: CircuitState) -> CircuitLevel {
+    match state {
+        CircuitState::Closed => CircuitLevel::Closed,
+        CircuitState::Closing => CircuitLevel::Closing,
+        CircuitState::HalfOpen => CircuitLevel::HalfOpen,
+        CircuitState::Open => CircuitLevel::Open,
+    }
+}
+
+fn view(model: &ModelAvailability) -> Value {
+    let missing = match &model.setup {
+        Setup::Configured => None,
+        Setup::Missing(what) => Some(what.clone()),
+    };
+    json!({
+        "provider": model.provider,
+        "model": model.model,
+        "configured": missing.is_none(),
+        "missing": missing,
+        "circuit": format!("{:?}", level(model.state)).to_lowercase(),
+        "cooling_until": model.cooling_until,
+        "next_probe": model.next_probe,
+        "last_error": model.last_error.as_ref().map(|error| json!({ "code": error.kind.code(), "at": error.at })),
+        "first_token_ms": model.first_token.as_ref().map(|latency| latency.average.as_millis() as u64),
+    })
+}
