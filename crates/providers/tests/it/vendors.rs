@@ -179,6 +179,20 @@ async fn a_provider_of_ones_own_is_asked_in_its_vendors_way() {
 }
 
 #[tokio::test]
+async fn a_reply_that_does_not_name_its_model_has_the_one_that_was_asked() {
+    let reply =
+        json!({ "output": { "message": { "content": [{ "text": "Hi" }] } }, "stopReason": "end_turn" });
+    let server = Server::start(vec![reply.to_string()]).await;
+    let mut spec = spec(r#"{"name":"aws","vendor":"bedrock","region":"eu-central-1"}"#);
+    spec.base_url = Some(server.base());
+    let request = ChatRequest::new("amazon.nova-lite-v1:0", vec![Message::text(Role::User, "Hello")]);
+
+    let reply = build(&spec).expect("can be built").complete(&request).await.expect("answers");
+
+    assert_eq!(reply.model, "amazon.nova-lite-v1:0");
+}
+
+#[tokio::test]
 async fn texts_that_do_not_go_together_are_embedded_in_turn() {
     let reply = |number: u8| json!({ "embedding": [number], "inputTextTokenCount": number }).to_string();
     let server = Server::start(vec![reply(1), reply(2), reply(3)]).await;
