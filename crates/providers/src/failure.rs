@@ -92,6 +92,11 @@ pub(crate) fn made_up_id(index: usize) -> String {
     format!("call_{index}")
 }
 
+/// Whether an id stands in for one that was forgotten. It is not unique within a conversation.
+pub(crate) fn is_made_up(id: &str) -> bool {
+    id.strip_prefix("call_").is_some_and(|rest| rest.parse::<usize>().is_ok())
+}
+
 /// Reads a document of the provider's.
 pub(crate) fn parse<T: DeserializeOwned>(provider: &str, text: &[u8]) -> Result<T, ApiClientError> {
     parse_borrowed(provider, text)

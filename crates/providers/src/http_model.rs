@@ -95,7 +95,11 @@ impl<D: Dialect> HttpModel<D> {
     async fn complete_once(&self, request: &ChatRequest) -> Result<Answer, ApiClientError> {
         let wire = self.dialect.encode(request, Mode::Whole)?;
         let body = self.send(&request.model, wire).await?.whole().await?;
-        self.placed(&request.model, self.dialect.decode(&body)).map(Answer::Complete)
+        let mut response = self.placed(&request.model, self.dialect.decode(&body))?;
+        if response.model.is_empty() {
+            response.model.clone_from(&request.model);
+        }
+        Ok(Answer::Complete(response))
     }
 
     async fn stream_once(&self, request: &ChatRequest) -> Result<Answer, ApiClientError> {

@@ -83,10 +83,22 @@ impl<D: Dialect> StreamDecoder<D> {
             }
             let from = out.len();
             let decoded = self.dialect.decode_frame(&mut self.state, frame, out);
+            self.name(&mut out[from..]);
             self.note(&out[from..]);
             decoded.map_err(|error| self.place(error))?;
         }
         Ok(())
+    }
+
+    /// Some formats do not say which model serves: it is the one that was asked.
+    fn name(&self, events: &mut [StreamEvent]) {
+        for event in events {
+            if let StreamEvent::Started { model, .. } = event
+                && model.is_empty()
+            {
+                model.clone_from(&self.model);
+            }
+        }
     }
 
     fn note(&mut self, events: &[StreamEvent]) {

@@ -151,7 +151,11 @@ fn extra(request: &ChatRequest, body: &mut Map<String, Value>) {
     let mut own = Map::new();
     if let Some(effort) = &request.reasoning_effort {
         let (name, value) = if request.model.contains("anthropic.") {
-            ("output_config", json!({ "effort": effort }))
+            match effort.as_str() {
+                "none" => ("thinking", json!({ "type": "disabled" })),
+                "minimal" => ("output_config", json!({ "effort": "low" })),
+                effort => ("output_config", json!({ "effort": effort })),
+            }
         } else if request.model.contains("amazon.nova") {
             ("reasoningConfig", json!({ "type": "enabled", "maxReasoningEffort": effort }))
         } else {

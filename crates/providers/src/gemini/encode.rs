@@ -8,7 +8,7 @@ use codeflow_model::{
 use serde_json::{Map, Value, json};
 
 use super::{Gemini, path};
-use crate::{Dialect, Mode, WireRequest, content};
+use crate::{Dialect, Mode, WireRequest, content, failure};
 
 /// What stands in for the signature of a call that another model made, or whose signature is lost.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
@@ -96,7 +96,9 @@ fn said_by_it(dialect: &Gemini, request: &ChatRequest, at: usize) -> Result<Vec<
                     signature = signature.or(Some(NO_SIGNATURE));
                 }
                 let args = content::arguments(&dialect.provider, &request.model, call)?;
-                json!({ "functionCall": { "id": call.id, "name": call.name, "args": args } })
+                let mut function = json!({ "name": call.name, "args": args });
+                identify(&mut function, &call.id);
+                json!({ "functionCall": function })
             }
             Part::Thinking(thinking) => match thought(dialect, thinking) {
                 Some(Thought::Shown(part)) => part,
@@ -153,7 +155,16 @@ fn tool_result(result: &ToolResult, name: Option<&str>) -> Value {
         Ok(_) | Err(_) => json!({ "result": text }),
     };
     let name = name.unwrap_or(&result.call_id);
-    json!({ "functionResponse": { "id": result.call_id, "name": name, "response": response } })
+    let mut out = json!({ "name": name, "response": response });
+    identify(&mut out, &result.call_id);
+    json!({ "functionResponse": out })
+}
+
+/// The provider matches ids that it gave itself; where it gave none, it goes by the order.
+fn identify(part: &mut Value, id: &str) {
+    if !failure::is_made_up(id) {
+        part["id"] = json!(id);
+    }
 }
 
 fn image(image: &Image) -> Value {
@@ -214,6 +225,7 @@ fn thinking(request: &ChatRequest, effort: &str) -> Value {
     }
     let level = match effort {
         "none" => "minimal",
+        "xhigh" | "max" => "high",
         other => other,
     };
     json!({ "thinkingLevel": level, "includeThoughts": effort != "none" })

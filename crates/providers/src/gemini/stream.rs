@@ -36,9 +36,6 @@ impl GeminiStream {
     ) -> Result<(), ApiClientError> {
         piece.check(dialect)?;
         let candidate = reply::first(piece.candidates);
-        if candidate.is_none() && piece.usage_metadata.is_none() {
-            return Err(failure::bad(&dialect.provider, "a reply without a candidate"));
-        }
         if !std::mem::replace(&mut self.started, true) {
             let id = piece.response_id.unwrap_or_default();
             let model = piece.model_version.unwrap_or_default();

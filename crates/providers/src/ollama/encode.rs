@@ -26,7 +26,7 @@ pub(super) fn request(
         Some(ResponseFormat::JsonSchema { schema, .. }) => Some(schema.clone()),
     };
     content::put(&mut body, "format", format);
-    content::put(&mut body, "think", request.reasoning_effort.as_deref().map(think));
+    content::put(&mut body, "think", request.reasoning_effort.as_deref().map(|it| think(&request.model, it)));
     let options = options(request);
     if !options.is_empty() {
         body.insert("options".into(), Value::Object(options));
@@ -37,10 +37,13 @@ pub(super) fn request(
     Ok(WireRequest::post("/api/chat", Bytes::from(Value::Object(body).to_string())))
 }
 
-fn think(effort: &str) -> Value {
+/// Most models only think or do not; one family knows degrees, and does not take less.
+fn think(model: &str, effort: &str) -> Value {
     match effort {
         "none" => json!(false),
+        _ if !model.contains("gpt-oss") => json!(true),
         "minimal" => json!("low"),
+        "xhigh" | "max" => json!("high"),
         other => json!(other),
     }
 }

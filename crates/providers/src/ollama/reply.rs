@@ -84,14 +84,11 @@ impl OllamaStream {
         if let Some(error) = piece.error {
             return Err(errors::in_band(&dialect.provider, &error));
         }
-        let Some(message) = piece.message else {
-            return Err(failure::bad(&dialect.provider, "a reply without a message"));
-        };
         if !std::mem::replace(&mut self.started, true) {
             let (id, model) = (String::new(), piece.model.unwrap_or_default());
             out.push(StreamEvent::Started { id, model, provider: dialect.provider.clone() });
         }
-        self.say(message, out);
+        self.say(piece.message.unwrap_or_default(), out);
         if piece.done == Some(true) {
             self.finished = true;
             let (input, output) = (piece.prompt_eval_count, piece.eval_count);

@@ -128,12 +128,14 @@ fn every_setting_has_its_field() {
 
 #[test]
 fn each_family_of_models_has_its_field_for_efforts() {
-    for (model, fields) in [
-        ("us.anthropic.claude-opus-5-5", json!({ "output_config": { "effort": "low" } })),
-        ("openai.gpt-oss-120b-1:0", json!({ "reasoning_effort": "low" })),
+    for (model, effort, fields) in [
+        ("us.anthropic.claude-opus-5-5", "low", json!({ "output_config": { "effort": "low" } })),
+        ("us.anthropic.claude-opus-5-5", "minimal", json!({ "output_config": { "effort": "low" } })),
+        ("us.anthropic.claude-opus-5-5", "none", json!({ "thinking": { "type": "disabled" } })),
+        ("openai.gpt-oss-120b-1:0", "low", json!({ "reasoning_effort": "low" })),
     ] {
         let mut request = hello();
-        (request.model, request.reasoning_effort) = (model.into(), Some("low".into()));
+        (request.model, request.reasoning_effort) = (model.into(), Some(effort.into()));
         assert_eq!(body(&bedrock(), &request, Mode::Whole)["additionalModelRequestFields"], fields);
     }
 }

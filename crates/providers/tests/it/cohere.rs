@@ -50,7 +50,7 @@ fn what_is_said_before_calls_is_a_plan() {
     let whole = cohere().decode(&fixture("cohere", "plan.json")).expect("is a reply");
     let (events, end) = read(&Arc::new(cohere()), [&fixture("cohere", "plan.sse")[..]]);
     end.expect("is complete");
-    assert_eq!(fold(events), whole);
+    assert_eq!(fold(events).parts, whole.parts);
     assert_eq!(whole.parts[0], Part::Text("I will look.".into()));
     let mut request = hello();
     let content = ThinkingContent::Shown { text: "hm".into(), signature: None };

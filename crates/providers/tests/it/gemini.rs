@@ -144,6 +144,23 @@ fn a_call_of_another_model_goes_back_without_its_check() {
     assert!(foreign("gemini-2.5-pro")[0].get("thoughtSignature").is_none());
 }
 
+#[test]
+fn ids_that_we_made_up_stay_with_us() {
+    let turns = turns(
+        "gemini-3",
+        vec![
+            say(Role::Assistant, vec![call("call_0"), call("call_a")]),
+            say(Role::Tool, vec![result("call_0", "1", false), result("call_a", "2", false)]),
+        ],
+    );
+
+    let id = |turn: usize, part: usize, kind: &str| turns[turn]["parts"][part][kind].get("id").cloned();
+    assert_eq!((id(0, 0, "functionCall"), id(1, 0, "functionResponse")), (None, None));
+    let given = Some(json!("call_a"));
+    assert_eq!((id(0, 1, "functionCall"), id(1, 1, "functionResponse")), (given.clone(), given));
+    assert_eq!(turns[1]["parts"][0]["functionResponse"]["name"], "look");
+}
+
 fn result(id: &str, text: &str, is_error: bool) -> Part {
     Part::ToolResult(ToolResult { call_id: id.into(), parts: vec![Part::Text(text.into())], is_error })
 }

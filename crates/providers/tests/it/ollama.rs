@@ -36,11 +36,26 @@ fn every_setting_has_its_field() {
         json!({
             "model": "m", "messages": [{ "role": "user", "content": "Hello" }],
             "tools": [{ "type": "function", "function": function }],
-            "format": schema, "think": "high", "stream": true, "keep_alive": "5m",
+            "format": schema, "think": true, "stream": true, "keep_alive": "5m",
             "options": { "num_predict": 7, "temperature": 0.5, "top_p": 0.25, "seed": 3, "stop": ["END"] },
         })
     );
     assert_eq!(body(&ollama(), &hello(), Mode::Whole)["stream"], false);
+}
+
+#[test]
+fn only_one_family_knows_degrees_of_thinking() {
+    for (model, effort, think) in [
+        ("qwen3", "low", json!(true)),
+        ("qwen3", "none", json!(false)),
+        ("gpt-oss:20b", "minimal", json!("low")),
+        ("gpt-oss:20b", "medium", json!("medium")),
+        ("gpt-oss:20b", "max", json!("high")),
+    ] {
+        let mut request = hello();
+        (request.model, request.reasoning_effort) = (model.into(), Some(effort.into()));
+        assert_eq!(body(&ollama(), &request, Mode::Whole)["think"], think, "{model} {effort}");
+    }
 }
 
 #[test]

@@ -12,20 +12,27 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers one request with each of the bodies, on a connection of its own.
-    pub(crate) async fn start(bodies: Vec<String>) -> Self {
+    /// Answers one request with each of the documents.
+    pub(crate) async fn start(documents: Vec<String>) -> Self {
+        let replies = documents.into_iter().map(|document| ("application/json", document.into_bytes()));
+        Self::serve(replies.collect()).await
+    }
+
+    /// Answers one request with each of the bodies and their types, on a connection of its own.
+    pub(crate) async fn serve(replies: Vec<(&'static str, Vec<u8>)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("can listen");
         let address = listener.local_addr().expect("has an address");
         let serve = async move {
             let mut asked = Vec::new();
-            for body in bodies {
+            for (kind, body) in replies {
                 let (mut stream, _) = listener.accept().await.expect("somebody comes");
                 asked.push(request(&mut stream).await);
-                let reply = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
                     body.len()
                 );
-                stream.write_all(reply.as_bytes()).await.expect("somebody listens");
+                let reply = [head.as_bytes(), &body].concat();
+                stream.write_all(&reply).await.expect("somebody listens");
             }
             asked
         };

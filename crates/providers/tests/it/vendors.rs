@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use codeflow_core::{Clock, Timestamp};
-use codeflow_model::{ChatRequest, EmbedRequest, ErrorKind, Message, Role, WireFormat};
+use codeflow_model::{ChatRequest, EmbedRequest, ErrorKind, Message, Part, Role, WireFormat};
 use codeflow_net::{Guard, NetPolicy, Pool, PoolSettings};
 use codeflow_providers::{
     Compatibility, CompatibilityOverrides, CredentialSource, Credentials, DialectName, Endpoint, KeyHeader,
     LimitField, ProviderSpec, Vendor, provider,
 };
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 
 use crate::server::Server;
+use crate::support::{event_stream_frame, fixture, fold};
 
 struct Midnight;
 
@@ -176,6 +178,55 @@ async fn a_provider_of_ones_own_is_asked_in_its_vendors_way() {
     let (_, body) = asked.split_once("\r\n\r\n").expect("has a body");
     let body: Value = serde_json::from_str(body).expect("is JSON");
     assert_eq!((&body["max_tokens"], body.get("user")), (&json!(5), None));
+}
+
+/// The frames of each format arrive through the same sender.
+#[tokio::test]
+async fn every_framing_is_read_from_a_real_connection() {
+    let events = fixture("bedrock", "text.events");
+    let events = String::from_utf8(events).expect("is UTF-8");
+    let binary: Vec<_> = events
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .flat_map(|(kind, data)| event_stream_frame(kind, data.as_bytes()))
+        .collect();
+    for (vendor, kind, body) in [
+        ("openai", "text/event-stream", fixture("openai", "text.sse")),
+        ("anthropic", "text/event-stream; charset=utf-8", fixture("anthropic", "text.sse")),
+        ("gemini", "text/event-stream", fixture("gemini", "text.sse")),
+        ("cohere", "text/event-stream", fixture("cohere", "text.sse")),
+        ("ollama", "application/x-ndjson", fixture("ollama", "text.ndjson")),
+        ("ollama", "application/json", fixture("ollama", "text.ndjson")),
+        ("bedrock", "application/vnd.amazon.eventstream", binary),
+    ] {
+        let server = Server::serve(vec![(kind, body)]).await;
+        let mut spec = ProviderSpec::of(Vendor::find(vendor).expect("is known"));
+        (spec.base_url, spec.region) = (Some(server.base()), Some("eu-central-1".into()));
+        let request = ChatRequest::new("m", vec![Message::text(Role::User, "Hello")]);
+
+        let stream = build(&spec).expect("can be built").stream(&request).await.expect("answers");
+        let events: Vec<_> = stream.try_collect().await.expect("is complete");
+
+        let reply = fold(events);
+        assert_eq!(reply.parts, [Part::Text("Grüße, 世界 🌍!".into())], "{vendor}");
+        assert_eq!((reply.usage.input, reply.usage.output), (Some(20), Some(9)), "{vendor}");
+        assert!(!reply.model.is_empty(), "{vendor}");
+        server.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_name_its_model_has_the_one_that_was_asked() {
+    let reply =
+        json!({ "output": { "message": { "content": [{ "text": "Hi" }] } }, "stopReason": "end_turn" });
+    let server = Server::start(vec![reply.to_string()]).await;
+    let mut spec = spec(r#"{"name":"aws","vendor":"bedrock","region":"eu-central-1"}"#);
+    spec.base_url = Some(server.base());
+    let request = ChatRequest::new("amazon.nova-lite-v1:0", vec![Message::text(Role::User, "Hello")]);
+
+    let reply = build(&spec).expect("can be built").complete(&request).await.expect("answers");
+
+    assert_eq!(reply.model, "amazon.nova-lite-v1:0");
 }
 
 #[tokio::test]

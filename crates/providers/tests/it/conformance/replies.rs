@@ -11,8 +11,8 @@ pub(super) fn replies_keep_their_words_calls_and_reasons<D: Dialect>(suite: &Sui
     assert_eq!(reply.parts, [Part::Text("Grüße, 世界 🌍!".into())]);
     assert_eq!((reply.usage.input, reply.usage.output), (Some(20), Some(9)));
     let city = serde_json::json!({ "city": "Kyiv" });
-    let Part::Text(json) = &suite.whole("schema").parts[0] else { panic!("is a text") };
-    assert_eq!(serde_json::from_str::<serde_json::Value>(json).expect("JSON"), city);
+    let schema = suite.whole("schema").parts;
+    assert!(matches!(&schema[..], [Part::Text(json)] if serde_json::from_str(json).ok() == Some(city)));
     assert!(kinds(&suite.whole("tools").parts).trim_start_matches('h').starts_with("cc"));
     let thinking = kinds(&suite.whole("thinking").parts);
     assert!(thinking.starts_with('h') && thinking.trim_end_matches('h').ends_with('t'));
