@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use codeflow_core::Coded;
-use codeflow_model::{ApiClientError, ErrorKind, WireFormat};
+use codeflow_model::{ApiClientError, ErrorKind, Reach, WireFormat};
 use serde::Serialize;
 
 use crate::{Error, sse};
@@ -170,49 +170,55 @@ impl From<&Error> for Failure {
 /// A provider that refuses *our* key is 502: a 401 would make the client doubt its own.
 impl From<&ApiClientError> for Failure {
     fn from(error: &ApiClientError) -> Self {
-        let told = Told::of(error.kind());
-        let message = match told.sentence {
-            Some(sentence) => sentence.to_owned(),
-            None => error.to_string(),
+        let (status, words, may_retry) = told(error.kind());
+        let message = match words {
+            Words::Said => error.to_string(),
+            Words::SaidByUs(_) if nobody_was_asked(error) => error.to_string(),
+            Words::SaidByUs(sentence) | Words::Fixed(sentence) => sentence.to_owned(),
         };
-        let retry_after = error.details().retry_after.filter(|_| told.may_retry != Some(false));
-        Self { retry_after, may_retry: told.may_retry, ..Self::new(told.status, error.code(), message) }
+        let retry_after = error.details().retry_after.filter(|_| may_retry != Some(false));
+        Self { retry_after, may_retry, ..Self::new(status, error.code(), message) }
     }
 }
 
-/// What a client is told of a kind of failure.
-struct Told {
-    status: u16,
-    /// `None` when the error's own words go outside.
-    sentence: Option<&'static str>,
-    may_retry: Option<bool>,
+/// Which words of an error go outside.
+#[derive(Clone, Copy)]
+enum Words {
+    /// Its own.
+    Said,
+    /// Its own, unless they came from a provider.
+    SaidByUs(&'static str),
+    /// None of them.
+    Fixed(&'static str),
 }
 
-impl Told {
-    fn of(kind: ErrorKind) -> Self {
-        let (status, sentence, may_retry) = match kind {
-            ErrorKind::InvalidRequest | ErrorKind::ContextTooLong | ErrorKind::ContentFiltered => {
-                (400, None, None)
-            }
-            ErrorKind::ModelNotAvailable => (404, Some("the model is not available"), None),
-            ErrorKind::InvalidPolicy => (403, Some("a policy forbids the call"), None),
-            ErrorKind::BudgetExceeded => (429, Some("the budget for this call is used up"), Some(false)),
-            ErrorKind::RateLimited => (429, Some("too many requests or tokens for now"), None),
-            ErrorKind::Overloaded => (503, Some("the provider is overloaded or fails for now"), None),
-            ErrorKind::Cancelled => (503, Some("the call ended before it was done"), None),
-            ErrorKind::ProviderConnection => (502, Some("the provider could not be reached"), None),
-            ErrorKind::BadResponse => {
-                (502, Some("the provider's reply makes no sense or ends too early"), None)
-            }
-            ErrorKind::Authentication => {
-                (502, Some("the provider does not accept the gateway's key"), Some(false))
-            }
-            ErrorKind::PermissionDenied => {
-                (502, Some("the gateway's account may not do this at the provider"), Some(false))
-            }
-            ErrorKind::Timeout => (504, Some("the provider did not answer in time"), None),
-            ErrorKind::Internal => (500, Some("something went wrong inside the gateway"), None),
-        };
-        Self { status, sentence, may_retry }
+fn nobody_was_asked(error: &ApiClientError) -> bool {
+    let details = error.details();
+    details.reach == Reach::NotSent && details.status.is_none() && details.provider_code.is_none()
+}
+
+/// The status, whose words, and whether to try again.
+fn told(kind: ErrorKind) -> (u16, Words, Option<bool>) {
+    use Words::{Fixed, Said, SaidByUs};
+    match kind {
+        ErrorKind::InvalidRequest | ErrorKind::ContextTooLong | ErrorKind::ContentFiltered => {
+            (400, Said, None)
+        }
+        ErrorKind::ModelNotAvailable => (404, SaidByUs("the model is not available"), None),
+        ErrorKind::InvalidPolicy => (403, SaidByUs("a policy forbids the call"), None),
+        ErrorKind::BudgetExceeded => (429, SaidByUs("the budget for this call is used up"), Some(false)),
+        ErrorKind::RateLimited => (429, SaidByUs("too many requests or tokens for now"), None),
+        ErrorKind::Overloaded => (503, Fixed("the provider is overloaded or fails for now"), None),
+        ErrorKind::Cancelled => (503, Fixed("the call ended before it was done"), None),
+        ErrorKind::ProviderConnection => (502, Fixed("the provider could not be reached"), None),
+        ErrorKind::BadResponse => (502, Fixed("the provider's reply makes no sense or ends too early"), None),
+        ErrorKind::Authentication => {
+            (502, Fixed("the provider does not accept the gateway's key"), Some(false))
+        }
+        ErrorKind::PermissionDenied => {
+            (502, Fixed("the gateway's account may not do this at the provider"), Some(false))
+        }
+        ErrorKind::Timeout => (504, Fixed("the provider did not answer in time"), None),
+        ErrorKind::Internal => (500, Fixed("something went wrong inside the gateway"), None),
     }
 }

@@ -33,6 +33,7 @@ mod routes;
 mod server;
 mod sketch;
 mod sse;
+mod stage;
 
 pub use body::Outgoing;
 pub use chat_completions::{ChatCompletions, ChatCompletionsStream};

@@ -3,8 +3,8 @@
 mod blocks;
 mod conversation;
 mod encode;
+mod event;
 mod settings;
-mod staging;
 mod stream;
 mod thoughts;
 

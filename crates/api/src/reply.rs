@@ -64,10 +64,7 @@ impl ReplyStream {
     /// [`fail`](Self::fail).
     pub fn push(&mut self, event: &StreamEvent, out: &mut Vec<u8>) -> Result<(), ApiClientError> {
         match self {
-            Self::ChatCompletions(stream) => {
-                stream.push(event, out);
-                Ok(())
-            }
+            Self::ChatCompletions(stream) => stream.push(event, out),
             Self::Messages(stream) => stream.push(event, out),
         }
     }
@@ -81,7 +78,7 @@ impl ReplyStream {
     }
 
     /// Shows the client that the connection lives while the model says nothing.
-    pub fn keep_alive(&mut self, out: &mut Vec<u8>) {
+    pub fn keep_alive(&self, out: &mut Vec<u8>) {
         match self {
             Self::ChatCompletions(stream) => stream.keep_alive(out),
             Self::Messages(stream) => stream.keep_alive(out),

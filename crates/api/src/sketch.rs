@@ -1,6 +1,7 @@
 //! One pass over a body that will be handed on as it is: which model is asked and how, and whether it is JSON at all.
-//! Nothing is copied. What a sketch accepts every reader of JSON accepts, and reads the same from it: a body that two
-//! readers could understand differently is refused, for the key would be checked against one model and another served.
+//! Nothing is copied. What a sketch accepts every reader of JSON accepts, and reads the same outermost fields from it:
+//! a body that two readers could understand differently is refused, for the key would be checked against one model
+//! and another served.
 
 mod fields;
 mod scan;
@@ -30,8 +31,12 @@ pub struct Sketch<'a> {
     pub max_completion_tokens: Option<u64>,
     /// How many replies are wanted.
     pub n: Option<u64>,
-    /// Who asks.
+    /// Who asks, where OpenAI's format says it.
     pub user: Option<Cow<'a, str>>,
+    /// Who asks, where Anthropic's format says it: `metadata.user_id`.
+    pub metadata_user: Option<Cow<'a, str>>,
+    /// How fast, and so how dearly, the provider should serve.
+    pub service_tier: Option<Cow<'a, str>>,
     /// Whether there is a tool.
     pub has_tools: bool,
     /// Whether there is a picture anywhere.
@@ -43,8 +48,9 @@ impl<'a> Sketch<'a> {
     ///
     /// # Errors
     ///
-    /// [`crate::ErrorKind::InvalidJson`]; `TooDeep` beyond 64 levels; `AmbiguousField` when one of the fields stands
-    /// there twice, in whichever spelling; `InvalidField` when one of them is not what it should be.
+    /// [`crate::ErrorKind::InvalidJson`]; `TooDeep` beyond 64 levels; `AmbiguousField` when one of the fields, or the
+    /// conversation, stands there twice, in whichever spelling; `InvalidField` when one of them is not what it should
+    /// be.
     pub fn of(body: &'a [u8]) -> Result<Self, Error> {
         fields::body(body)
     }

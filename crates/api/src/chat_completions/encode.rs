@@ -64,7 +64,10 @@ pub(super) struct WireUsage {
 
 #[derive(Clone, Copy, Serialize)]
 struct PromptDetails {
-    cached_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_tokens: Option<u64>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -121,7 +124,7 @@ fn tool_call(call: &ToolCall) -> Call<'_> {
 /// Clients parse arguments without looking, and nothing is not JSON.
 pub(super) const NO_ARGUMENTS: &str = "{}";
 
-pub(super) fn is_blank(arguments: &str) -> bool {
+fn is_blank(arguments: &str) -> bool {
     arguments.trim_ascii().is_empty()
 }
 
@@ -138,11 +141,15 @@ pub(super) fn finish_reason(reason: &FinishReason) -> &str {
 /// `None` when either number is unknown, for the format can only say numbers and unknown is not zero.
 pub(super) fn usage(usage: &Usage) -> Option<WireUsage> {
     let (prompt_tokens, completion_tokens) = (usage.input?, usage.output?);
+    let knows_cache = usage.cache_read.is_some() || usage.cache_write.is_some();
     Some(WireUsage {
         prompt_tokens,
         completion_tokens,
         total_tokens: prompt_tokens.saturating_add(completion_tokens),
-        prompt_tokens_details: usage.cache_read.map(|cached_tokens| PromptDetails { cached_tokens }),
+        prompt_tokens_details: knows_cache.then_some(PromptDetails {
+            cached_tokens: usage.cache_read,
+            cache_write_tokens: usage.cache_write,
+        }),
         completion_tokens_details: usage
             .reasoning
             .map(|reasoning_tokens| CompletionDetails { reasoning_tokens }),

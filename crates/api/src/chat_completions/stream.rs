@@ -1,22 +1,21 @@
 //! Streamed replies.
 
-use codeflow_model::{FinishReason, StreamEvent, ThinkingDelta, Usage};
+use codeflow_model::{ApiClientError, FinishReason, StreamEvent, ThinkingDelta, Usage, WireFormat};
 use serde::Serialize;
 
 use super::encode::{self, WireUsage};
+use crate::stage::{Body, Growing, Moment, Stage};
 use crate::{Failure, Stamp, sse};
 
 /// Writes one streamed reply: the role first, then its pieces, why it ended, the usage if that was asked for, and
 /// `[DONE]`. A reply that breaks ends in an error and no `[DONE]`.
+///
+/// One tool call comes after another, for a client takes a call to be over when the next one begins.
 #[derive(Debug)]
 pub struct ChatCompletionsStream {
-    id: String,
-    model: String,
-    created: i64,
-    wants_usage: bool,
+    chunks: Chunks,
     phase: Phase,
-    /// The tool calls by order of appearance, which is their number on the wire.
-    calls: Vec<OpenCall>,
+    stage: Stage,
     usage: Usage,
 }
 
@@ -27,13 +26,15 @@ enum Phase {
     Over,
 }
 
-/// A tool call that may still grow.
+/// Writes the chunks.
 #[derive(Debug)]
-struct OpenCall {
-    /// Which part of the reply it is.
-    part: usize,
-    /// Whether its arguments are nothing so far.
-    is_blank: bool,
+struct Chunks {
+    id: String,
+    model: String,
+    created: i64,
+    wants_usage: bool,
+    /// The number of the call that is open, or comes next.
+    call: usize,
 }
 
 #[derive(Serialize)]
@@ -88,39 +89,46 @@ struct FunctionDelta<'a> {
 impl ChatCompletionsStream {
     /// The start of a reply.
     pub fn new(stamp: Stamp, wants_usage: bool) -> Self {
+        let Stamp { id, model, created } = stamp;
+        let created = encode::seconds(created);
         Self {
-            id: stamp.id,
-            model: stamp.model,
-            created: encode::seconds(stamp.created),
-            wants_usage,
+            chunks: Chunks { id, model, created, wants_usage, call: 0 },
             phase: Phase::Before,
-            calls: Vec::new(),
+            stage: Stage::default(),
             usage: Usage::default(),
         }
     }
 
-    /// Appends what the next piece is on the wire. Nothing follows the end.
-    pub fn push(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
+    /// Appends what the next piece is on the wire, which may be nothing yet. Nothing follows the end.
+    ///
+    /// # Errors
+    ///
+    /// `BadResponse` when the piece does not fit those before it.
+    pub fn push(&mut self, event: &StreamEvent, out: &mut Vec<u8>) -> Result<(), ApiClientError> {
         if self.phase == Phase::Over {
-            return;
+            return Ok(());
         }
         match event {
             StreamEvent::Started { id, model, .. } => self.start(id, model, out),
             StreamEvent::Usage(usage) => self.usage.update(*usage),
-            StreamEvent::Text { delta, .. } if delta.is_empty() => {}
-            StreamEvent::Text { delta, .. } => {
-                self.delta(Delta { content: Some(delta), ..Delta::default() }, out);
+            StreamEvent::Text { delta, .. } if !delta.is_empty() => {
+                self.open(out);
+                self.chunks.delta(Delta { content: Some(delta), ..Delta::default() }, out);
             }
             StreamEvent::Thinking { delta: ThinkingDelta::Text(text), .. } if !text.is_empty() => {
-                self.delta(Delta { reasoning_content: Some(text), ..Delta::default() }, out);
+                self.open(out);
+                self.chunks.delta(Delta { reasoning_content: Some(text), ..Delta::default() }, out);
             }
-            // The format has no place for these.
-            StreamEvent::Thinking { .. } => {}
-            StreamEvent::ToolCall { index, id, name, arguments } => {
-                self.tool_call(*index, (id.as_deref(), name.as_deref()), arguments, out);
+            // The format has no place for what else belongs to a thought.
+            StreamEvent::Text { .. } | StreamEvent::Thinking { .. } => {}
+            StreamEvent::ToolCall { .. } => {
+                self.open(out);
+                let Self { stage, chunks, .. } = self;
+                return stage.piece(event, |part, moment| chunks.call(part, moment, out));
             }
             StreamEvent::Finished(reason) => self.finish(reason, out),
         }
+        Ok(())
     }
 
     /// Ends a reply that broke.
@@ -128,7 +136,7 @@ impl ChatCompletionsStream {
         if self.phase != Phase::Over {
             self.phase = Phase::Over;
             out.extend_from_slice(b"data: ");
-            out.extend_from_slice(&failure.body(codeflow_model::WireFormat::ChatCompletions, ""));
+            out.extend_from_slice(&failure.body(WireFormat::ChatCompletions, ""));
             out.extend_from_slice(b"\n\n");
         }
     }
@@ -142,8 +150,8 @@ impl ChatCompletionsStream {
 
     fn start(&mut self, id: &str, model: &str, out: &mut Vec<u8>) {
         if self.phase == Phase::Before {
-            self.id = encode::or(id, &self.id).to_owned();
-            self.model = encode::or(model, &self.model).to_owned();
+            self.chunks.id = encode::or(id, &self.chunks.id).to_owned();
+            self.chunks.model = encode::or(model, &self.chunks.model).to_owned();
             self.open(out);
         }
     }
@@ -152,57 +160,54 @@ impl ChatCompletionsStream {
         if self.phase == Phase::Before {
             self.phase = Phase::Within;
             let delta = Delta { role: Some("assistant"), content: Some(""), ..Delta::default() };
-            self.choice(delta, None, out);
+            self.chunks.delta(delta, out);
         }
-    }
-
-    fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
-        self.open(out);
-        self.choice(delta, None, out);
-    }
-
-    fn tool_call(
-        &mut self,
-        part: usize,
-        (id, name): (Option<&str>, Option<&str>),
-        arguments: &str,
-        out: &mut Vec<u8>,
-    ) {
-        let known = self.calls.iter().position(|call| call.part == part);
-        let index = known.unwrap_or_else(|| {
-            self.calls.push(OpenCall { part, is_blank: true });
-            self.calls.len() - 1
-        });
-        if let Some(call) = self.calls.get_mut(index) {
-            call.is_blank &= encode::is_blank(arguments);
-        }
-        let kind = known.is_none().then_some("function");
-        self.call_delta(
-            CallDelta { index, id, r#type: kind, function: FunctionDelta { name, arguments } },
-            out,
-        );
-    }
-
-    fn call_delta(&mut self, call: CallDelta<'_>, out: &mut Vec<u8>) {
-        self.delta(Delta { tool_calls: Some([call]), ..Delta::default() }, out);
     }
 
     fn finish(&mut self, reason: &FinishReason, out: &mut Vec<u8>) {
         self.open(out);
-        for index in 0..self.calls.len() {
-            if self.calls.get(index).is_some_and(|call| call.is_blank) {
-                let function = FunctionDelta { name: None, arguments: encode::NO_ARGUMENTS };
-                self.call_delta(CallDelta { index, id: None, r#type: None, function }, out);
-            }
-        }
-        self.choice(Delta::default(), Some(encode::finish_reason(reason)), out);
-        if self.wants_usage
+        let Self { stage, chunks, .. } = self;
+        stage.finish(|part, moment| chunks.call(part, moment, out));
+        chunks.choice(Delta::default(), Some(encode::finish_reason(reason)), out);
+        if chunks.wants_usage
             && let Some(usage) = encode::usage(&self.usage)
         {
-            self.chunk(&[], Some(usage), out);
+            chunks.chunk(&[], Some(usage), out);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
         self.phase = Phase::Over;
+    }
+}
+
+impl Chunks {
+    /// Writes what has come of a call.
+    fn call(&mut self, part: &mut Growing, moment: Moment, out: &mut Vec<u8>) {
+        // Only calls are sent on stage.
+        let Body::ToolCall(call) = &mut part.body else { return };
+        let is_over = moment == Moment::Over;
+        if is_over && !call.has_arguments {
+            call.more.push_str(encode::NO_ARGUMENTS);
+        }
+        let (id, name) = (call.id.as_deref(), call.name.as_deref());
+        // A client looks for both in the first piece.
+        if id.is_some() && name.is_some() && (!part.is_open || !call.more.is_empty()) {
+            let head = !std::mem::replace(&mut part.is_open, true);
+            let delta = CallDelta {
+                index: self.call,
+                id: id.filter(|_| head),
+                r#type: head.then_some("function"),
+                function: FunctionDelta { name: name.filter(|_| head), arguments: &call.more },
+            };
+            self.delta(Delta { tool_calls: Some([delta]), ..Delta::default() }, out);
+            call.more.clear();
+        }
+        if is_over {
+            self.call += 1;
+        }
+    }
+
+    fn delta(&self, delta: Delta<'_>, out: &mut Vec<u8>) {
+        self.choice(delta, None, out);
     }
 
     fn choice(&self, delta: Delta<'_>, finish_reason: Option<&str>, out: &mut Vec<u8>) {

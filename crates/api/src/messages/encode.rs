@@ -91,9 +91,14 @@ fn input(call: &ToolCall) -> Cow<'_, RawValue> {
     let read = serde_json::from_str::<&RawValue>(text).ok().filter(|raw| raw.get().starts_with('{'));
     match read {
         Some(raw) => Cow::Borrowed(raw),
-        None if text.is_empty() => Cow::Owned(raw("{}".to_owned())),
+        None if text.is_empty() => no_input(),
         None => Cow::Owned(raw(serde_json::json!({ UNREADABLE: call.arguments }).to_string())),
     }
+}
+
+/// The input of a call without arguments, and of one whose arguments are yet to come.
+pub(super) fn no_input() -> Cow<'static, RawValue> {
+    Cow::Owned(raw("{}".to_owned()))
 }
 
 fn raw(json: String) -> Box<RawValue> {

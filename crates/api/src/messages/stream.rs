@@ -1,13 +1,12 @@
 //! Streamed replies.
 
-use std::collections::BTreeSet;
+use codeflow_model::{ApiClientError, FinishReason, StreamEvent, Usage, WireFormat};
 
-use codeflow_model::{ApiClientError, ErrorKind, FinishReason, StreamEvent, Usage, WireFormat};
-use serde_json::json;
-
-use super::staging::{Body, Growing};
+use super::encode::Block;
+use super::event::{Delta, End, Event};
 use super::{encode, thoughts};
-use crate::{Failure, Stamp, sse};
+use crate::stage::{Body, Growing, Moment, Stage};
+use crate::{Failure, Stamp};
 
 /// Writes one streamed reply: the start with what is known of the usage, one block after another, why it ended with
 /// the whole usage, and the stop. Parts that grow while another is shown wait, and nothing of them is lost.
@@ -15,15 +14,10 @@ use crate::{Failure, Stamp, sse};
 pub struct MessagesStream {
     id: String,
     model: String,
-    provider: String,
     usage: Usage,
     phase: Phase,
-    /// How many blocks there were.
-    blocks: usize,
-    shown: Option<Shown>,
-    waiting: Vec<Growing>,
-    /// The calls that are complete on the wire.
-    closed_calls: BTreeSet<usize>,
+    stage: Stage,
+    blocks: Blocks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +27,13 @@ enum Phase {
     Over,
 }
 
-/// The part on stage.
-#[derive(Debug)]
-struct Shown {
-    growing: Growing,
-    /// Whether its block has begun on the wire.
-    is_open: bool,
+/// Writes the blocks.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// The number of the block that is open, or comes next.
+    index: usize,
+    /// Who serves.
+    provider: String,
 }
 
 impl MessagesStream {
@@ -47,13 +42,10 @@ impl MessagesStream {
         Self {
             id: stamp.id,
             model: stamp.model,
-            provider: String::new(),
             usage: Usage::default(),
             phase: Phase::Before,
-            blocks: 0,
-            shown: None,
-            waiting: Vec::new(),
-            closed_calls: BTreeSet::new(),
+            stage: Stage::default(),
+            blocks: Blocks::default(),
         }
     }
 
@@ -68,19 +60,17 @@ impl MessagesStream {
         }
         match event {
             // Nothing is written yet, because the usage that belongs into the start comes next, if at all.
-            StreamEvent::Started { id, model, provider } if self.phase == Phase::Before => {
+            StreamEvent::Started { id, model, provider } => {
                 self.id = encode::or(id, &self.id).to_owned();
                 self.model = encode::or(model, &self.model).to_owned();
-                self.provider = provider.clone();
+                self.blocks.provider.clone_from(provider);
             }
-            StreamEvent::Started { .. } => {}
             StreamEvent::Usage(usage) => self.usage.update(*usage),
             StreamEvent::Text { delta, .. } if delta.is_empty() => {}
-            StreamEvent::Text { index, .. }
-            | StreamEvent::Thinking { index, .. }
-            | StreamEvent::ToolCall { index, .. } => {
+            StreamEvent::Text { .. } | StreamEvent::Thinking { .. } | StreamEvent::ToolCall { .. } => {
                 self.start(out);
-                return self.piece(*index, event, out);
+                let Self { stage, blocks, .. } = self;
+                return stage.piece(event, |part, moment| blocks.write(part, moment, out));
             }
             StreamEvent::Finished(reason) => self.finish(reason, out),
         }
@@ -97,11 +87,12 @@ impl MessagesStream {
         }
     }
 
-    /// Shows that the connection lives.
-    pub fn keep_alive(&mut self, out: &mut Vec<u8>) {
-        if self.phase != Phase::Over {
-            self.start(out);
-            sse::event(out, "ping", &json!({ "type": "ping" }));
+    /// Shows that the connection lives: by a ping, or by a comment while nobody has said which reply this is.
+    pub fn keep_alive(&self, out: &mut Vec<u8>) {
+        match self.phase {
+            Phase::Before => out.extend_from_slice(b": keep-alive\n\n"),
+            Phase::Within => Event::Ping.write(out),
+            Phase::Over => {}
         }
     }
 
@@ -120,146 +111,81 @@ impl MessagesStream {
             stop_sequence: None,
             usage: encode::usage(&self.usage),
         };
-        sse::event(out, "message_start", &json!({ "type": "message_start", "message": message }));
-    }
-
-    fn piece(&mut self, part: usize, event: &StreamEvent, out: &mut Vec<u8>) -> Result<(), ApiClientError> {
-        if self.closed_calls.contains(&part) {
-            return late(part, event);
-        }
-        if let Some(shown) = self.shown.as_mut().filter(|shown| shown.growing.part == part) {
-            fit(&mut shown.growing, event)?;
-            self.show(out);
-            self.advance(out);
-            return Ok(());
-        }
-        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.part == part) {
-            return fit(waiting, event);
-        }
-        let Some(mut growing) = Growing::of(event) else { return Ok(()) };
-        fit(&mut growing, event)?;
-        self.waiting.push(growing);
-        if self.shown.as_ref().is_none_or(|shown| shown.growing.may_leave()) {
-            self.close(out);
-            self.take_stage(out);
-        }
-        Ok(())
-    }
-
-    /// Lets those who wait follow, as far as the stage is free.
-    fn advance(&mut self, out: &mut Vec<u8>) {
-        while !self.waiting.is_empty() && self.shown.as_ref().is_none_or(|shown| shown.growing.may_leave()) {
-            self.close(out);
-            self.take_stage(out);
-        }
-    }
-
-    fn take_stage(&mut self, out: &mut Vec<u8>) {
-        if !self.waiting.is_empty() {
-            self.shown = Some(Shown { growing: self.waiting.remove(0), is_open: false });
-            self.show(out);
-        }
-    }
-
-    /// Writes what has come of the part on stage.
-    fn show(&mut self, out: &mut Vec<u8>) {
-        let index = self.blocks;
-        let Some(Shown { growing, is_open }) = &mut self.shown else { return };
-        match &mut growing.body {
-            Body::Text { more } => {
-                open(out, is_open, index, json!({ "type": "text", "text": "" }));
-                grow(out, index, ("text_delta", "text"), more);
-            }
-            Body::Thinking { more, .. } => {
-                let block = json!({ "type": "thinking", "thinking": "", "signature": "" });
-                open(out, is_open, index, block);
-                grow(out, index, ("thinking_delta", "thinking"), more);
-            }
-            Body::ToolCall(call) => {
-                // A block cannot begin without both.
-                let (Some(id), Some(name)) = (&call.id, &call.name) else { return };
-                let block = json!({ "type": "tool_use", "id": id, "name": name, "input": {} });
-                open(out, is_open, index, block);
-                grow(out, index, ("input_json_delta", "partial_json"), &mut call.more);
-            }
-            Body::Redacted { .. } => {}
-        }
-    }
-
-    /// Ends the block of the part on stage, with what could only be written now.
-    fn close(&mut self, out: &mut Vec<u8>) {
-        let part = self.shown.as_ref().map(|shown| shown.growing.part).unwrap_or_default();
-        if let Some(Shown { growing: Growing { body: Body::ToolCall(call), .. }, .. }) = &mut self.shown {
-            call.id.get_or_insert_with(|| format!("call_{part}"));
-            call.name.get_or_insert_default();
-            self.closed_calls.insert(part);
-        }
-        self.show(out);
-        let index = self.blocks;
-        let Some(Shown { growing, mut is_open }) = self.shown.take() else { return };
-        match growing.body {
-            Body::Thinking { signature, .. } => {
-                let mut signature = thoughts::mark(&self.provider, &signature);
-                grow(out, index, ("signature_delta", "signature"), &mut signature);
-            }
-            Body::Redacted { data } => {
-                let data = thoughts::mark(&self.provider, &data);
-                open(out, &mut is_open, index, json!({ "type": "redacted_thinking", "data": data }));
-            }
-            Body::Text { .. } | Body::ToolCall(_) => {}
-        }
-        sse::event(out, "content_block_stop", &json!({ "type": "content_block_stop", "index": index }));
-        self.blocks += 1;
+        Event::MessageStart { message }.write(out);
     }
 
     fn finish(&mut self, reason: &FinishReason, out: &mut Vec<u8>) {
         self.start(out);
-        self.close(out);
-        while !self.waiting.is_empty() {
-            self.take_stage(out);
-            self.close(out);
-        }
+        let Self { stage, blocks, .. } = self;
+        stage.finish(|part, moment| blocks.write(part, moment, out));
         let (stop_reason, stop_sequence) = encode::stop(reason);
-        let delta = json!({ "stop_reason": stop_reason, "stop_sequence": stop_sequence });
-        let usage = encode::usage(&self.usage);
-        let end = json!({ "type": "message_delta", "delta": delta, "usage": usage });
-        sse::event(out, "message_delta", &end);
-        sse::event(out, "message_stop", &json!({ "type": "message_stop" }));
+        let delta = End { stop_reason, stop_sequence };
+        Event::MessageDelta { delta, usage: encode::usage(&self.usage) }.write(out);
+        Event::MessageStop.write(out);
         self.phase = Phase::Over;
     }
 }
 
-fn open(out: &mut Vec<u8>, is_open: &mut bool, index: usize, block: serde_json::Value) {
-    if !*is_open {
-        *is_open = true;
-        let start = json!({ "type": "content_block_start", "index": index, "content_block": block });
-        sse::event(out, "content_block_start", &start);
+impl Blocks {
+    fn write(&mut self, part: &mut Growing, moment: Moment, out: &mut Vec<u8>) {
+        self.grow(part, out);
+        if moment == Moment::Over {
+            self.close(part, out);
+        }
     }
-}
 
-/// Writes what has come since the last time, and forgets it.
-fn grow(out: &mut Vec<u8>, index: usize, (kind, field): (&str, &str), more: &mut String) {
-    if !more.is_empty() {
-        let delta = json!({ "type": kind, field: more });
-        let event = json!({ "type": "content_block_delta", "index": index, "delta": delta });
-        sse::event(out, "content_block_delta", &event);
+    /// Writes what has come of a part, and forgets it.
+    fn grow(&self, part: &mut Growing, out: &mut Vec<u8>) {
+        let is_open = &mut part.is_open;
+        let more = match &mut part.body {
+            Body::Text(more) => {
+                self.open(is_open, Block::Text { text: "" }, out);
+                self.delta(Delta::Text { text: more }, out);
+                more
+            }
+            Body::Thinking { more, .. } => {
+                self.open(is_open, Block::Thinking { thinking: "", signature: String::new() }, out);
+                self.delta(Delta::Thinking { thinking: more }, out);
+                more
+            }
+            Body::ToolCall(call) => {
+                // A block cannot begin without both.
+                let (Some(id), Some(name)) = (&call.id, &call.name) else { return };
+                self.open(is_open, Block::ToolUse { id, name, input: encode::no_input() }, out);
+                self.delta(Delta::InputJson { partial_json: &call.more }, out);
+                &mut call.more
+            }
+            Body::Redacted(_) => return,
+        };
         more.clear();
     }
-}
 
-fn fit(growing: &mut Growing, event: &StreamEvent) -> Result<(), ApiClientError> {
-    if growing.grow(event) { Ok(()) } else { Err(misplaced(growing.part)) }
-}
-
-/// More of a call whose object was complete: only blanks can be left out.
-fn late(part: usize, event: &StreamEvent) -> Result<(), ApiClientError> {
-    match event {
-        StreamEvent::ToolCall { arguments, .. } if arguments.trim_ascii().is_empty() => Ok(()),
-        _ => Err(misplaced(part)),
+    /// Ends a block, with what could only be written now.
+    fn close(&mut self, part: &mut Growing, out: &mut Vec<u8>) {
+        match &part.body {
+            Body::Thinking { signature, .. } => {
+                let signature = thoughts::mark(&self.provider, signature);
+                self.delta(Delta::Signature { signature: &signature }, out);
+            }
+            Body::Redacted(data) => {
+                let data = thoughts::mark(&self.provider, data);
+                self.open(&mut part.is_open, Block::RedactedThinking { data }, out);
+            }
+            Body::Text(_) | Body::ToolCall(_) => {}
+        }
+        Event::ContentBlockStop { index: self.index }.write(out);
+        self.index += 1;
     }
-}
 
-fn misplaced(part: usize) -> ApiClientError {
-    let text = format!("part {part} of the stream does not go on as it began");
-    ApiClientError::new(ErrorKind::BadResponse, text)
+    fn open(&self, is_open: &mut bool, content_block: Block<'_>, out: &mut Vec<u8>) {
+        if !std::mem::replace(is_open, true) {
+            Event::ContentBlockStart { index: self.index, content_block }.write(out);
+        }
+    }
+
+    fn delta(&self, delta: Delta<'_>, out: &mut Vec<u8>) {
+        if !delta.is_empty() {
+            Event::ContentBlockDelta { index: self.index, delta }.write(out);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::scan::Scan;
 use super::text::Text;
 use crate::{Error, ErrorKind};
 
-/// A field that decides something.
+/// A field that decides something, or that a reader would be misled by if it stood there twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     Model,
@@ -17,11 +17,16 @@ enum Field {
     MaxCompletionTokens,
     N,
     User,
+    Metadata,
+    ServiceTier,
     Tools,
+    Messages,
+    System,
+    Input,
 }
 
 impl Field {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 13] = [
         ("model", Self::Model),
         ("stream", Self::Stream),
         ("stream_options", Self::StreamOptions),
@@ -29,43 +34,59 @@ impl Field {
         ("max_completion_tokens", Self::MaxCompletionTokens),
         ("n", Self::N),
         ("user", Self::User),
+        ("metadata", Self::Metadata),
+        ("service_tier", Self::ServiceTier),
         ("tools", Self::Tools),
+        ("messages", Self::Messages),
+        ("system", Self::System),
+        ("input", Self::Input),
     ];
 
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| name)
     }
 
-    fn bit(self) -> u8 {
-        1 << (self as u8)
+    fn bit(self) -> u16 {
+        1 << (self as u16)
     }
 
     fn of(key: &str) -> Result<Option<Self>, Error> {
-        for (name, field) in Self::ALL {
-            if is(key, name)? {
-                return Ok(Some(field));
-            }
+        let spelling = Spelling::of(key);
+        match Self::ALL.iter().find(|(name, _)| spelling.is_of(name)) {
+            Some((name, field)) => spelling.check(name).map(|()| Some(*field)),
+            None => Ok(None),
         }
-        Ok(None)
     }
 }
 
-/// Whether this is the key. Some readers, Go's among them, do not tell capital letters from small ones: to them
-/// another spelling is the same field, and whichever comes last wins. So no other spelling is let through.
-fn is(key: &str, name: &str) -> Result<bool, Error> {
-    if key != name && is_spelling_of(key, name) {
+/// A key, and how some readers spell it. Go's among them do not tell capital letters from small ones: to them another
+/// spelling is the same field, and whichever comes last wins. So no other spelling is let through.
+struct Spelling<'k> {
+    key: &'k str,
+    folded: Cow<'k, str>,
+}
+
+impl<'k> Spelling<'k> {
+    fn of(key: &'k str) -> Self {
+        // The long s and the sign for Kelvin are the only other characters whose small letter is an ASCII one.
+        let folded = match key.is_ascii() {
+            true => Cow::Borrowed(key),
+            false => Cow::Owned(key.replace('\u{17f}', "s").replace('\u{212a}', "k")),
+        };
+        Self { key, folded }
+    }
+
+    fn is_of(&self, name: &str) -> bool {
+        self.folded.len() == name.len() && self.folded.eq_ignore_ascii_case(name)
+    }
+
+    fn check(&self, name: &str) -> Result<(), Error> {
+        if self.key == name {
+            return Ok(());
+        }
         let rest = format!("is another spelling of `{name}`");
-        return Err(Error::field(ErrorKind::AmbiguousField, key, &rest));
+        Err(Error::field(ErrorKind::AmbiguousField, self.key, &rest))
     }
-    Ok(key == name)
-}
-
-fn is_spelling_of(key: &str, name: &str) -> bool {
-    if key.is_ascii() {
-        return key.len() == name.len() && key.eq_ignore_ascii_case(name);
-    }
-    // The long s and the sign for Kelvin are the two other characters whose small letter is an ASCII one.
-    key.replace('\u{17f}', "s").replace('\u{212a}', "k").eq_ignore_ascii_case(name)
 }
 
 /// Reads the outermost object.
@@ -108,6 +129,8 @@ fn read<'a>(field: Field, scan: &mut Scan<'a>, sketch: &mut Sketch<'a>) -> Resul
             }
         }
         Field::User => sketch.user = text(name, scan)?,
+        Field::ServiceTier => sketch.service_tier = text(name, scan)?,
+        Field::Metadata => sketch.metadata_user = metadata_user(scan)?,
         Field::Stream => sketch.stream = flag(name, scan)?,
         Field::StreamOptions => {
             let from = scan.at;
@@ -122,6 +145,9 @@ fn read<'a>(field: Field, scan: &mut Scan<'a>, sketch: &mut Sketch<'a>) -> Resul
             let written = scan.body.get(range).unwrap_or_default();
             let inner = written.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
             sketch.has_tools = inner.is_some_and(|inner| !inner.trim_ascii().is_empty());
+        }
+        Field::Messages | Field::System | Field::Input => {
+            scan.value()?;
         }
     }
     Ok(())
@@ -168,19 +194,43 @@ fn include_usage(scan: &mut Scan<'_>) -> Result<bool, Error> {
             _ => Err(wrong("stream_options", "must be an object")),
         };
     }
+    let wants = inner(scan, "include_usage", |scan| flag("stream_options.include_usage", scan))?;
+    Ok(wants.unwrap_or(false))
+}
+
+/// In one format these are labels of any kind and in the other it is a place for the user; only texts matter here.
+fn metadata_user<'a>(scan: &mut Scan<'a>) -> Result<Option<Cow<'a, str>>, Error> {
+    if scan.next() != Some(b'{') {
+        scan.value()?;
+        return Ok(None);
+    }
+    let user = inner(scan, "user_id", |scan| match scan.next() {
+        Some(b'"') => Ok(Some(scan.text()?.read(scan.body))),
+        _ => scan.value().map(|_| None),
+    })?;
+    Ok(user.flatten())
+}
+
+/// Reads one field of the object that begins here, which must not stand there twice.
+fn inner<'a, T>(
+    scan: &mut Scan<'a>,
+    name: &str,
+    mut read: impl FnMut(&mut Scan<'a>) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
     let mut found = None;
-    let path = "stream_options.include_usage";
     scan.each_field(|scan, key| {
-        if !is(&key.read(scan.body), "include_usage")? {
+        let key = key.read(scan.body);
+        let spelling = Spelling::of(&key);
+        if !spelling.is_of(name) {
             return scan.value().map(drop);
         }
-        let wants = flag(path, scan)?;
-        match found.replace(wants) {
+        spelling.check(name)?;
+        match found.replace(read(scan)?) {
             None => Ok(()),
-            Some(_) => Err(Error::field(ErrorKind::AmbiguousField, path, "stands there twice")),
+            Some(_) => Err(Error::field(ErrorKind::AmbiguousField, name, "stands there twice")),
         }
     })?;
-    Ok(found.unwrap_or(false))
+    Ok(found)
 }
 
 fn written<'a>(scan: &mut Scan<'a>) -> Result<&'a [u8], Error> {

@@ -55,17 +55,16 @@ pub(super) fn is_clean(bytes: &[u8]) -> bool {
 
 /// Passes the text whose quote stands at `start`; fails with the place that is wrong.
 pub(super) fn pass(body: &[u8], start: usize, is_clean: bool) -> Result<Text, usize> {
-    let mut at = start + 1;
+    let mut at = near(body, start + 1);
     let mut is_escaped = false;
     loop {
-        at = special(body, at).ok_or(body.len())?;
-        match body.get(at) {
-            Some(b'"') => break,
-            _ => {
-                is_escaped = true;
-                at = escape(body, at)?;
-            }
+        let rest = body.get(at..).unwrap_or_default();
+        at += memchr2(b'"', b'\\', rest).ok_or(body.len())?;
+        if body.get(at) == Some(&b'"') {
+            break;
         }
+        is_escaped = true;
+        at = escape(body, at)?;
     }
     let text = Text { range: start..at + 1, is_escaped };
     if !is_clean && !self::is_clean(text.bare(body)) {
@@ -74,15 +73,11 @@ pub(super) fn pass(body: &[u8], start: usize, is_clean: bool) -> Result<Text, us
     Ok(text)
 }
 
-/// The next quote or backslash.
-fn special(body: &[u8], from: usize) -> Option<usize> {
-    let rest = body.get(from..)?;
-    let near = rest.get(..SHORT).unwrap_or(rest);
-    if let Some(found) = near.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
-        return Some(from + found);
-    }
-    let far = from + near.len();
-    memchr2(b'"', b'\\', body.get(far..)?).map(|found| far + found)
+/// Passes what is plain at the start of a text.
+fn near(body: &[u8], from: usize) -> usize {
+    let rest = body.get(from..).unwrap_or_default();
+    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\');
+    from + rest.iter().take(SHORT).take_while(is_plain).count()
 }
 
 /// Passes the escape whose backslash stands at `at`.

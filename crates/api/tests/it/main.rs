@@ -3,6 +3,7 @@
 mod chat_completions;
 mod embeddings;
 mod failures;
+mod hostile;
 mod messages;
 mod readers;
 mod sketch;

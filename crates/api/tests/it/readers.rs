@@ -64,7 +64,9 @@ pub(crate) fn completion(bytes: &[u8]) -> Value {
 }
 
 fn call(calls: &mut BTreeMap<u64, Value>, delta: &Value) {
-    let call = calls.entry(delta["index"].as_u64().expect("is a number")).or_insert_with(|| json!({}));
+    let index = delta["index"].as_u64().expect("is a number");
+    assert!(calls.keys().all(|other| *other <= index), "an SDK takes a call to be over when the next begins");
+    let call = calls.entry(index).or_insert_with(|| json!({}));
     for name in ["id", "type"] {
         if let Some(value) = delta.get(name) {
             assert!(call.get(name).is_none(), "`{name}` comes once");
@@ -113,7 +115,7 @@ pub(crate) fn message(bytes: &[u8]) -> Value {
             }
             "message_stop" => over = true,
             "ping" => {}
-            other => panic!("`{other}` is no event"),
+            other => unreachable!("`{other}` is no event"),
         }
     }
     assert!(over, "the stop comes last");
@@ -129,7 +131,7 @@ fn grow(block: &mut Value, delta: &Value, input: &mut String) {
         ("input_json_delta", "tool_use") => {
             input.push_str(delta["partial_json"].as_str().expect("is a text"))
         }
-        other => panic!("{other:?} do not fit"),
+        other => unreachable!("{other:?} do not fit"),
     }
 }
 

@@ -96,7 +96,7 @@ fn a_chat_completion_is_streamed_as_openai_does_it() {
         chunk(r#"{"tool_calls":[{"index":0,"id":"c2","type":"function","function":{"name":"tool2","arguments":""}}]}"#, "null"),
         chunk(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#, "null"),
         chunk("{}", r#""stop""#),
-        r#"data: {"id":"r1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,"prompt_tokens_details":{"cached_tokens":30},"completion_tokens_details":{"reasoning_tokens":5}}}"#.to_owned(),
+        r#"data: {"id":"r1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,"prompt_tokens_details":{"cached_tokens":30,"cache_write_tokens":10},"completion_tokens_details":{"reasoning_tokens":5}}}"#.to_owned(),
         "data: [DONE]".to_owned(),
     ];
     assert_eq!(out.trim_end().split("\n\n").collect::<Vec<_>>(), expected);
@@ -188,6 +188,8 @@ fn calls_that_grow_side_by_side_are_shown_one_after_another() {
 
     let call = |id: usize, input: Value| json!({ "type": "tool_use", "id": format!("c{id}"), "name": format!("tool{id}"), "input": input });
     let text = json!({ "type": "text", "text": "by the way" });
+    let completion = completion(&write(ChatCompletions, &events));
+    assert_eq!(completion["message"], whole(ChatCompletions, &events)["choices"][0]["message"]);
     assert_eq!(said["content"], json!([call(0, json!({ "a": "}" })), call(1, json!({ "b": 2 })), text]));
 }
 
@@ -297,7 +299,12 @@ fn a_quiet_stream_shows_that_it_lives() {
 
     assert_eq!(completion(&with_pings(ChatCompletions))["message"]["content"], "a");
     assert!(String::from_utf8(with_pings(ChatCompletions)).expect("is text").contains(": keep-alive\n\n"));
-    assert_eq!(message(&with_pings(Messages))["content"][0]["text"], "a");
+    let said = message(&with_pings(Messages));
+    assert_eq!(
+        (&said["id"], &said["model"], &said["content"][0]["text"]),
+        (&json!("r1"), &json!("m"), &json!("a"))
+    );
+    assert!(String::from_utf8(with_pings(Messages)).expect("is text").contains("event: ping\n"));
 }
 
 /// What part of a reply may be, with the pieces that it comes in.

@@ -42,7 +42,7 @@ fn everything_in_a_request_counts() {
     };
     let call = ToolCall { id: "c".into(), name: "look".into(), arguments: "{\"a\": 1}".into() };
     let result = ToolResult { call_id: "c".into(), parts: vec![image(Some("low"))], is_error: false };
-    let mut tools = empty.clone();
+    let mut tools = empty;
     tools.tools = vec![Tool {
         name: "f".into(),
         description: None,
