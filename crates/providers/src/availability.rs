@@ -1,6 +1,6 @@
 //! Which models can be asked right now. Built once and handed to everybody who asks or wants to know.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use codeflow_core::{Clock, Timestamp};
@@ -79,9 +79,38 @@ impl Provider {
         Self { setup, models: HashMap::new() }
     }
 
+    /// A model of which nothing is known.
+    fn row(&self, provider: &str, model: Option<&str>) -> ModelAvailability {
+        ModelAvailability {
+            provider: provider.to_owned(),
+            model: model.map(str::to_owned),
+            key: None,
+            setup: self.setup.clone(),
+            state: CircuitState::Closed,
+            cooling_until: None,
+            next_probe: None,
+            last_error: None,
+            first_token: None,
+        }
+    }
+
     fn find(&self, model: &str, key: &str) -> Option<&Arc<Circuit>> {
         let circuits = self.models.get(model)?;
         circuits.iter().find_map(|(name, circuit)| (**name == *key).then_some(circuit))
+    }
+}
+
+impl ModelAvailability {
+    fn seen(self, key: Arc<str>, view: &CircuitView, time: Timestamp) -> Self {
+        Self {
+            key: Some(key),
+            state: view.state,
+            cooling_until: view.cooling.map(|wait| time.after(wait)),
+            next_probe: view.next_probe.map(|wait| time.after(wait)),
+            last_error: view.last_error,
+            first_token: view.first_token,
+            ..self
+        }
     }
 }
 
@@ -140,42 +169,20 @@ impl Availability {
     pub fn snapshot(&self) -> Vec<ModelAvailability> {
         let (now, time) = (Instant::now(), self.clock.now());
         let providers = self.read();
-        let names: BTreeSet<_> = providers.keys().collect();
         let mut rows = Vec::new();
-        for name in names {
-            let provider = &providers[name];
-            let row = |model: Option<&String>| ModelAvailability {
-                provider: name.clone(),
-                model: model.cloned(),
-                key: None,
-                setup: provider.setup.clone(),
-                state: CircuitState::Closed,
-                cooling_until: None,
-                next_probe: None,
-                last_error: None,
-                first_token: None,
-            };
+        for (name, provider) in in_order(&providers) {
             if provider.models.is_empty() {
-                rows.push(row(None));
+                rows.push(provider.row(name, None));
             }
-            let models: BTreeSet<_> = provider.models.keys().collect();
-            for model in models {
-                let circuits = &provider.models[model];
+            for (model, circuits) in in_order(&provider.models) {
+                let row = provider.row(name, Some(model));
                 if circuits.is_empty() {
-                    rows.push(row(Some(model)));
+                    rows.push(row.clone());
                 }
-                rows.extend(circuits.iter().map(|(key, circuit)| {
-                    let view = circuit.view(now);
-                    ModelAvailability {
-                        key: Some(Arc::clone(key)),
-                        state: view.state,
-                        cooling_until: view.cooling.map(|wait| time.after(wait)),
-                        next_probe: view.next_probe.map(|wait| time.after(wait)),
-                        last_error: view.last_error,
-                        first_token: view.first_token,
-                        ..row(Some(model))
-                    }
-                }));
+                let seen = |(key, circuit): &(Arc<str>, Arc<Circuit>)| {
+                    row.clone().seen(Arc::clone(key), &circuit.view(now), time)
+                };
+                rows.extend(circuits.iter().map(seen));
             }
         }
         rows
@@ -196,4 +203,8 @@ fn is_up(view: &CircuitView) -> bool {
 
 fn faster(one: Option<Latency>, other: Option<Latency>) -> Option<Latency> {
     one.into_iter().chain(other).min_by_key(|latency| latency.average)
+}
+
+fn in_order<T>(map: &HashMap<String, T>) -> BTreeMap<&str, &T> {
+    map.iter().map(|(name, value)| (&**name, value)).collect()
 }

@@ -83,6 +83,49 @@ pub struct Missed {
 
 /// Walks a chain of `hops` models until one answers or nothing else may help.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use codeflow_model::{Answer, ApiClientError, Ask, ChatModel, Repeat, Step, Tried, Walker, walk};
+///
+/// /// Asks each model under its own name, if a rule allows it.
+/// struct Route<'a> {
+///     hops: Vec<(&'a dyn ChatModel, &'a str)>,
+///     ask: Ask<'a>,
+///     rule: fn(&str) -> Result<(), ApiClientError>,
+/// }
+///
+/// impl Walker for Route<'_> {
+///     type Won = Answer;
+///
+///     async fn attempt(&mut self, step: Step) -> Tried<Answer> {
+///         let (model, name) = self.hops[step.hop];
+///         if let Err(refused) = (self.rule)(name) {
+///             return Tried::Skipped(refused);
+///         }
+///         match model.call(self.ask.renamed(name).ask()).await {
+///             Ok(answer) => Tried::Won(answer),
+///             Err(error) => Tried::Failed(error),
+///         }
+///     }
+///
+///     async fn pause(&mut self, wait: Duration) {
+///         // The runtime's sleep.
+/// #       let _ = wait;
+///     }
+///
+///     fn left(&self) -> Option<Duration> {
+///         None
+///     }
+/// }
+///
+/// # async fn ask(mut route: Route<'_>) -> Result<Answer, ApiClientError> {
+/// let arrived = walk(route.hops.len(), Repeat::default(), &mut route).await.map_err(|lost| lost.error)?;
+/// // `arrived.step` and `arrived.missed` tell how it was found.
+/// # Ok(arrived.won)
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// What the models fail with; `Internal` when the chain is empty.
