@@ -164,9 +164,10 @@ impl AccountStore for MemoryAccounts {
             for budget in budgets.values_mut() {
                 let Some(slice) = budget.slices.remove(id) else { continue };
                 budget.balance.leased = budget.balance.leased.saturating_sub(slice.amount);
-                budget.balance.spent += slice.held;
-                budget.balance.unknown += slice.held;
-                recovered.charged += slice.held;
+                let held = slice.held.min(slice.amount);
+                budget.balance.spent += held;
+                budget.balance.unknown += held;
+                recovered.charged += held;
             }
         }
         Ok(recovered)

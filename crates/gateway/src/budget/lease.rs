@@ -21,7 +21,7 @@ pub struct Entry {
     pub spent: Usd,
     /// By how much the slice shrinks: what was spent of it, and what is given back.
     pub shrink: Usd,
-    /// What calls in flight hold of it, by their estimates.
+    /// What calls in flight hold of it, by their estimates, and what those that wait will hold if they get it.
     pub held: Usd,
     /// What the slice must grow by for the first call that waits; nothing when none does.
     pub need: Usd,

@@ -35,6 +35,7 @@ pub struct Committer {
     committed: Instant,
     polled: Instant,
     swept: Instant,
+    is_sweep_due: bool,
 }
 
 struct Session {
@@ -61,6 +62,7 @@ impl Committer {
             committed: now,
             polled: now,
             swept: now,
+            is_sweep_due: false,
         }
     }
 
@@ -163,7 +165,8 @@ impl Committer {
             }
         }
         let sweep = if is_recalling { settings.lease / 20 } else { settings.lease };
-        if now >= self.swept + sweep {
+        if self.is_sweep_due || now >= self.swept + sweep {
+            self.is_sweep_due = false;
             self.swept = now;
             let recovered = in_time(self.store.end(Ending::Expired)).await?;
             if recovered.sessions > 0 {
@@ -220,6 +223,7 @@ impl Committer {
         }
         drop(state);
         self.session = None;
+        self.is_sweep_due = true;
     }
 
     /// Nobody can say what is left: those who wait are refused, and we try again later.

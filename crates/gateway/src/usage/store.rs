@@ -114,7 +114,8 @@ pub trait AccountStore: Send + Sync {
     /// When storage is away.
     async fn recalls(&self, session: SessionId) -> Result<Vec<Recall>, StoreError>;
 
-    /// Ends sessions: what their calls in flight hold is charged, the rest of their slices goes back.
+    /// Ends sessions: what their calls in flight hold is charged, as far as their slices go; the rest of the slices
+    /// goes back.
     ///
     /// # Errors
     /// When storage is away.

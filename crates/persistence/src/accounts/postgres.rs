@@ -130,7 +130,7 @@ WITH dead AS MATERIALIZED (
 ), slice AS (
   DELETE FROM budget_slice s USING dead WHERE s.session_id = dead.id RETURNING s.*
 ), total AS MATERIALIZED (
-  SELECT rule, tenant, subject, since, sum(amount)::BIGINT AS amount, sum(held)::BIGINT AS held
+  SELECT rule, tenant, subject, since, sum(amount)::BIGINT AS amount, sum(least(held, amount))::BIGINT AS held
   FROM slice GROUP BY rule, tenant, subject, since
 ), locked AS MATERIALIZED (
   SELECT b.rule, b.tenant, b.subject, b.since, t.amount, t.held

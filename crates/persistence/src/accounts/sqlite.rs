@@ -193,11 +193,12 @@ pub(super) async fn end(db: &Database, conn: &mut LiteConn, which: Ending) -> Re
             budget_slice::table.filter(all).select(SliceRow::as_select()).load(conn)?;
         let mut charged = 0;
         for slice in slices {
-            charged += slice.held;
+            let held = slice.held.min(slice.amount);
+            charged += held;
             let key = (slice.rule.as_str(), slice.tenant.as_str(), slice.subject.as_str(), slice.since);
             let mut row = find_budget(conn, key)?;
-            row.spent += slice.held;
-            row.unknown += slice.held;
+            row.spent += held;
+            row.unknown += held;
             row.leased = (row.leased - slice.amount).max(0);
             diesel::replace_into(budget::table).values(&row).execute(conn)?;
         }

@@ -34,6 +34,8 @@ struct Want {
     need: Usd,
     /// What all are short of.
     asks: Usd,
+    /// What all will hold.
+    holds: Usd,
 }
 
 impl Ledger {
@@ -60,6 +62,7 @@ impl Ledger {
                 let short = call.estimate.saturating_sub(want.free);
                 want.free = want.free.saturating_sub(call.estimate);
                 want.asks += short;
+                want.holds += call.estimate;
                 if want.need == Usd::ZERO {
                     want.need = short;
                 }
@@ -85,7 +88,8 @@ impl Ledger {
             fresh: account.fresh,
             spent,
             shrink,
-            held: account.held,
+            // Those that are about to be admitted are told beforehand, so that storage knows of them if we die.
+            held: account.held + want.holds,
             need: want.need,
             asks: want.asks,
             spare: if grows { account.enough().saturating_sub(account.free()) } else { Usd::ZERO },
@@ -103,6 +107,7 @@ impl Ledger {
             self.written(sent);
             let account = self.account(sent.slot);
             account.slice = answer.slice;
+            account.reported = sent.held.min(answer.slice);
             account.spent = answer.spent;
             account.tight = answer.tight;
             account.asked = 0;
@@ -155,7 +160,8 @@ impl Ledger {
         for sent in sent {
             let Some(account) = &mut self.accounts[sent.slot as usize] else { continue };
             account.refused = None;
-            if account.tight && account.free() > Usd::ZERO {
+            let is_misreported = account.held != account.reported;
+            if is_misreported || (account.tight && account.free() > Usd::ZERO) {
                 self.touch(sent.slot);
             }
         }

@@ -108,13 +108,19 @@ pub async fn a_batch_out_of_turn_is_refused(subject: &AccountsSubject) {
 pub async fn a_closed_session_gives_everything_back(subject: &AccountsSubject) {
     let (mut one, mut two) = (subject.session(LONG).await, subject.session(LONG).await);
     one.enter(Entry { held: usd(20), ..need(1_000, 100) }).await;
+    let other = Entry { key: key("other"), held: usd(90), ..need(1_000, 50) };
+    one.enter(other).await;
     two.enter(need(1_000, 7)).await;
 
     let ended = subject.store.end(Ending::Closed(one.id)).await.unwrap();
     let again = subject.store.end(Ending::Closed(one.id)).await.unwrap();
 
-    assert_eq!((ended.sessions, ended.charged), (1, usd(20)));
+    assert_eq!(
+        (ended.sessions, ended.charged),
+        (1, usd(20) + usd(50)),
+        "what was hoped for and not granted is not charged"
+    );
     assert_eq!(again.sessions, 0);
     assert_eq!(subject.balance(&key("ci")).await, (20, 7, 20));
-    assert_eq!(one.commit(vec![], vec![]).await, Committed::Lost { seq: 1 });
+    assert_eq!(one.commit(vec![], vec![]).await, Committed::Lost { seq: 2 });
 }
