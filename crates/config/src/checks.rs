@@ -18,7 +18,7 @@ pub(crate) struct Invalid {
     pub(crate) problem: String,
 }
 
-/// What was found so far. A value that is wrong stands as some other one until [`Checks::finish`] refuses the whole.
+/// What was found so far. A value that is wrong stands as some other one until [`Checks::finish`] tells.
 #[derive(Debug, Default)]
 pub(crate) struct Checks {
     invalid: Vec<Invalid>,
@@ -45,9 +45,9 @@ impl Checks {
         }
     }
 
-    /// All that was noted, or `value` when there was nothing.
-    pub(crate) fn finish<T>(self, value: T) -> Result<T, Vec<Invalid>> {
-        if self.invalid.is_empty() { Ok(value) } else { Err(self.invalid) }
+    /// All that was noted. Only when that is nothing, what was read may be used.
+    pub(crate) fn finish(self) -> Vec<Invalid> {
+        self.invalid
     }
 
     /// A length of time; a plain number is in seconds.

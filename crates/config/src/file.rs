@@ -1,6 +1,8 @@
 //! A settings file: what it says, and in which line. What its settings mean is not known here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use figment::value::{Dict, Value};
@@ -8,6 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::{Error, ErrorKind};
+
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The lines of settings, by their full names.
 pub(crate) type Lines = BTreeMap<String, usize>;
@@ -24,8 +28,13 @@ impl File {
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let name = format!("`{}`", path.display());
         let context = format!("could not read the settings in {name}");
-        let text = std::fs::read_to_string(path)
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
             .map_err(|source| Error::new(ErrorKind::UnreadableFile, &context).with_source(source))?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(Error::new(ErrorKind::UnreadableFile, format!("{context}: it is larger than 1 MiB")));
+        }
         let table = DeTable::parse(&text).map_err(|error| {
             // The error itself is not passed on: it would show the line, and that may hold a password.
             let line = error.span().map_or(1, |span| line(&text, span.start));
@@ -46,7 +55,7 @@ impl Reader<'_> {
     fn table(&mut self, path: &str, table: DeTable<'_>) -> Dict {
         let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
             let at = key.span().start;
-            let key: std::borrow::Cow<'_, str> = key.into_inner();
+            let key: Cow<'_, str> = key.into_inner();
             let path = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
             self.lines.entry(path.clone()).or_insert_with(|| line(self.text, at));
             (key.into_owned(), self.value(&path, value))
