@@ -18,7 +18,7 @@ pub(crate) type Lines = BTreeMap<String, usize>;
 
 /// A settings file that has been read.
 pub(crate) struct File {
-    /// The path, quoted.
+    /// The path.
     pub(crate) name: String,
     pub(crate) values: Dict,
     pub(crate) lines: Lines,
@@ -26,8 +26,8 @@ pub(crate) struct File {
 
 impl File {
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let name = format!("`{}`", path.display());
-        let context = format!("could not read the settings in {name}");
+        let name = path.display().to_string();
+        let context = format!("could not read the settings in `{name}`");
         let mut text = String::new();
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
@@ -38,7 +38,10 @@ impl File {
         let table = DeTable::parse(&text).map_err(|error| {
             // The error itself is not passed on: it would show the line, and that may hold a password.
             let line = error.span().map_or(1, |span| line(&text, span.start));
-            Error::new(ErrorKind::UnreadableFile, format!("{context}: line {line}: {}", error.message()))
+            Error::new(
+                ErrorKind::UnreadableFile,
+                format!("could not read the settings in `{name}:{line}`: {}", error.message()),
+            )
         })?;
         let mut reader = Reader { text: &text, lines: Lines::new() };
         let values = reader.table("", table.into_inner());

@@ -89,8 +89,8 @@ impl Sources {
             }
         }
         for variable in &self.variables {
-            let name = format!("environment variable `{}`", variable.name);
-            said.add(name, false, Lines::from([(variable.key.clone(), 0)]), variable.values());
+            let lines = Lines::from([(variable.key.clone(), 0)]);
+            said.add(variable.name.clone(), false, lines, variable.values());
         }
         said
     }
@@ -156,8 +156,11 @@ impl Said {
 
     /// Who set a setting, or what is nearest above it.
     fn source(&self, key: &str) -> String {
-        let found = self.find(key).map(|(layer, line)| place(&layer.name, Some(line)));
-        found.unwrap_or_else(|| "the default".to_owned())
+        match self.find(key) {
+            Some((layer, line)) if layer.is_file => place(&layer.name, Some(line)),
+            Some((layer, _)) => format!("environment variable `{}`", layer.name),
+            None => "the default".to_owned(),
+        }
     }
 
     /// Who said something about a setting last: about itself, or else about what is below it, or else above it.
@@ -230,10 +233,11 @@ fn is_below(name: &str, key: &str) -> bool {
     name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// A line of a file, as terminals and editors find it.
 fn place(name: &str, line: Option<usize>) -> String {
     match line.unwrap_or_default() {
-        0 => name.to_owned(),
-        line => format!("{name}, line {line},"),
+        0 => format!("`{name}`"),
+        line => format!("`{name}:{line}`"),
     }
 }
 

@@ -25,7 +25,7 @@ fn an_unknown_key_is_named_with_its_file_and_the_keys_there_are() {
     assert_eq!(error.class(), Class::Invalid);
     let text = error.to_string();
     assert!(
-        text.starts_with(&format!("`{name}`, line 2, sets `database.pool_sise`, which does not exist")),
+        text.starts_with(&format!("`{name}:2` sets `database.pool_sise`, which does not exist")),
         "{text}"
     );
     assert!(text.contains("`pool_size`"), "{text}");
@@ -92,7 +92,7 @@ fn all_problems_of_all_sections_are_told_at_once() {
         ("log.filter", 7),
     ] {
         let problem = error.problems().iter().find(|problem| problem.contains(key)).expect("it is named");
-        assert!(problem.contains(&format!("line {line},")), "{problem}");
+        assert!(problem.contains(&format!(":{line}`")), "{problem}");
     }
 }
 
@@ -112,7 +112,7 @@ fn a_section_is_a_table() {
     let error = refusal("database = 3\n");
 
     assert!(error.to_string().ends_with("sets `database` to something that is not a table"), "{error}");
-    assert!(error.to_string().contains("line 1,"), "{error}");
+    assert!(error.to_string().contains(":1`"), "{error}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn other_forms_are_said_in_words() {
     ] {
         let error = refusal(text).to_string();
         assert!(error.contains(words), "{text} => {error}");
-        assert!(error.contains("line 2,"), "{error}");
+        assert!(error.contains(":2`"), "{error}");
     }
 }
 
@@ -151,7 +151,7 @@ fn a_file_that_was_named_must_be_there_and_be_toml() {
 
     let (name, broken) = from_file("[database\n");
     assert_eq!(broken.kind(), ErrorKind::UnreadableFile);
-    let expected = format!("could not read the settings in `{name}`: line 1: ");
+    let expected = format!("could not read the settings in `{name}:1`: ");
     assert!(broken.to_string().starts_with(&expected), "{broken}");
 }
 
@@ -161,7 +161,7 @@ fn a_line_that_is_no_toml_is_not_shown() {
 
     let error = refusal(&format!("[database]\nurl = \"postgres://u:{password}@host/db\n"));
 
-    assert!(error.to_string().contains("line 2"), "{error}");
+    assert!(error.to_string().contains(":2`"), "{error}");
     assert!(!format!("{error:?}{error}").contains(password), "{error:?}");
 }
 
@@ -171,7 +171,7 @@ fn a_name_is_blamed_on_the_file_that_gives_it_even_if_a_variable_speaks_of_it() 
 
     let error = load("[keys.abc]\nuser = \"ada\"\n", &environment).expect_err("it has no secret");
 
-    assert!(error.to_string().contains("line 1, sets `keys.abc` without `secret`"), "{error}");
+    assert!(error.to_string().contains(":1` sets `keys.abc` without `secret`"), "{error}");
 }
 
 #[test]
