@@ -169,14 +169,11 @@ impl Checks {
     }
 
     /// The address under which an API is found.
-    pub(crate) fn base_url(&mut self, key: impl Display, text: &str) -> Option<Url> {
-        match base_url(text) {
-            Ok(url) => Some(url),
-            Err(problem) => {
-                self.refuse(key, problem);
-                None
-            }
+    pub(crate) fn base_url(&mut self, key: impl Display, text: String) -> String {
+        if let Err(problem) = base_url(&text) {
+            self.refuse(key, problem);
         }
+        text
     }
 }
 
