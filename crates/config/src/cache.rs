@@ -15,10 +15,10 @@ pub struct CacheSettings {
     pub enabled: bool,
     /// How long an answer is given again.
     pub ttl: Duration,
-    /// How many answers are kept.
-    pub max_entries: usize,
     /// How many bytes of answers are kept.
     pub max_bytes: usize,
+    /// How many bytes one answer may have to be kept.
+    pub max_entry_bytes: usize,
 }
 
 /// See [`CacheSettings`].
@@ -29,10 +29,10 @@ pub(crate) struct RawCache {
     enabled: bool,
     /// How long an answer is given again.
     ttl: Amount,
-    /// How many answers are kept.
-    max_entries: usize,
     /// How many bytes of answers are kept.
     max_bytes: Amount,
+    /// How many bytes one answer may have to be kept.
+    max_entry_bytes: Amount,
 }
 
 impl Default for RawCache {
@@ -40,8 +40,8 @@ impl Default for RawCache {
         Self {
             enabled: false,
             ttl: Amount::text("10m"),
-            max_entries: 1000,
             max_bytes: Amount::text("64 MiB"),
+            max_entry_bytes: Amount::text("1 MiB"),
         }
     }
 }
@@ -51,8 +51,8 @@ impl RawCache {
         CacheSettings {
             enabled: self.enabled,
             ttl: checks.duration("cache.ttl", &self.ttl),
-            max_entries: checks.count("cache.max_entries", self.max_entries),
             max_bytes: checks.bytes("cache.max_bytes", &self.max_bytes),
+            max_entry_bytes: checks.bytes("cache.max_entry_bytes", &self.max_entry_bytes),
         }
     }
 }

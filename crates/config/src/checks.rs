@@ -18,7 +18,7 @@ pub(crate) struct Invalid {
     pub(crate) problem: String,
 }
 
-/// What was found so far. A value that is wrong stands as some other one until [`Checks::finish`] refuses the whole.
+/// What was found so far. A value that is wrong stands as some other one until [`Checks::finish`] tells.
 #[derive(Debug, Default)]
 pub(crate) struct Checks {
     invalid: Vec<Invalid>,
@@ -45,9 +45,9 @@ impl Checks {
         }
     }
 
-    /// All that was noted, or `value` when there was nothing.
-    pub(crate) fn finish<T>(self, value: T) -> Result<T, Vec<Invalid>> {
-        if self.invalid.is_empty() { Ok(value) } else { Err(self.invalid) }
+    /// All that was noted. Only when that is nothing, what was read may be used.
+    pub(crate) fn finish(self) -> Vec<Invalid> {
+        self.invalid
     }
 
     /// A length of time; a plain number is in seconds.
@@ -169,14 +169,11 @@ impl Checks {
     }
 
     /// The address under which an API is found.
-    pub(crate) fn base_url(&mut self, key: impl Display, text: &str) -> Option<Url> {
-        match base_url(text) {
-            Ok(url) => Some(url),
-            Err(problem) => {
-                self.refuse(key, problem);
-                None
-            }
+    pub(crate) fn base_url(&mut self, key: impl Display, text: String) -> String {
+        if let Err(problem) = base_url(&text) {
+            self.refuse(key, problem);
         }
+        text
     }
 }
 

@@ -1,6 +1,8 @@
 //! A settings file: what it says, and in which line. What its settings mean is not known here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use figment::value::{Dict, Value};
@@ -9,12 +11,14 @@ use toml::de::{DeTable, DeValue};
 
 use crate::{Error, ErrorKind};
 
+const MAX_BYTES: u64 = 1024 * 1024;
+
 /// The lines of settings, by their full names.
 pub(crate) type Lines = BTreeMap<String, usize>;
 
 /// A settings file that has been read.
 pub(crate) struct File {
-    /// The path, quoted.
+    /// The path.
     pub(crate) name: String,
     pub(crate) values: Dict,
     pub(crate) lines: Lines,
@@ -22,14 +26,22 @@ pub(crate) struct File {
 
 impl File {
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let name = format!("`{}`", path.display());
-        let context = format!("could not read the settings in {name}");
-        let text = std::fs::read_to_string(path)
+        let name = path.display().to_string();
+        let context = format!("could not read the settings in `{name}`");
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
             .map_err(|source| Error::new(ErrorKind::UnreadableFile, &context).with_source(source))?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(Error::new(ErrorKind::UnreadableFile, format!("{context}: it is larger than 1 MiB")));
+        }
         let table = DeTable::parse(&text).map_err(|error| {
             // The error itself is not passed on: it would show the line, and that may hold a password.
             let line = error.span().map_or(1, |span| line(&text, span.start));
-            Error::new(ErrorKind::UnreadableFile, format!("{context}: line {line}: {}", error.message()))
+            Error::new(
+                ErrorKind::UnreadableFile,
+                format!("could not read the settings in `{name}:{line}`: {}", error.message()),
+            )
         })?;
         let mut reader = Reader { text: &text, lines: Lines::new() };
         let values = reader.table("", table.into_inner());
@@ -46,7 +58,7 @@ impl Reader<'_> {
     fn table(&mut self, path: &str, table: DeTable<'_>) -> Dict {
         let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
             let at = key.span().start;
-            let key: std::borrow::Cow<'_, str> = key.into_inner();
+            let key: Cow<'_, str> = key.into_inner();
             let path = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
             self.lines.entry(path.clone()).or_insert_with(|| line(self.text, at));
             (key.into_owned(), self.value(&path, value))

@@ -41,7 +41,7 @@ pub use keys::{Key, KeySettings, key_digest};
 pub use limits::{LimitSettings, MinuteLimits};
 pub use policy::PolicySettings;
 pub use profile::Profile;
-pub use providers::{ProviderApi, ProviderCredentials, ProviderSettings, ProviderTimeouts};
+pub use providers::{ProviderCredentials, ProviderSettings, ProviderTimeouts, VendorVariables};
 pub use resilience::{BreakerSettings, RetrySettings};
 pub use routes::{ModelSettings, RouteSettings, RouteWeights};
 pub use secrets::{LocalSecrets, SecretReference, SecretSource};

@@ -1,12 +1,12 @@
-//! Providers of models: where they are, what they want to see of us, and how long they may take. Which vendors and wire
-//! formats there are is known elsewhere; here they are names.
+//! Providers of models: where they are, what they want to see of us, and how long they may take. Which vendors there
+//! are is known elsewhere; here they are names.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use url::Url;
+use serde_json::{Map, Value};
 
 use crate::checks::{self, Checks};
 use crate::secrets::RawSecret;
@@ -18,32 +18,25 @@ use crate::{Environment, Error, ErrorKind, SecretReference};
 pub struct ProviderSettings {
     /// What callers put before a model: `name/model`.
     pub name: String,
-    /// How to speak to it.
-    pub api: ProviderApi,
-    /// Where it is, when settings say so. Such a host may be inside the network; see
-    /// [`ProviderSettings::named_host`].
-    pub base_url: Option<Url>,
+    /// The vendor whose ways it follows. The name is checked where vendors are known.
+    pub vendor: String,
+    /// Where it is, when settings or a variable say so. Because somebody named the host, it may be this machine or inside
+    /// the network. From a variable it may lack a scheme, as in `localhost:11434`.
+    pub base_url: Option<String>,
     /// What it wants to see of us.
     pub credentials: ProviderCredentials,
     /// The region that it is asked in, where it has several.
     pub region: Option<String>,
     /// Headers beside those that its wire format has; their values may be secrets.
     pub headers: Vec<(String, SecretReference)>,
+    /// Where it differs from its vendor. Checked where vendors are known.
+    pub overrides: Map<String, Value>,
     /// How long it may take.
     pub timeouts: ProviderTimeouts,
     /// Calls to it at the same time.
     pub max_connections: usize,
     /// The models that it serves, when the list of models does not know; `None`: what the list says.
     pub models: Option<Vec<String>>,
-}
-
-/// How to speak to a provider. The names are checked where vendors and wire formats are known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProviderApi {
-    /// As to this vendor.
-    Vendor(String),
-    /// In this wire format, to a server that no list of vendors knows.
-    Dialect(String),
 }
 
 /// What a provider wants to see of us.
@@ -77,60 +70,82 @@ pub struct ProviderTimeouts {
     pub total: Duration,
 }
 
+/// The names of the variables that programs of a vendor look for, the most specific first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VendorVariables<'a> {
+    /// A key.
+    pub key: &'a [String],
+    /// An address.
+    pub base_url: &'a [String],
+    /// A region.
+    pub region: &'a [String],
+    /// Instead of a key, what requests to AWS are signed with: the id, the secret and the token.
+    pub identity: Option<[&'a str; 3]>,
+}
+
 impl ProviderSettings {
-    /// What a vendor's own variables say: the first of `key_vars` and of `base_url_vars` that is set. `None` when none
-    /// is.
+    /// What a vendor's own variables say. `None` when there is no key, no identity and no address; a region alone says
+    /// nothing. A key comes before an identity.
     ///
     /// ```
-    /// use codeflow_config::{Environment, ProviderSettings};
+    /// use codeflow_config::{Environment, ProviderSettings, VendorVariables};
     ///
-    /// let environment = Environment::from([("OLLAMA_HOST", "127.0.0.1:11434")]);
-    /// let ollama = ProviderSettings::from_environment("ollama", &[], &["OLLAMA_HOST"], &environment)?;
+    /// let variables = VendorVariables { base_url: &["OLLAMA_HOST".to_owned()], ..VendorVariables::default() };
+    /// let environment = Environment::from([("OLLAMA_HOST", "127.0.0.1")]);
+    /// let ollama = ProviderSettings::from_environment("ollama", variables, &environment)?;
     ///
-    /// assert_eq!(ollama.and_then(|ollama| ollama.named_host()).as_deref(), Some("127.0.0.1:11434"));
+    /// assert_eq!(ollama.and_then(|ollama| ollama.base_url).as_deref(), Some("127.0.0.1"));
     /// # Ok::<(), codeflow_config::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`InvalidValue`](ErrorKind::InvalidValue) when a variable holds an address that is none.
     pub fn from_environment(
-        name: &str,
-        key_vars: &[&str],
-        base_url_vars: &[&str],
+        vendor: &str,
+        variables: VendorVariables<'_>,
         environment: &Environment,
     ) -> Result<Option<Self>, Error> {
-        let key = key_vars.iter().find(|name| environment.find(name).is_some());
-        let base_url = environment.base_url(base_url_vars)?;
-        if key.is_none() && base_url.is_none() {
-            return Ok(None);
-        }
-        let credentials = key.map_or(ProviderCredentials::None, |name| {
-            ProviderCredentials::Key(SecretReference::Env((*name).to_owned()))
-        });
-        Ok(Some(Self { base_url, credentials, ..Self::usual(name) }))
+        let credentials = environment.credentials(variables);
+        let base_url = environment.base_url(variables.base_url)?;
+        let region = environment.first(variables.region);
+        let region = region.map(|name| environment.text(name)).transpose()?.flatten().map(str::to_owned);
+        Ok(match (credentials, base_url) {
+            (ProviderCredentials::None, None) => None,
+            (credentials, base_url) => Some(Self { credentials, base_url, region, ..Self::usual(vendor) }),
+        })
     }
 
     /// A provider of which nothing but the vendor is known.
     pub fn usual(vendor: &str) -> Self {
         RawProvider::default().settle(vendor.to_owned(), &mut Checks::default())
     }
-
-    /// The host that settings named, with its port, as `host:port`. Because somebody named it, it may be this machine or
-    /// inside the network; no other host may.
-    pub fn named_host(&self) -> Option<String> {
-        let url = self.base_url.as_ref()?;
-        Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
-    }
 }
 
 impl Environment {
-    /// The address in the first of these variables that is set. One without a scheme, such as `localhost:11434`, is
-    /// spoken to without TLS.
-    fn base_url(&self, names: &[&str]) -> Result<Option<Url>, Error> {
-        let Some(name) = names.iter().find(|name| self.find(name).is_some()) else { return Ok(None) };
-        let text = self.text(name)?.unwrap_or_default();
-        let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        checks::base_url(&url).map(Some).map_err(|problem| {
+    /// The first of these variables that is set.
+    fn first<'a>(&self, names: &'a [String]) -> Option<&'a str> {
+        names.iter().map(String::as_str).find(|name| self.find(name).is_some())
+    }
+
+    fn credentials(&self, variables: VendorVariables<'_>) -> ProviderCredentials {
+        let set = |name: &str| self.find(name).map(|_| SecretReference::Env(name.to_owned()));
+        let key = self.first(variables.key).and_then(set);
+        let identity = variables.identity.map(|names| names.map(set));
+        match (key, identity) {
+            (Some(key), _) => ProviderCredentials::Key(key),
+            (None, Some([Some(access_key_id), Some(secret_access_key), session_token])) => {
+                ProviderCredentials::Aws { access_key_id, secret_access_key, session_token }
+            }
+            (None, _) => ProviderCredentials::None,
+        }
+    }
+
+    /// The address in the first of these variables that is set.
+    fn base_url(&self, names: &[String]) -> Result<Option<String>, Error> {
+        let Some(name) = self.first(names) else { return Ok(None) };
+        let text = self.text(name)?.unwrap_or_default().trim();
+        let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        checks::base_url(&whole).map(|_| Some(text.to_owned())).map_err(|problem| {
             Error::new(ErrorKind::InvalidValue, format!("environment variable `{name}` {problem}"))
         })
     }
@@ -140,12 +155,10 @@ impl Environment {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawProvider {
-    /// The vendor, if the entry is not named after it.
+    /// The vendor, if the entry is not named after it; `compatible` for any server that speaks OpenAI's chat
+    /// completions.
     #[schemars(extend("x-example" = "openai"))]
     vendor: Option<String>,
-    /// Instead of a vendor: the wire format of a server that speaks like one.
-    #[schemars(extend("x-instead" = "openai"))]
-    dialect: Option<String>,
     /// Where it is. A host that is named here may be this machine or inside the network.
     #[schemars(extend("x-example" = "https://api.openai.com/v1"))]
     base_url: Option<String>,
@@ -167,6 +180,9 @@ pub(crate) struct RawProvider {
     /// Headers for each request; their values may be secrets, written like `key`.
     #[schemars(extend("x-example" = { "openai-project": "proj_example" }))]
     headers: BTreeMap<String, RawSecret>,
+    /// Where it differs from its vendor.
+    #[schemars(extend("x-example" = { "asks_for_usage": false }))]
+    overrides: Map<String, Value>,
     /// How long until a connection stands.
     connect_timeout: Amount,
     /// How long until the first piece of an answer.
@@ -186,7 +202,6 @@ impl Default for RawProvider {
     fn default() -> Self {
         Self {
             vendor: None,
-            dialect: None,
             base_url: None,
             key: None,
             aws_access_key_id: None,
@@ -194,10 +209,11 @@ impl Default for RawProvider {
             aws_session_token: None,
             region: None,
             headers: BTreeMap::new(),
+            overrides: Map::new(),
             connect_timeout: Amount::text("10s"),
-            first_token_timeout: Amount::text("2m"),
+            first_token_timeout: Amount::text("1m"),
             between_tokens_timeout: Amount::text("1m"),
-            total_timeout: Amount::text("15m"),
+            total_timeout: Amount::text("10m"),
             max_connections: 1024,
             models: None,
         }
@@ -208,15 +224,16 @@ impl RawProvider {
     pub(crate) fn settle(mut self, name: String, checks: &mut Checks) -> ProviderSettings {
         let at = format!("providers.{name}");
         let credentials = self.credentials(&at, checks);
-        let api = self.api(&at, &name, checks);
+        let vendor = self.vendor.take().unwrap_or_else(|| name.clone());
         let headers = std::mem::take(&mut self.headers).into_iter();
         ProviderSettings {
             name: checks.name(&at, name),
-            api,
-            base_url: self.base_url.and_then(|text| checks.base_url(format!("{at}.base_url"), &text)),
+            vendor: checks.text(format!("{at}.vendor"), vendor),
+            base_url: self.base_url.map(|text| checks.base_url(format!("{at}.base_url"), text)),
             credentials,
             region: checks.optional(format!("{at}.region"), self.region),
             headers: headers.map(|(name, value)| header(&at, name, value, checks)).collect(),
+            overrides: self.overrides,
             timeouts: ProviderTimeouts {
                 connect: checks.duration(format!("{at}.connect_timeout"), &self.connect_timeout),
                 first_token: checks.duration(format!("{at}.first_token_timeout"), &self.first_token_timeout),
@@ -226,23 +243,6 @@ impl RawProvider {
             },
             max_connections: checks.count(format!("{at}.max_connections"), self.max_connections),
             models: self.models.map(|names| checks.models(format!("{at}.models"), names)),
-        }
-    }
-
-    fn api(&mut self, at: &str, name: &str, checks: &mut Checks) -> ProviderApi {
-        match (self.vendor.take(), self.dialect.take()) {
-            (None, None) => ProviderApi::Vendor(name.to_owned()),
-            (Some(vendor), None) => ProviderApi::Vendor(checks.text(format!("{at}.vendor"), vendor)),
-            (None, Some(dialect)) => {
-                if self.base_url.is_none() {
-                    checks.refuse(format!("{at}.dialect"), "needs a `base_url` beside it");
-                }
-                ProviderApi::Dialect(checks.text(format!("{at}.dialect"), dialect))
-            }
-            (Some(vendor), Some(_)) => {
-                checks.refuse(format!("{at}.dialect"), "stands beside `vendor`; use one of the two");
-                ProviderApi::Vendor(vendor)
-            }
         }
     }
 

@@ -30,7 +30,7 @@ pub struct BreakerSettings {
     pub min_calls: u32,
     /// The share of failed calls, up to 1, from which a model is left alone.
     pub error_rate: f64,
-    /// How long, before it is tried again.
+    /// How long at first, before it is tried again.
     pub cool_down: Duration,
 }
 
@@ -78,13 +78,13 @@ pub(crate) struct RawBreaker {
     min_calls: u32,
     /// The share of failed calls from which a model is left alone, more than 0 and up to 1.
     error_rate: f64,
-    /// How long a model is left alone before it is tried again.
+    /// How long a model is left alone at first, before it is tried again. Longer each time, if it still fails.
     cool_down: Amount,
 }
 
 impl Default for RawBreaker {
     fn default() -> Self {
-        Self { window: Amount::text("30s"), min_calls: 10, error_rate: 0.5, cool_down: Amount::text("15s") }
+        Self { window: Amount::text("30s"), min_calls: 10, error_rate: 0.5, cool_down: Amount::text("5s") }
     }
 }
 

@@ -17,18 +17,14 @@ pub struct RouteSettings {
     pub alias: String,
     /// The models, in the order in which they are asked when nothing else decides.
     pub models: Vec<String>,
-    /// What counts how much when they are compared. All nothing: their order alone.
-    pub weights: RouteWeights,
+    /// What counts how much when they are compared; `None`: their order alone.
+    pub weights: Option<RouteWeights>,
     /// What a model has to be able to do.
     pub require: Vec<ModelFeature>,
     /// The highest price of a million tokens of prompts.
     pub max_input_price: Option<Price>,
-    /// The highest price of a million tokens of answers.
-    pub max_output_price: Option<Price>,
     /// The region in which a model has to answer.
     pub region: Option<String>,
-    /// Whether the next model is asked when one fails before its first token.
-    pub fallback: bool,
 }
 
 /// What counts how much when models are compared.
@@ -66,24 +62,13 @@ pub(crate) struct RawRoute {
     #[serde(default)]
     #[schemars(extend("x-example" = "3.00"))]
     max_input_price: Option<Amount>,
-    /// The highest price of a million tokens of answers, in dollars.
-    #[serde(default)]
-    #[schemars(extend("x-example" = "15.00"))]
-    max_output_price: Option<Amount>,
     /// The region in which a model has to answer.
     #[serde(default)]
     #[schemars(extend("x-example" = "eu"))]
     region: Option<String>,
-    /// Whether the next model is asked when one fails before its first token.
-    #[serde(default = "yes")]
-    fallback: bool,
     /// What counts how much when models are compared, from 0 to 1000. All 0: their order alone.
     #[serde(default)]
     weights: RawWeights,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// See [`RouteWeights`].
@@ -105,35 +90,30 @@ impl RawRoute {
         if models.is_empty() || models.iter().any(|model| model.ends_with('*')) {
             checks.refuse(format!("{at}.models"), "must name at least one model, each in full");
         }
-        let mut price = |name: &str, raw: Option<Amount>| {
-            raw.map(|amount| Price::from_micros(checks.money(format!("{at}.{name}"), &amount).micros()))
-        };
-        let (max_input_price, max_output_price) = (
-            price("max_input_price", self.max_input_price),
-            price("max_output_price", self.max_output_price),
-        );
+        let max_input_price = self.max_input_price.map(|amount| {
+            Price::from_micros(checks.money(format!("{at}.max_input_price"), &amount).micros())
+        });
         RouteSettings {
             alias: checks.name(&at, alias),
             models,
             weights: self.weights.settle(&at, checks),
             require: features(&at, &self.require, checks),
             max_input_price,
-            max_output_price,
             region: checks.optional(format!("{at}.region"), self.region),
-            fallback: self.fallback,
         }
     }
 }
 
 impl RawWeights {
-    fn settle(self, at: &str, checks: &mut Checks) -> RouteWeights {
+    fn settle(self, at: &str, checks: &mut Checks) -> Option<RouteWeights> {
         let mut weight =
             |name: &str, number| checks.number(format!("{at}.weights.{name}"), number, 0.0, 1000.0);
-        RouteWeights {
+        let weights = RouteWeights {
             cost: weight("cost", self.cost),
             latency: weight("latency", self.latency),
             quality: weight("quality", self.quality),
-        }
+        };
+        Some(weights).filter(|weights| *weights != RouteWeights::default())
     }
 }
 

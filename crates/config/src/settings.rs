@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::checks::Checks;
 use crate::error::Problem;
@@ -15,7 +15,7 @@ use crate::sources::Sources;
 use crate::{
     BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key, KeySettings,
     LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetrySettings,
-    RouteSettings, SecretSource, ServerSettings, budgets, keys,
+    RouteSettings, SecretReference, SecretSource, ServerSettings, budgets, keys,
 };
 
 /// Everything that can be set.
@@ -107,18 +107,20 @@ impl Settings {
         let profile = Profile::chosen(environment)?;
         let sources = Sources::read(file, environment)?;
         let said = sources.under(profile);
-        let raw = said.raw().map_err(Error::several)?;
-        for other in sources.profiles_beside(profile) {
-            sources.under(other).raw().map_err(Error::several)?;
-        }
         let mut checks = Checks::default();
-        let settings = raw.settle(profile, environment, &mut checks)?;
+        let (mut settings, database) = said.raw()?.settle(profile, environment, &mut checks);
         if profile == Profile::Prod {
             checks.refuse_inline(|key| said.is_in_file(key));
         }
-        checks
-            .finish(settings)
-            .map_err(|invalid| Error::several(invalid.iter().map(|invalid| said.blame(invalid)).collect()))
+        said.finish(checks)?;
+        for other in sources.profiles_beside(profile) {
+            let (said, mut checks) = (sources.under(other), Checks::default());
+            said.raw()?.settle(other, environment, &mut checks);
+            said.finish(checks)?;
+        }
+        let secrets = LocalSecrets::new(environment.clone());
+        settings.database.url = database.map(|url| secrets.read(&url)).transpose()?;
+        Ok(settings)
     }
 
     /// The same settings with what the command line says, which wins over file and environment.
@@ -163,17 +165,19 @@ impl Settings {
 }
 
 impl RawSettings {
+    /// What the settings mean, and where the address of the database is, which is not fetched here.
     fn settle(
         self,
         profile: Profile,
         environment: &Environment,
         checks: &mut Checks,
-    ) -> Result<Settings, Error> {
+    ) -> (Settings, Option<SecretReference>) {
         let providers = self.providers.into_iter();
         let routes = self.routes.into_iter();
-        Ok(Settings {
+        let (database, address) = self.database.settle(checks);
+        let settings = Settings {
             profile,
-            database: self.database.settle(environment, checks)?,
+            database,
             worker: self.worker.settle(checks),
             log: self.log.settle(checks),
             server: self.server.settle(checks),
@@ -187,28 +191,26 @@ impl RawSettings {
             retry: self.retry.settle(checks),
             breaker: self.breaker.settle(checks),
             policy: self.policy.settle(checks),
-        })
+        };
+        (settings, address)
     }
 }
 
 impl RawDatabase {
-    fn settle(self, environment: &Environment, checks: &mut Checks) -> Result<DatabaseSettings, Error> {
-        let url = match self.url {
-            RawSecret::Text(url) if !holds_password(&url) => {
-                Some(url).filter(|url| !url.is_empty()).map(SecretString::from)
-            }
-            url => {
-                let reference = checks.secret("database.url", url);
-                Some(LocalSecrets::new(environment.clone()).read(&reference)?)
-            }
+    fn settle(self, checks: &mut Checks) -> (DatabaseSettings, Option<SecretReference>) {
+        let address = match self.url {
+            RawSecret::Text(url) if url.is_empty() => None,
+            RawSecret::Text(url) if !holds_password(&url) => Some(SecretReference::Inline(url.into())),
+            url => Some(checks.secret("database.url", url)),
         };
-        Ok(DatabaseSettings {
-            url: url.filter(|url| !url.expose_secret().is_empty()),
+        let settings = DatabaseSettings {
+            url: None,
             pool_size: checks.count("database.pool_size", self.pool_size),
             max_overflow: self.max_overflow,
             pool_timeout: checks.duration("database.pool_timeout", &self.pool_timeout),
             pool_recycle: checks.duration("database.pool_recycle", &self.pool_recycle),
-        })
+        };
+        (settings, address)
     }
 }
 

@@ -8,7 +8,7 @@ use figment::providers::Serialized;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 
-use crate::checks::Invalid;
+use crate::checks::{Checks, Invalid};
 use crate::error::Problem;
 use crate::file::{File, Lines};
 use crate::raw::RawSettings;
@@ -89,8 +89,8 @@ impl Sources {
             }
         }
         for variable in &self.variables {
-            let name = format!("environment variable `{}`", variable.name);
-            said.add(name, false, Lines::from([(variable.key.clone(), 0)]), variable.values());
+            let lines = Lines::from([(variable.key.clone(), 0)]);
+            said.add(variable.name.clone(), false, lines, variable.values());
         }
         said
     }
@@ -116,14 +116,14 @@ impl Said {
     }
 
     /// Reads every section; all that are wrong are named.
-    pub(crate) fn raw(&self) -> Result<RawSettings, Vec<Problem>> {
+    pub(crate) fn raw(&self) -> Result<RawSettings, Error> {
         let defaults = Figment::from(Serialized::defaults(RawSettings::default()));
         let figment = defaults.merge(Serialized::defaults(&self.values));
         let mut problems = Vec::new();
         let known: RawSettings =
             RawSettings::read(&mut Sections { said: self, figment, problems: &mut problems });
         problems.extend(self.unknown_sections());
-        if problems.is_empty() { Ok(known) } else { Err(problems) }
+        if problems.is_empty() { Ok(known) } else { Err(Error::several(problems)) }
     }
 
     fn unknown_sections(&self) -> Vec<Problem> {
@@ -143,33 +143,35 @@ impl Said {
         self.find(key).is_some_and(|(layer, _)| layer.is_file)
     }
 
-    pub(crate) fn blame(&self, invalid: &Invalid) -> Problem {
-        let Invalid { key, problem } = invalid;
+    /// Tells who set what the checks refuse.
+    pub(crate) fn finish(&self, checks: Checks) -> Result<(), Error> {
+        let problems: Vec<Problem> = checks.finish().iter().map(|invalid| self.blame(invalid)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(Error::several(problems)) }
+    }
+
+    fn blame(&self, Invalid { key, problem }: &Invalid) -> Problem {
         let context = format!("setting `{key}` {problem} (set by {})", self.source(key));
         Problem { kind: ErrorKind::InvalidValue, context }
     }
 
     /// Who set a setting, or what is nearest above it.
     fn source(&self, key: &str) -> String {
-        let found = self.find(key).map(|(layer, line)| place(&layer.name, Some(line)));
-        found.unwrap_or_else(|| "the default".to_owned())
+        match self.find(key) {
+            Some((layer, line)) if layer.is_file => place(&layer.name, Some(line)),
+            Some((layer, _)) => format!("environment variable `{}`", layer.name),
+            None => "the default".to_owned(),
+        }
     }
 
+    /// Who said something about a setting last: about itself, or else about what is below it, or else above it.
     fn find(&self, key: &str) -> Option<(&Layer, usize)> {
-        let mut key = key;
-        loop {
-            let layers = self.layers.iter().rev();
-            // A variable names only the setting itself; what is above it may be in the file as well.
-            let found = layers.filter_map(|layer| {
-                let line = layer.lines.get(key).copied();
-                let below = || layer.lines.keys().any(|name| is_below(name, key)).then_some(0);
-                line.or_else(below).map(|line| (layer, line))
-            });
-            if let Some(found) = found.into_iter().next() {
-                return Some(found);
-            }
-            key = key.rsplit_once('.')?.0;
-        }
+        let layers = || self.layers.iter().rev();
+        let itself = || layers().find_map(|layer| layer.lines.get(key).map(|line| (layer, *line)));
+        let below = || {
+            let says_below = |layer: &&Layer| layer.lines.keys().any(|name| is_below(name, key));
+            layers().find(says_below).map(|layer| (layer, 0))
+        };
+        itself().or_else(below).or_else(|| self.find(key.rsplit_once('.')?.0))
     }
 
     fn translate(&self, error: figment::Error) -> Problem {
@@ -231,10 +233,11 @@ fn is_below(name: &str, key: &str) -> bool {
     name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// A line of a file, as terminals and editors find it.
 fn place(name: &str, line: Option<usize>) -> String {
     match line.unwrap_or_default() {
-        0 => name.to_owned(),
-        line => format!("{name}, line {line},"),
+        0 => format!("`{name}`"),
+        line => format!("`{name}:{line}`"),
     }
 }
 
@@ -244,6 +247,7 @@ fn readable(expected: &str) -> &str {
         "usize" | "u16" | "u32" | "u64" | "i64" => "a whole number",
         "f64" => "a number",
         "a boolean" => "true or false",
+        "a sequence" => "a list",
         other if other.starts_with("struct ") || other == "a map" => "a table",
         other => other,
     }

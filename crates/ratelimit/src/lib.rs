@@ -6,11 +6,19 @@
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //!
+//! use codeflow_core::{Clock, Timestamp};
 //! use codeflow_ratelimit::{Ask, Limit, Limiter, Verdict};
-//! use codeflow_testkit::ManualClock;
 //!
-//! let clock = Arc::new(ManualClock::default());
-//! let limiter = Limiter::new(clock.clone());
+//! /// A clock that stands still.
+//! struct Stopped;
+//!
+//! impl Clock for Stopped {
+//!     fn now(&self) -> Timestamp {
+//!         Timestamp::EPOCH
+//!     }
+//! }
+//!
+//! let limiter = Limiter::new(Arc::new(Stopped));
 //! let tokens = Limit::per_minute("tokens", NonZeroU32::new(600).ok_or("zero")?);
 //!
 //! // 500 tokens are expected, so 500 are taken before the call.

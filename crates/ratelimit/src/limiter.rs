@@ -5,8 +5,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use codeflow_core::Clock;
+use codeflow_core::{Clock, Timestamp};
 
+use crate::bucket::Bucket;
 use crate::shard::Shard;
 use crate::{Decision, Limit};
 
@@ -61,10 +62,7 @@ impl Limiter {
 
     /// Takes what is asked for, if that much is left. Nothing is taken otherwise.
     pub fn check(&self, ask: &Ask<'_>) -> Decision {
-        let mut shard = self.shard(ask.subject);
-        // The clock is read behind the lock, so that no subject sees it go backwards.
-        let now = self.clock.now();
-        shard.bucket(ask.subject, ask.limit, now, self.most_in_shard).take(now, ask.limit, ask.cost)
+        self.with(ask, |bucket, now| bucket.take(now, ask.limit, ask.cost))
     }
 
     /// Takes all that is asked for, or nothing: what was taken before one refused is given back. The decision is that of
@@ -94,10 +92,7 @@ impl Limiter {
         if ask.cost == actual {
             return;
         }
-        let mut shard = self.shard(ask.subject);
-        let now = self.clock.now();
-        let bucket = shard.bucket(ask.subject, ask.limit, now, self.most_in_shard);
-        bucket.settle(now, ask.limit, ask.cost, actual);
+        self.with(ask, |bucket, now| bucket.settle(now, ask.limit, ask.cost, actual));
     }
 
     /// How many subjects are remembered.
@@ -105,9 +100,12 @@ impl Limiter {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    fn shard(&self, subject: &str) -> MutexGuard<'_, Shard> {
-        let hash = self.hasher.hash_one(subject);
-        lock(&self.shards[hash as usize % SHARDS])
+    fn with<R>(&self, ask: &Ask<'_>, act: impl FnOnce(&mut Bucket, Timestamp) -> R) -> R {
+        let hash = self.hasher.hash_one(ask.subject);
+        let mut shard = lock(&self.shards[hash as usize % SHARDS]);
+        // The clock is read behind the lock, so that no subject sees it go backwards.
+        let now = self.clock.now();
+        shard.with((ask.subject, ask.limit), now, self.most_in_shard, |bucket| act(bucket, now))
     }
 }
 

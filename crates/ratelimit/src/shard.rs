@@ -16,28 +16,23 @@ impl Shard {
         self.0.len()
     }
 
-    /// The bucket of one subject for one limit. A new one makes room first, so that there are never more than `most`
-    /// subjects.
-    pub(crate) fn bucket(
+    /// Does something with the bucket of one subject for one limit. A new subject makes room first, so that there are
+    /// never more than `most`.
+    pub(crate) fn with<R>(
         &mut self,
-        subject: &str,
-        limit: &Limit,
+        (subject, limit): (&str, &Limit),
         now: Timestamp,
         most: usize,
-    ) -> &mut Bucket {
-        if !self.0.contains_key(subject) {
-            if self.0.len() >= most {
-                self.make_room(now, most);
-            }
-            self.0.insert(subject.into(), Vec::with_capacity(2));
+        act: impl FnOnce(&mut Bucket) -> R,
+    ) -> R {
+        if let Some(buckets) = self.0.get_mut(subject) {
+            return act(bucket(buckets, limit, now));
         }
-        let buckets = self.0.get_mut(subject).expect("it was there or has been put there");
-        let found = buckets.iter().position(|(name, _)| *name == limit.name);
-        let index = found.unwrap_or_else(|| {
-            buckets.push((limit.name, Bucket::empty(now)));
-            buckets.len() - 1
-        });
-        &mut buckets[index].1
+        if self.0.len() >= most {
+            self.make_room(now, most);
+        }
+        let buckets = self.0.entry(subject.into()).or_insert_with(|| Vec::with_capacity(2));
+        act(bucket(buckets, limit, now))
     }
 
     /// Forgets whoever owes nothing, which changes no decision. When hardly anybody does, an eighth goes, those first
@@ -57,6 +52,15 @@ impl Shard {
             !goes
         });
     }
+}
+
+fn bucket<'a>(buckets: &'a mut Vec<(&'static str, Bucket)>, limit: &Limit, now: Timestamp) -> &'a mut Bucket {
+    let found = buckets.iter().position(|(name, _)| *name == limit.name);
+    let index = found.unwrap_or_else(|| {
+        buckets.push((limit.name, Bucket::empty(now)));
+        buckets.len() - 1
+    });
+    &mut buckets[index].1
 }
 
 fn idle_after(buckets: &[(&'static str, Bucket)], now: Timestamp) -> u128 {

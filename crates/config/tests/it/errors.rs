@@ -3,7 +3,7 @@
 use codeflow_config::{Environment, Error, ErrorKind, Settings};
 use codeflow_core::{Class, Coded};
 
-use crate::given::refusal;
+use crate::given::{self, load, refusal};
 
 fn from_environment<const COUNT: usize>(variables: [(&str, &str); COUNT]) -> Error {
     Settings::load(None, &Environment::from(variables)).expect_err("it is wrong")
@@ -25,7 +25,7 @@ fn an_unknown_key_is_named_with_its_file_and_the_keys_there_are() {
     assert_eq!(error.class(), Class::Invalid);
     let text = error.to_string();
     assert!(
-        text.starts_with(&format!("`{name}`, line 2, sets `database.pool_sise`, which does not exist")),
+        text.starts_with(&format!("`{name}:2` sets `database.pool_sise`, which does not exist")),
         "{text}"
     );
     assert!(text.contains("`pool_size`"), "{text}");
@@ -92,7 +92,7 @@ fn all_problems_of_all_sections_are_told_at_once() {
         ("log.filter", 7),
     ] {
         let problem = error.problems().iter().find(|problem| problem.contains(key)).expect("it is named");
-        assert!(problem.contains(&format!("line {line},")), "{problem}");
+        assert!(problem.contains(&format!(":{line}`")), "{problem}");
     }
 }
 
@@ -112,7 +112,7 @@ fn a_section_is_a_table() {
     let error = refusal("database = 3\n");
 
     assert!(error.to_string().ends_with("sets `database` to something that is not a table"), "{error}");
-    assert!(error.to_string().contains("line 1,"), "{error}");
+    assert!(error.to_string().contains(":1`"), "{error}");
 }
 
 #[test]
@@ -126,11 +126,12 @@ fn other_forms_are_said_in_words() {
         ("[breaker]\nerror_rate = \"half\"\n", "is not a number"),
         ("[policy]\ndeny_models = 1\n", "is not a list of texts, or one text with commas"),
         ("[policy]\ndeny_models = [1]\n", "is not a string"),
+        ("\n[budgets]\nname = \"x\"\n", "sets `budgets` to something that is not a list"),
         ("[routing]\nretired = \"ignore\"\n", "sets `routing.retired` to none of `refuse`, `follow`"),
     ] {
         let error = refusal(text).to_string();
         assert!(error.contains(words), "{text} => {error}");
-        assert!(error.contains("line 2,"), "{error}");
+        assert!(error.contains(":2`"), "{error}");
     }
 }
 
@@ -150,7 +151,7 @@ fn a_file_that_was_named_must_be_there_and_be_toml() {
 
     let (name, broken) = from_file("[database\n");
     assert_eq!(broken.kind(), ErrorKind::UnreadableFile);
-    let expected = format!("could not read the settings in `{name}`: line 1: ");
+    let expected = format!("could not read the settings in `{name}:1`: ");
     assert!(broken.to_string().starts_with(&expected), "{broken}");
 }
 
@@ -160,6 +161,60 @@ fn a_line_that_is_no_toml_is_not_shown() {
 
     let error = refusal(&format!("[database]\nurl = \"postgres://u:{password}@host/db\n"));
 
-    assert!(error.to_string().contains("line 2"), "{error}");
+    assert!(error.to_string().contains(":2`"), "{error}");
     assert!(!format!("{error:?}{error}").contains(password), "{error:?}");
+}
+
+#[test]
+fn a_name_is_blamed_on_the_file_that_gives_it_even_if_a_variable_speaks_of_it() {
+    let environment = Environment::from([("CODEFLOW_KEYS__ABC__TENANT", "acme")]);
+
+    let error = load("[keys.abc]\nuser = \"ada\"\n", &environment).expect_err("it has no secret");
+
+    assert!(error.to_string().contains(":1` sets `keys.abc` without `secret`"), "{error}");
+}
+
+#[test]
+fn a_variable_for_a_section_that_does_not_exist_is_named() {
+    let error = from_environment([("CODEFLOW_DATABSE__URL", "x")]);
+
+    assert!(
+        error.to_string().starts_with("environment variable `CODEFLOW_DATABSE__URL` sets `databse`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_is_small_enough_to_be_read_by_people() {
+    let (_, error) = from_file(&"# nothing\n".repeat(110_000));
+
+    assert_eq!(error.kind(), ErrorKind::UnreadableFile);
+    assert!(error.to_string().ends_with("it is larger than 1 MiB"), "{error}");
+}
+
+/// Wherever a file is cut off, and whichever of its values is replaced, no error shows a part of a secret.
+#[test]
+fn no_mistake_shows_a_secret() {
+    let marker = "hunter2";
+    let whole = format!(
+        "[database]\nurl = \"{marker}\"\npool_size = \"{marker}\"\n[keys.a]\nsecret = \"{marker}\"\n\
+         [providers.p]\nkey = {{ env = \"{marker}\", other = \"{marker}\" }}\nheaders = {{ x = [\"{marker}\"] }}\n\
+         [routing]\nretired = \"{marker}\"\n[server]\nlisten = \"{marker}\"\nbody_limit = \"{marker}\"\n\
+         [[budgets]]\nname = \"b\"\nscope = \"{marker}\"\nlimit = \"{marker}\"\n",
+    );
+    let cut = (1..whole.len()).map(|end| whole[..end].to_owned());
+    let bare = (0..whole.len()).filter(|at| whole[*at..].starts_with('"')).map(|at| {
+        let (before, after) = whole.split_at(at);
+        format!("{before}{}", &after[1..])
+    });
+
+    let mut refused = 0;
+    for text in cut.chain(bare) {
+        let file = given::file(&text);
+        if let Err(error) = Settings::load(Some(file.path()), &Environment::default()) {
+            refused += 1;
+            assert!(!format!("{error:?} {error}").contains(&marker[..5]), "{text} => {error:?}");
+        }
+    }
+    assert!(refused > 300, "{refused}");
 }

@@ -4,6 +4,7 @@ mod default_file;
 mod environment;
 mod errors;
 mod given;
+mod guide;
 mod keys;
 mod models;
 mod money;

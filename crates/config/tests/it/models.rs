@@ -12,27 +12,24 @@ fn a_route_needs_only_models() {
     let [route] = settings.routes.as_slice() else { panic!("there is one") };
     assert_eq!(route.alias, "fast");
     assert_eq!(route.models, ["openai/gpt-5.1", "claude-haiku-4-5"]);
-    assert_eq!(route.weights, RouteWeights::default());
-    assert!(route.require.is_empty() && route.fallback);
-    assert_eq!((route.max_input_price, route.max_output_price, &route.region), (None, None, &None));
+    assert_eq!(route.weights, None);
+    assert!(route.require.is_empty());
+    assert_eq!((route.max_input_price, &route.region), (None, &None));
 }
 
 #[test]
 fn a_route_chooses_by_weights_features_price_and_region() {
     let settings = settings(
-        "[routes.fast]\nmodels = \"a/b, c/d\"\nrequire = [\"tools\", \"vision\"]\nmax_input_price = 3\n\
-         max_output_price = \"15.50\"\nregion = \"eu\"\nfallback = false\n\
+        "[routes.fast]\nmodels = \"a/b, c/d\"\nrequire = [\"tools\", \"vision\"]\nmax_input_price = \"3.50\"\nregion = \"eu\"\n\
          [routes.fast.weights]\ncost = 1\nlatency = 0.5\n",
     );
 
     let route = &settings.routes[0];
     assert_eq!(route.models, ["a/b", "c/d"]);
     assert_eq!(route.require, [ModelFeature::Tools, ModelFeature::Vision]);
-    assert_eq!(route.max_input_price.map(|price| price.micros()), Some(3_000_000));
-    assert_eq!(route.max_output_price.map(|price| price.micros()), Some(15_500_000));
+    assert_eq!(route.max_input_price.map(|price| price.micros()), Some(3_500_000));
     assert_eq!(route.region.as_deref(), Some("eu"));
-    assert_eq!(route.weights, RouteWeights { cost: 1.0, latency: 0.5, quality: 0.0 });
-    assert!(!route.fallback);
+    assert_eq!(route.weights, Some(RouteWeights { cost: 1.0, latency: 0.5, quality: 0.0 }));
 }
 
 #[test]
@@ -44,7 +41,7 @@ fn routes_that_make_no_sense_are_refused() {
         ("[routes.a]\nmodels = [\"a b\"]", "names models as `provider/model`"),
         ("[routes.a]\nmodels = [\"a\"]\nrequire = [\"magic\"]", "is none of `tools`"),
         ("[routes.a]\nmodels = [\"a\"]\nmax_input_price = \"cheap\"", "is not an amount of dollars"),
-        ("[routes.a]\nmodels = [\"a\"]\nmax_output_price = 0", "must be more than nothing"),
+        ("[routes.a]\nmodels = [\"a\"]\nmax_input_price = 0", "must be more than nothing"),
         (
             "[routes.a]\nmodels = [\"a\"]\nweights = { cost = -1 }",
             "`routes.a.weights.cost` must be a number from 0",

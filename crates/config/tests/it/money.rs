@@ -84,14 +84,14 @@ fn the_cache_is_off_and_bounded() {
     let cache = CacheSettings {
         enabled: false,
         ttl: Duration::from_secs(600),
-        max_entries: 1000,
         max_bytes: 64 << 20,
+        max_entry_bytes: 1 << 20,
     };
     assert_eq!(settings("").cache, cache);
     assert!(settings("[cache]\nenabled = true\n").cache.enabled);
     refused([
         ("[cache]\nttl = 0", "`cache.ttl` must be longer than nothing"),
-        ("[cache]\nmax_entries = 0", "`cache.max_entries` must be at least 1"),
+        ("[cache]\nmax_entry_bytes = 0", "`cache.max_entry_bytes` must be at least one byte"),
         ("[cache]\nmax_bytes = \"0 MiB\"", "`cache.max_bytes` must be at least one byte"),
     ]);
 }
@@ -110,7 +110,7 @@ fn retries_are_few_and_spread_out() {
 #[test]
 fn the_breaker_needs_calls_and_failures() {
     let breaker = settings("").breaker;
-    assert_eq!((breaker.window, breaker.cool_down), (Duration::from_secs(30), Duration::from_secs(15)));
+    assert_eq!((breaker.window, breaker.cool_down), (Duration::from_secs(30), Duration::from_secs(5)));
     assert_eq!((breaker.min_calls, breaker.error_rate), (10, 0.5));
     refused([
         ("[breaker]\nmin_calls = 0", "`breaker.min_calls` must be at least 1"),

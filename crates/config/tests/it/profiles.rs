@@ -60,7 +60,7 @@ fn a_profile_that_does_not_exist_is_refused() {
 
     let written = refusal("\n[profiles.production.worker]\nconcurrency = 1\n");
     assert_eq!(written.kind(), ErrorKind::UnknownKey);
-    assert!(written.to_string().contains("line 2, sets `profiles.production`"), "{written}");
+    assert!(written.to_string().contains(":2` sets `profiles.production`"), "{written}");
     assert!(written.to_string().contains("`prod`"), "{written}");
 }
 
@@ -72,7 +72,7 @@ fn a_mistake_in_a_profile_is_found_whichever_one_holds() {
         let error = load(text, &Environment::from([("CODEFLOW_PROFILE", profile)])).expect_err("it is wrong");
 
         assert_eq!(error.kind(), ErrorKind::UnknownKey, "{profile}");
-        assert!(error.to_string().contains("line 4, sets `worker.concurency`"), "{error}");
+        assert!(error.to_string().contains(":4` sets `worker.concurency`"), "{error}");
     }
 }
 
@@ -80,9 +80,12 @@ fn a_mistake_in_a_profile_is_found_whichever_one_holds() {
 fn a_value_in_a_profile_is_blamed_on_its_own_line() {
     let text = "[worker]\nconcurrency = 1\n[profiles.prod.worker]\nconcurrency = 0\n";
 
-    let error = load(text, &Environment::from([("CODEFLOW_PROFILE", "prod")])).expect_err("it is wrong");
+    for profile in ["dev", "prod"] {
+        let error = load(text, &Environment::from([("CODEFLOW_PROFILE", profile)])).expect_err("it is wrong");
 
-    assert!(error.to_string().contains("line 4,"), "{error}");
+        assert!(error.to_string().starts_with("setting `worker.concurrency` must be at least 1"), "{error}");
+        assert!(error.to_string().contains(":4`"), "{error}");
+    }
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn profiles_are_tables_without_profiles_in_them() {
     assert!(
         refusal("profiles = 3\n").to_string().ends_with("sets `profiles` to something that is not a table")
     );
-    assert!(refusal("[profiles]\nprod = 3\n").to_string().contains("line 2, sets `profiles.prod`"));
+    assert!(refusal("[profiles]\nprod = 3\n").to_string().contains(":2` sets `profiles.prod`"));
     let nested = refusal("[profiles.prod.profiles.dev.worker]\nconcurrency = 1\n");
     assert!(nested.to_string().contains("sets `profiles`, which does not exist"), "{nested}");
 }
@@ -112,4 +115,12 @@ fn a_list_in_a_profile_replaces_the_list() {
     let settings = load(text, &Environment::from([("CODEFLOW_PROFILE", "prod")])).expect("it is valid");
 
     assert_eq!(settings.policy.deny_models, ["e/f"]);
+}
+
+#[test]
+fn secrets_of_other_profiles_are_not_fetched() {
+    let text = "[profiles.prod.database]\nurl = { file = \"/nowhere/at/all\" }\n";
+
+    assert!(load(text, &Environment::default()).is_ok());
+    assert!(load(text, &Environment::from([("CODEFLOW_PROFILE", "prod")])).is_err());
 }

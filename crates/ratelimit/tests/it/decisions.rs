@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use codeflow_core::{Clock, Timestamp};
-use codeflow_ratelimit::{Ask, Limit, Limiter, Verdict};
+use codeflow_ratelimit::{Limit, Verdict};
 
 use crate::given::{World, number, per_minute};
 
@@ -168,25 +167,15 @@ fn a_limit_that_changes_keeps_what_was_used() {
     assert_eq!(world.check("ada", &per_minute(40), 0).remaining, 0);
 }
 
-/// A clock that somebody sets.
-struct SetBack(std::sync::atomic::AtomicI64);
-
-impl Clock for SetBack {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(std::sync::atomic::Ordering::SeqCst))
-    }
-}
-
 #[test]
 fn a_clock_that_is_set_back_locks_nobody_out() {
-    let clock = std::sync::Arc::new(SetBack(7_200_000_000.into()));
-    let (limiter, limit) = (Limiter::new(clock.clone()), per_minute(60));
-    let ask = Ask { subject: "ada", limit: &limit, cost: 60 };
-    assert!(limiter.check(&ask).is_allowed());
+    let (world, limit) = (World::new(), per_minute(60));
+    world.clock.set(7_200_000_000);
+    assert!(world.check("ada", &limit, 60).is_allowed());
 
-    clock.0.store(0, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(limiter.check(&ask).verdict, Verdict::Later(Duration::from_secs(60)));
+    world.clock.set(0);
+    assert_eq!(world.check("ada", &limit, 60).verdict, Verdict::Later(Duration::from_secs(60)));
 
-    clock.0.store(60_000_000, std::sync::atomic::Ordering::SeqCst);
-    assert!(limiter.check(&ask).is_allowed());
+    world.clock.set(60_000_000);
+    assert!(world.check("ada", &limit, 60).is_allowed());
 }

@@ -2,10 +2,31 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use codeflow_core::{Clock, Timestamp};
 use codeflow_ratelimit::{Ask, Decision, Limit, Limiter};
-use codeflow_testkit::ManualClock;
+
+/// A clock that shows what it is told to, in microseconds since 1970.
+#[derive(Default)]
+pub(crate) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(crate) fn set(&self, micros: i64) {
+        self.0.store(micros, Ordering::SeqCst);
+    }
+
+    pub(crate) fn advance(&self, duration: Duration) {
+        self.0.fetch_add(duration.as_micros() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
 
 pub(crate) fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("it is not zero")

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use codeflow_ratelimit::{Limit, Verdict};
-use proptest::prelude::*;
+use proptest::prelude::{Strategy, prop, prop_assert, prop_assert_eq, prop_oneof};
+use proptest::proptest;
 
 use crate::given::{World, number};
 

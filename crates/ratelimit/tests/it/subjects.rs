@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use codeflow_ratelimit::{Ask, Limiter};
-use codeflow_testkit::ManualClock;
 
-use crate::given::{World, per_minute};
+use crate::given::{ManualClock, World, per_minute};
 
 #[test]
 fn a_flood_of_subjects_is_bounded() {
