@@ -73,6 +73,13 @@ pub(crate) fn cancelled() -> ActionError {
     ActionError::new(ActionErrorKind::Cancelled, "the action was told to stop")
 }
 
+/// As [`off_reactor`], for what is not to be lost to a stop any more.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ActionError> + Send + 'static,
+) -> Result<T, ActionError> {
+    off_reactor(&CancellationToken::new(), work).await
+}
+
 /// Runs work that keeps a core busy away from the reactor. After `stop` nobody waits for it any more;
 /// it ends by itself, because all of it is linear in inputs of bounded size.
 pub(crate) async fn off_reactor<T: Send + 'static>(

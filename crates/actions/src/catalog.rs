@@ -6,7 +6,7 @@ use std::sync::Arc;
 use codeflow_core::{ActionCall, ActionCatalog, ActionError, ActionName, ActionOutcome, ActionSpec};
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{cancelled, off_reactor};
+use crate::action::{cancelled, to_the_end};
 use crate::builtin::{
     ChatAction, DiffAction, ExtractAction, PolicyAction, ReportAction, ReviewAction, RiskAction,
     SecretsAction,
@@ -75,7 +75,7 @@ impl Catalog {
         }
         let outcome = action.run(call, stop).await;
         // What was done is not thrown away for a stop that came afterwards.
-        off_reactor(&CancellationToken::new(), move || contract::check_outcome(action.spec(), outcome)).await
+        to_the_end(move || contract::check_outcome(action.spec(), outcome)).await
     }
 }
 

@@ -4,6 +4,7 @@ mod crash;
 mod executions;
 mod live;
 mod models;
+mod opinion;
 mod output;
 mod review;
 mod run;

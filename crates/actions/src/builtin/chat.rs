@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{invalid, off_reactor, optional, spec, take};
+use crate::action::{invalid, off_reactor, optional, spec, take, to_the_end};
 use crate::llm::{Answer, Asker, Fenced, OUTPUTS, in_time, line, prose};
 use crate::{Action, Models};
 
@@ -58,7 +58,7 @@ impl Action for ChatAction {
     async fn run(&self, mut call: ActionCall, stop: CancellationToken) -> Result<ActionOutcome, ActionError> {
         let timeout = call.timeout;
         let route = route(&mut call.inputs, DEFAULT_ROUTE)?;
-        let mut asker = match Asker::new(&self.models, &call, route) {
+        let mut asker = match Asker::new(&self.models, &call, route, &stop) {
             Ok(asker) => asker,
             Err(skipped) => return Ok(skipped),
         };
@@ -69,11 +69,11 @@ impl Action for ChatAction {
             let answer = Answer::of(&asker.ask(request).await?.response);
             let mut outputs = asker.outputs();
             outputs.insert("finish".to_owned(), line(answer.finish(), 60).into());
-            let text = off_reactor(&stop, move || Ok(prose(&answer.text))).await?;
+            let text = to_the_end(move || Ok(prose(&answer.text))).await?;
             outputs.insert("text".to_owned(), text.into());
             Ok(ActionOutcome::Done(Value::Object(outputs)))
         };
-        in_time(timeout, &stop, work).await
+        in_time(timeout, work).await
     }
 }
 

@@ -9,7 +9,7 @@ use codeflow_model::{ChatRequest, Message, ResponseFormat, Role};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{invalid, off_reactor, optional, required, spec, take, take_required};
+use crate::action::{invalid, off_reactor, optional, required, spec, take, take_required, to_the_end};
 use crate::builtin::chat::{DEFAULT_ROUTE, route, text_of, tune, tuning};
 use crate::llm::{Answer, Asker, Fenced, OUTPUTS, Schema, in_time, values};
 use crate::{Action, Models};
@@ -56,7 +56,7 @@ impl Action for ExtractAction {
     async fn run(&self, mut call: ActionCall, stop: CancellationToken) -> Result<ActionOutcome, ActionError> {
         let timeout = call.timeout;
         let route = route(&mut call.inputs, DEFAULT_ROUTE)?;
-        let mut asker = match Asker::new(&self.models, &call, route) {
+        let mut asker = match Asker::new(&self.models, &call, route, &stop) {
             Ok(asker) => asker,
             Err(skipped) => return Ok(skipped),
         };
@@ -64,13 +64,13 @@ impl Action for ExtractAction {
         let work = async {
             let task = off_reactor(&stop, move || Task::of(inputs)).await?;
             asker.has_masked(task.masked);
-            let data = task.ask(&mut asker, &stop).await?;
+            let data = task.ask(&mut asker).await?;
             let mut outputs = asker.outputs();
             outputs.insert("data".to_owned(), data);
             outputs.insert("calls".to_owned(), asker.calls().into());
             Ok(ActionOutcome::Done(Value::Object(outputs)))
         };
-        in_time(timeout, &stop, work).await
+        in_time(timeout, work).await
     }
 }
 
@@ -114,11 +114,11 @@ impl Task {
     }
 
     /// Asks, and once more with what was wrong when the step allows it.
-    async fn ask(mut self, asker: &mut Asker, stop: &CancellationToken) -> Result<Value, ActionError> {
+    async fn ask(mut self, asker: &mut Asker) -> Result<Value, ActionError> {
         loop {
             let answer = Answer::of(&asker.ask(self.request.clone()).await?.response);
             let schema = Arc::clone(&self.schema);
-            let (answer, found) = off_reactor(stop, move || {
+            let (answer, found) = to_the_end(move || {
                 let found = answer.document(&schema, values);
                 Ok((answer, found))
             })

@@ -12,7 +12,7 @@ use codeflow_core::{ActionCall, ActionError, ActionOutcome, ActionSpec, ValueTyp
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{invalid, off_reactor, optional, required, spec, take, take_required};
+use crate::action::{invalid, off_reactor, optional, required, spec, take, take_required, to_the_end};
 use crate::builtin::chat::{route, tune};
 use crate::builtin::diff::as_value;
 use crate::fault::Fault;
@@ -83,19 +83,19 @@ impl Action for ReviewAction {
     async fn run(&self, mut call: ActionCall, stop: CancellationToken) -> Result<ActionOutcome, ActionError> {
         let timeout = call.timeout;
         let route = route(&mut call.inputs, DEFAULT_ROUTE)?;
-        let mut asker = match Asker::new(&self.models, &call, route) {
+        let mut asker = match Asker::new(&self.models, &call, route, &stop) {
             Ok(asker) => asker,
             Err(skipped) => return Ok(skipped),
         };
         let inputs = call.inputs;
-        in_time(timeout, &stop, async {
+        in_time(timeout, async {
             let task = off_reactor(&stop, move || Task::of(inputs)).await?;
             if task.shown.is_empty() {
                 let text = "the change holds no text that a model could read";
                 return Ok(Fault::NothingToAsk.skip(text.to_owned()));
             }
             asker.has_masked(task.masked);
-            task.ask(asker, &stop).await.map(ActionOutcome::Done)
+            task.ask(asker).await.map(ActionOutcome::Done)
         })
         .await
     }
@@ -133,11 +133,11 @@ impl Task {
         Ok(Self { request, shown, taste, masked })
     }
 
-    async fn ask(self, mut asker: Asker, stop: &CancellationToken) -> Result<Value, ActionError> {
+    async fn ask(self, mut asker: Asker) -> Result<Value, ActionError> {
         let reply = asker.ask(self.request).await?;
         let (shown, taste, masked) = (self.shown, self.taste, self.masked);
         let mut outputs = asker.outputs();
-        let read = off_reactor(stop, move || {
+        let read = to_the_end(move || {
             let schema = Schema::new(&prompt::schema()).map_err(|why| Fault::BadAnswer.error(why))?;
             let answer = Answer::of(&reply.response).document(&schema, |answer| answer)?;
             let model = format!("{}/{}", reply.provider, reply.model);

@@ -27,6 +27,7 @@ pub(crate) struct Asker {
     attempt: u32,
     budget: Option<Usd>,
     within: Duration,
+    stop: CancellationToken,
     calls: u32,
     masked: u64,
     account: Account,
@@ -38,6 +39,7 @@ impl Asker {
         models: &Arc<dyn Models>,
         call: &ActionCall,
         route: String,
+        stop: &CancellationToken,
     ) -> Result<Self, ActionOutcome> {
         if let Availability::Missing(reason) = models.availability(&route) {
             return Err(Fault::NoProvider.skip(reason));
@@ -50,6 +52,7 @@ impl Asker {
             attempt: call.attempt,
             budget: call.budget,
             within: in_hand(call.timeout),
+            stop: stop.clone(),
             calls: 0,
             masked: 0,
             account: Account::default(),
@@ -61,7 +64,8 @@ impl Asker {
         self.masked = self.masked.saturating_add(places);
     }
 
-    /// Asks once. It is not repeated here: whoever answers does that, and knows what was paid for.
+    /// Asks once, unless the step is told to stop. It is not repeated here: whoever answers does that, and knows what
+    /// was paid for.
     pub(crate) async fn ask(&mut self, request: ChatRequest) -> Result<ModelReply, ActionError> {
         if bytes(&request.messages) > MAX_QUESTION_BYTES {
             return Err(invalid(format!("the question is larger than {} MiB", MAX_QUESTION_BYTES >> 20)));
@@ -77,8 +81,13 @@ impl Asker {
             budget: self.budget,
             within: self.within,
         };
+        let reply = tokio::select! {
+            biased;
+            reply = self.models.complete(ask) => reply.map_err(ActionError::from),
+            () = self.stop.cancelled() => Err(cancelled()),
+        };
         // What earlier calls of this attempt cost is told even if this one fails.
-        let reply = self.models.complete(ask).await.map_err(|error| self.told(error.into()))?;
+        let reply = reply.map_err(|error| self.told(error))?;
         self.account.add(&reply);
         Ok(reply)
     }
@@ -120,19 +129,14 @@ fn in_hand(timeout: Duration) -> Duration {
     timeout.saturating_sub((timeout / 20).min(Duration::from_secs(1)))
 }
 
-/// Runs an action that asks, until it is told to stop or its time is nearly up.
+/// Runs an action that asks until its time is nearly up.
 pub(crate) async fn in_time<T>(
     timeout: Duration,
-    stop: &CancellationToken,
     work: impl Future<Output = Result<T, ActionError>> + Send,
 ) -> Result<T, ActionError> {
     // The halves of the last part: first whoever answers may say that time is up, then we.
     let patience = timeout.saturating_sub((timeout - in_hand(timeout)) / 2);
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => Err(cancelled()),
-        ended = tokio::time::timeout(patience, work) => ended.unwrap_or_else(|_| {
-            Err(ModelError::new(ErrorKind::Timeout, "the model did not answer in time").into())
-        }),
-    }
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| {
+        Err(ModelError::new(ErrorKind::Timeout, "the model did not answer in time").into())
+    })
 }

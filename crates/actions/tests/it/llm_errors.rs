@@ -1,15 +1,17 @@
 //! A step asks again only what was never done: everything else would be paid for twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use codeflow_actions::ModelError;
+use async_trait::async_trait;
+use codeflow_actions::{Availability, ModelAsk, ModelError, ModelReply, Models};
 use codeflow_core::{ActionError, ActionErrorKind, RetryPolicy};
 use codeflow_model::{ApiClientError, Details, ErrorKind, Phase, Reach};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::answering::{Answering, catalog};
-use crate::support::call;
+use crate::answering::{Answering, catalog, reply};
+use crate::support::{call, diff_value, done};
 
 fn failed(kind: ErrorKind, reach: Reach, phase: Phase) -> ActionError {
     let details = Details {
@@ -119,4 +121,36 @@ async fn a_stop_ends_the_call_at_once() {
     let (outcome, ()) = tokio::join!(ask, tell);
 
     assert_eq!(outcome.unwrap_err().kind, ActionErrorKind::Cancelled);
+}
+
+/// Answers, and is told to stop in the same moment.
+struct Last(CancellationToken);
+
+#[async_trait]
+impl Models for Last {
+    async fn complete(&self, _: ModelAsk) -> Result<ModelReply, ModelError> {
+        self.0.cancel();
+        Ok(reply(r#"{"findings": []}"#))
+    }
+
+    fn availability(&self, _: &str) -> Availability {
+        Availability::Ready
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_paid_for_is_not_lost_to_a_stop_that_comes_with_it() {
+    let diff = diff_value("diff --git a/e b/e\n--- a/e\n+++ b/e\n@@ -1 +1,2 @@\n 1\n+2\n");
+    for (uses, inputs) in [
+        ("llm/chat", json!({ "prompt": "Why?" })),
+        ("llm/extract", json!({ "text": "x", "schema": {} })),
+        ("llm/review", json!({ "diff": diff })),
+    ] {
+        let stop = CancellationToken::new();
+        let catalog = catalog(Arc::new(Last(stop.clone())));
+
+        let outputs = done(catalog.run(call(uses, inputs, vec![]), stop).await);
+
+        assert_eq!(outputs["cost"], 12_300, "{uses}");
+    }
 }
