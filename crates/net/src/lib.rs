@@ -33,6 +33,8 @@ pub use client::Client;
 pub use connector::Connector;
 pub use error::{Error, ErrorKind, Phase};
 pub use guard::Guard;
+/// The body of an answer as a [`Pool`] gives it.
+pub use hyper::body::Incoming;
 pub use pieces::Pieces;
 pub use policy::{AllowedHost, NetPolicy};
 pub use pool::{Pool, PoolSettings};

@@ -39,8 +39,11 @@ fn build(provider: &str, error: WireError, wire: Option<&WireFailure<'_>>) -> Ap
 
 fn kind_of(word: &str, message: Option<&str>) -> Option<ErrorKind> {
     Some(match word {
-        // The only sign of a conversation that is too long is how the message begins.
+        // The only sign of a conversation that is too long, or of a blocked reply, is the message.
         "invalid_request_error" if message?.starts_with("prompt is too long") => ErrorKind::ContextTooLong,
+        "invalid_request_error" if message?.contains("blocked by content filtering") => {
+            ErrorKind::ContentFiltered
+        }
         "invalid_request_error" | "request_too_large" => ErrorKind::InvalidRequest,
         "authentication_error" => ErrorKind::Authentication,
         "permission_error" | "billing_error" => ErrorKind::PermissionDenied,

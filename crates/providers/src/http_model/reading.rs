@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use codeflow_model::{ApiClientError, Details, ErrorKind, Phase, RawPiece, StreamEvent, Tap};
 use futures_core::Stream;
-use hyper::body::Body;
 use tokio::time::{Sleep, sleep};
 
 use super::sending::Reply;
@@ -31,38 +30,32 @@ impl<D: Dialect> Bytestream<D> {
     }
 
     /// The next bytes; nothing at the end.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ApiClientError>>> {
-        loop {
-            let Some(frame) = ready!(Pin::new(&mut self.reply.body).poll_frame(cx)) else {
-                return Poll::Ready(None);
-            };
-            let frame = match frame {
-                Ok(frame) => frame,
-                Err(error) => return Poll::Ready(Some(Err(self.reply.broken(error)))),
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            self.received += data.len() as u64;
-            let limit = self.reply.bounds.stream;
-            if self.received > limit {
-                let error = self.reply.bad(&format!("sent a stream of more than {limit} bytes"));
-                return Poll::Ready(Some(Err(error)));
-            }
-            return Poll::Ready(Some(Ok(data)));
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ApiClientError>> {
+        let data = ready!(self.reply.poll_next(cx))?;
+        self.received += data.as_ref().map_or(0, |data| data.len() as u64);
+        let limit = self.reply.bounds.stream;
+        if self.received > limit {
+            let error = self.reply.bad(&format!("sent a stream of more than {limit} bytes"));
+            return Poll::Ready(Err(error));
         }
+        Poll::Ready(Ok(data))
     }
 
     /// Waits for the end of a body whose reply is complete. Whatever else comes is nobody's business.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            match Pin::new(&mut self.reply.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(None | Some(Err(_))) => return Poll::Ready(()),
+            match self.reply.poll_next(cx) {
+                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(Ok(None) | Err(_)) => break,
                 Poll::Pending => {
                     let timer = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-                    return timer.as_mut().poll(cx);
+                    ready!(timer.as_mut().poll(cx));
+                    break;
                 }
             }
         }
+        self.reply.hang_up();
+        Poll::Ready(())
     }
 }
 
@@ -111,9 +104,9 @@ impl<D: Dialect> Events<D> {
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(decoder) = &mut self.decoder else { return Poll::Ready(()) };
         let outcome = match ready!(self.bytes.poll(cx)) {
-            Some(Ok(data)) => decoder.push(&data, &mut self.scratch),
-            Some(Err(error)) => Err(decoder.place(error)),
-            None => match self.decoder.take() {
+            Ok(Some(data)) => decoder.push(&data, &mut self.scratch),
+            Err(error) => Err(decoder.place(error)),
+            Ok(None) => match self.decoder.take() {
                 Some(decoder) => decoder.finish(&mut self.scratch),
                 None => Ok(()),
             },
@@ -122,6 +115,7 @@ impl<D: Dialect> Events<D> {
         self.ready.extend(self.scratch.drain(..));
         if let Err(error) = outcome {
             self.decoder = None;
+            self.bytes.reply.hang_up();
             let details = Details { reach: codeflow_model::Reach::Unknown, ..error.details().clone() };
             self.failed = Some(error.about(details));
         }
@@ -218,9 +212,9 @@ impl<D: Dialect> Passed<D> {
 
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match ready!(self.bytes.poll(cx)) {
-            Some(Ok(data)) => self.pass(data),
-            Some(Err(error)) => self.fail(error),
-            None => self.finish(),
+            Ok(Some(data)) => self.pass(data),
+            Err(error) => self.fail(error),
+            Ok(None) => self.finish(),
         }
         Poll::Ready(())
     }
@@ -229,12 +223,15 @@ impl<D: Dialect> Passed<D> {
         let mut sum = Tap::default();
         let (dialect, state, hides_usage) = (&self.bytes.reply.dialect, &mut self.state, self.hides_usage);
         let (bytes, outcome) = self.frames.push(data, |frame| {
+            if sum.finished {
+                return Ok::<_, Trouble>(Keep::Hidden);
+            }
             let seen = dialect.tap_frame(state, frame)?;
             sum.usage = seen.tap.usage.or(sum.usage);
             sum.said += seen.tap.said;
             sum.finished |= seen.tap.finished;
             let hidden = seen.is_usage_only && hides_usage;
-            Ok::<_, Trouble>(if hidden { Keep::Hidden } else { Keep::Shown })
+            Ok(if hidden { Keep::Hidden } else { Keep::Shown })
         });
         if sum.said > 0 {
             self.phase = Phase::AfterFirstToken;
@@ -247,6 +244,8 @@ impl<D: Dialect> Passed<D> {
         }
         match outcome {
             Ok(()) => {}
+            // What follows a complete reply is nobody's business.
+            Err(_) if self.end == End::Complete => {}
             Err(Trouble::Frame(error)) => {
                 let text = "the stream cannot be read";
                 self.fail(ApiClientError::new(ErrorKind::BadResponse, text).because(error));
@@ -272,6 +271,7 @@ impl<D: Dialect> Passed<D> {
     }
 
     fn fail(&mut self, error: ApiClientError) {
+        self.bytes.reply.hang_up();
         let error = self.bytes.reply.place(error);
         let details = Details { phase: self.phase, ..error.details().clone() };
         self.failed = Some(error.about(details));

@@ -1,24 +1,31 @@
 //! One request and the head of its reply, with every failure told in our words.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codeflow_model::{ApiClientError, Details, ErrorKind, Reach};
 use codeflow_net as net;
 use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use http_body::Body;
+use tokio::time::timeout;
 use url::Url;
 
 use super::{Bounds, HttpModel};
 use crate::{Dialect, Signing, WireFailure, WireRequest};
+
+/// How long the body of an error may take, whose status is already known.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A reply whose status is good.
 pub(super) struct Reply<D: Dialect> {
     pub(super) dialect: Arc<D>,
     pub(super) model: String,
     pub(super) bounds: Bounds,
-    pub(super) body: Incoming,
+    /// Nothing once nothing more is to be read, so that the connection is free even while the reply is kept.
+    body: Option<net::Incoming>,
     base: Url,
     headers: HeaderMap,
     status: StatusCode,
@@ -38,7 +45,7 @@ impl<D: Dialect> HttpModel<D> {
             dialect: Arc::clone(&self.dialect),
             model: model.to_owned(),
             bounds: self.bounds,
-            body,
+            body: Some(body),
             base: base.clone(),
             headers: head.headers,
             status: head.status,
@@ -75,19 +82,20 @@ impl<D: Dialect> HttpModel<D> {
 impl<D: Dialect> Reply<D> {
     /// The whole body.
     pub(super) async fn whole(mut self) -> Result<Bytes, ApiClientError> {
-        let limit = self.bounds.body;
-        self.read(limit, |reply| reply.too_large(limit)).await
+        self.read(self.bounds.body).await
     }
 
     /// The same reply, if it is the stream that was asked for. Some servers answer with one whole document instead,
     /// which is an error more often than not.
     pub(super) async fn streamed(mut self) -> Result<Self, ApiClientError> {
+        if self.announced() > self.bounds.stream {
+            return Err(self.too_large(self.bounds.stream));
+        }
         let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !kind.is_some_and(|kind| kind.starts_with("application/json")) || self.is_ndjson() {
             return Ok(self);
         }
-        let limit = self.bounds.error_body;
-        let body = self.read(limit, |reply| reply.too_large(limit)).await?;
+        let body = self.read(self.bounds.error_body).await?;
         let said = self.dialect.decode(&body).err().filter(|error| error.kind() != ErrorKind::BadResponse);
         Err(match said {
             Some(error) => self.place(error),
@@ -100,47 +108,41 @@ impl<D: Dialect> Reply<D> {
     }
 
     async fn failure(mut self) -> ApiClientError {
+        let mut body = BytesMut::new();
         // An error is an error, even if no more than its status can be read.
-        let body = self.read_some(self.bounds.error_body).await;
+        let _ = timeout(PATIENCE, self.read_some(self.bounds.error_body, &mut body)).await;
         let wire = WireFailure { status: self.status, headers: &self.headers, body: &body };
         let error = self.dialect.failure(&wire);
         let details = Details {
             model: self.model.clone(),
             provider: self.dialect.provider().to_owned(),
-            reach: Reach::Refused,
+            reach: reach_of(self.status),
             ..error.details().clone()
         };
         error.about(details)
     }
 
-    async fn read(
-        &mut self,
-        limit: usize,
-        too_large: impl Fn(&Self) -> ApiClientError,
-    ) -> Result<Bytes, ApiClientError> {
-        if self.body.size_hint().lower() > limit as u64 {
-            return Err(too_large(self));
+    async fn read(&mut self, limit: usize) -> Result<Bytes, ApiClientError> {
+        if self.announced() > limit as u64 {
+            return Err(self.too_large(limit as u64));
         }
         let mut first = Bytes::new();
         let mut whole = BytesMut::new();
         while let Some(piece) = self.next().await? {
+            if first.len() + whole.len() + piece.len() > limit {
+                return Err(self.too_large(limit as u64));
+            }
             if first.is_empty() && whole.is_empty() {
                 first = piece;
                 continue;
             }
-            if whole.is_empty() {
-                whole.extend_from_slice(&first);
-            }
-            if whole.len() + piece.len() > limit {
-                return Err(too_large(self));
-            }
+            whole.extend_from_slice(&std::mem::take(&mut first));
             whole.extend_from_slice(&piece);
         }
         Ok(if whole.is_empty() { first } else { whole.freeze() })
     }
 
-    async fn read_some(&mut self, limit: usize) -> Bytes {
-        let mut whole = BytesMut::new();
+    async fn read_some(&mut self, limit: usize, whole: &mut BytesMut) {
         while let Ok(Some(piece)) = self.next().await {
             let room = limit - whole.len();
             whole.extend_from_slice(&piece[..piece.len().min(room)]);
@@ -148,26 +150,41 @@ impl<D: Dialect> Reply<D> {
                 break;
             }
         }
-        whole.freeze()
+    }
+
+    /// How long the body is at least, as the head says.
+    fn announced(&self) -> u64 {
+        self.body.as_ref().map_or(0, |body| body.size_hint().lower())
     }
 
     /// The next bytes of the body; nothing at its end.
     async fn next(&mut self) -> Result<Option<Bytes>, ApiClientError> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next bytes of the body; nothing at its end.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ApiClientError>> {
         loop {
-            match self.body.frame().await {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(self.broken(error)),
+            let Some(body) = &mut self.body else { return Poll::Ready(Ok(None)) };
+            match ready!(Pin::new(body).poll_frame(cx)) {
+                None => return Poll::Ready(Ok(None)),
+                Some(Err(error)) => return Poll::Ready(Err(self.broken(error))),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
+                        return Poll::Ready(Ok(Some(data)));
                     }
                 }
             }
         }
     }
 
+    /// Reads no more. A connection whose body has not ended is closed.
+    pub(super) fn hang_up(&mut self) {
+        self.body = None;
+    }
+
     /// The error of a connection that broke while the body came.
-    pub(super) fn broken(&self, error: hyper::Error) -> ApiClientError {
+    fn broken(&self, error: <net::Incoming as Body>::Error) -> ApiClientError {
         let text = format!("`{}` ended the connection before its answer was whole", host(&self.base));
         self.place(ApiClientError::new(ErrorKind::ProviderConnection, text).because(error))
     }
@@ -178,7 +195,7 @@ impl<D: Dialect> Reply<D> {
         self.place(ApiClientError::new(ErrorKind::BadResponse, text))
     }
 
-    pub(super) fn too_large(&self, limit: usize) -> ApiClientError {
+    fn too_large(&self, limit: u64) -> ApiClientError {
         self.bad(&format!("sent a reply of more than {limit} bytes"))
     }
 
@@ -195,6 +212,15 @@ fn placed<D: Dialect>(dialect: &D, model: &str, error: ApiClientError) -> ApiCli
         ..error.details().clone()
     };
     error.about(details)
+}
+
+/// How far a request with a bad status came. Whoever answers in the provider's place, or says that time ran out, cannot
+/// tell that the provider did nothing.
+fn reach_of(status: StatusCode) -> Reach {
+    match status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Reach::Unknown,
+        _ => Reach::Refused,
+    }
 }
 
 /// A request that found no way, or got no answer.

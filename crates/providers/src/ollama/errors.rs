@@ -14,7 +14,11 @@ struct Body {
 /// The error in a reply with a bad status.
 pub(super) fn failure(provider: &str, wire: &WireFailure<'_>) -> ApiClientError {
     let body: Body = serde_json::from_slice(wire.body).unwrap_or_default();
-    let kind = failure::kind_of(wire.status);
+    let kind = match body.error.as_deref() {
+        // The only sign of a conversation that is too long is its sentence.
+        Some(sentence) if sentence.contains("exceeds the context length") => ErrorKind::ContextTooLong,
+        _ => failure::kind_of(wire.status),
+    };
     failure::error(kind, provider, body.error.as_deref(), None, Some(wire))
 }
 

@@ -49,7 +49,6 @@ fn kind_of(word: &str) -> Option<ErrorKind> {
         "model_not_found" | "DeploymentNotFound" => ErrorKind::ModelNotAvailable,
         "invalid_api_key" => ErrorKind::Authentication,
         "rate_limit_exceeded" => ErrorKind::RateLimited,
-        "server_error" => ErrorKind::Overloaded,
         _ => {
             let status = StatusCode::from_bytes(word.as_bytes()).ok()?;
             return (status.as_u16() >= 400).then(|| failure::kind_of(status));

@@ -1,4 +1,7 @@
-//! The wire formats, held to recorded shapes; and what is wrapped around models, with scripts.
+//! The wire formats, held to recorded shapes and to a server that misbehaves; and what is wrapped around models, with
+//! scripts.
+
+#![expect(clippy::panic, reason = "what helps a test may fail it")]
 
 mod anthropic;
 mod availability;
@@ -10,6 +13,7 @@ mod failures;
 mod fallback;
 mod frames;
 mod gemini;
+mod leaks;
 mod metered;
 mod ollama;
 mod openai;
@@ -17,6 +21,8 @@ mod retry;
 mod scripted;
 mod server;
 mod support;
+mod table;
 mod timeout;
 mod vendors;
 mod wire;
+mod world;

@@ -43,6 +43,9 @@ fn answer(wire: &dyn Wire, asked: &Asked, behaviour: &Behaviour, trouble: Option
     };
     match trouble {
         Some(Misbehaviour::Refuses(refusal)) => refused(wire, asked, refusal),
+        Some(Misbehaviour::RefusesAndHangs) => {
+            Answer { steps: [Step::Hang].into(), ..refused(wire, asked, Refusal::Unavailable) }
+        }
         Some(Misbehaviour::Redirects) => {
             with(document(307, HTML, PAGE), header::LOCATION, HeaderValue::from_static("/elsewhere"))
         }

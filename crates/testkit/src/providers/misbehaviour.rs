@@ -11,6 +11,8 @@ use super::Shape;
 pub enum Misbehaviour {
     /// A bad status, with an error in the format's own words.
     Refuses(Refusal),
+    /// Status 503, whose body never comes.
+    RefusesAndHangs,
     /// Nothing more comes from some moment on.
     Stops {
         /// From when on.
@@ -142,13 +144,15 @@ pub enum Manner {
     Ends,
 }
 
-/// On which side of the first token.
+/// Where in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum When {
-    /// Before it.
+    /// Before the first token.
     BeforeTokens,
-    /// After some.
+    /// After some tokens.
     AfterTokens,
+    /// After the last frame, in one piece with it.
+    AfterClosing,
 }
 
 /// Into which pieces the bytes are cut.
@@ -203,6 +207,7 @@ impl Misbehaviour {
         Self::Refuses(Refusal::TooLong),
         Self::Refuses(Refusal::Filtered),
         Self::Refuses(Refusal::Invalid),
+        Self::RefusesAndHangs,
         Self::Stops { at: Moment::BeforeHead, how: Manner::Hangs },
         Self::Stops { at: Moment::BeforeHead, how: Manner::Closes },
         Self::Stops { at: Moment::BeforeHead, how: Manner::Resets },
@@ -239,8 +244,10 @@ impl Misbehaviour {
         Self::ErrorDocument,
         Self::ErrorEvent(When::BeforeTokens),
         Self::ErrorEvent(When::AfterTokens),
+        Self::ErrorEvent(When::AfterClosing),
         Self::Garbles(When::BeforeTokens),
         Self::Garbles(When::AfterTokens),
+        Self::Garbles(When::AfterClosing),
         Self::AnswersWhole,
         Self::AnswersStream,
         Self::NoReason,
@@ -290,13 +297,14 @@ impl Misbehaviour {
             | Self::Comments
             | Self::Usage(_)
             | Self::Rechunks(Rechunking::AllAtOnce)
-            | Self::Garbles(When::AfterTokens)
+            | Self::Garbles(When::AfterTokens | When::AfterClosing)
             | Self::Stops {
                 at: Moment::BeforeTokens | Moment::BeforeReason | Moment::BeforeClosing | Moment::AfterClosing,
                 ..
             } => shape == Shape::Stream,
             Self::AnswersStream => shape == Shape::Whole,
             Self::Refuses(_)
+            | Self::RefusesAndHangs
             | Self::Stops { .. }
             | Self::Redirects
             | Self::NotHttp

@@ -68,14 +68,11 @@ impl Stream<'_> {
             Some(Misbehaviour::Stops { at, how }) => self.stopped(at, how),
             Some(Misbehaviour::ErrorEvent(when)) => {
                 let error = self.wire.error_frame(self.asked).write(self.framing, self.line_end);
-                let mut steps = send(self.written(&self.frames[..self.place(when)]));
-                steps.push(Step::Send(error));
-                steps
+                self.disturbed(when, error, 0)
             }
             Some(Misbehaviour::Garbles(when)) => {
-                let mut steps = send(all);
-                steps.insert(self.place(when), Step::Send(Frame::garbage(self.framing, self.line_end)));
-                steps
+                let garbage = Frame::garbage(self.framing, self.line_end);
+                self.disturbed(when, garbage, self.frames.len())
             }
             Some(Misbehaviour::NoReason) => {
                 let frames = self.frames.iter().filter(|frame| frame.role != Role::Reason);
@@ -92,6 +89,18 @@ impl Stream<'_> {
             Some(Misbehaviour::Rechunks(how)) => send(whole::pieces(&all.concat().into(), how)),
             _ => send(all),
         }
+    }
+
+    /// The frames with something foreign among them, and at most so many after it.
+    fn disturbed(&self, when: When, foreign: Bytes, after: usize) -> Vec<Step> {
+        let mut pieces = self.written(&self.frames);
+        let rest = pieces.split_off(self.place(when));
+        match (when, pieces.last_mut()) {
+            (When::AfterClosing, Some(last)) => *last = [last.as_ref(), foreign.as_ref()].concat().into(),
+            _ => pieces.push(foreign),
+        }
+        pieces.extend(rest.into_iter().take(after));
+        send(pieces)
     }
 
     fn written<'f>(&self, frames: impl IntoIterator<Item = &'f Frame>) -> Vec<Bytes> {
@@ -114,6 +123,7 @@ impl Stream<'_> {
         match when {
             When::BeforeTokens => opening,
             When::AfterTokens => (opening + SOME).min(self.first(Role::Reason)),
+            When::AfterClosing => self.frames.len(),
         }
     }
 

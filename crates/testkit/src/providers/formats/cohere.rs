@@ -73,7 +73,8 @@ impl Wire for Cohere {
             Refusal::Invalid => "invalid request: temperature must be at most 1",
         };
         let message = message.replace("{model}", &asked.model);
-        Refused::new(usual_status(refusal), json!({ "id": ID, "message": message }))
+        let status = if refusal == Refusal::Filtered { 498 } else { usual_status(refusal) };
+        Refused::new(status, json!({ "id": ID, "message": message }))
     }
 
     fn error_frame(&self, _: &Asked) -> Frame {

@@ -6,7 +6,7 @@ use super::{Refused, Wire, usual_status, vector};
 use crate::providers::asked::Asked;
 use crate::providers::frames::{Frame, Role};
 use crate::providers::reply::tokens;
-use crate::providers::{End, Refusal, Reply, Said, UsagePlace};
+use crate::providers::{End, Refusal, Reply, Said, UsagePlace, Wait};
 
 pub(super) struct Gemini;
 
@@ -62,9 +62,9 @@ impl Wire for Gemini {
         let (status, word, message) = words(refusal);
         let message = message.replace("{model}", &asked.model);
         let mut error = json!({ "code": status, "message": message, "status": word });
-        if let Refusal::RateLimited(_) = refusal {
+        if let Refusal::RateLimited(Wait::Seconds(seconds)) = refusal {
             let kind = "type.googleapis.com/google.rpc.RetryInfo";
-            error["details"] = json!([{ "@type": kind, "retryDelay": "2s" }]);
+            error["details"] = json!([{ "@type": kind, "retryDelay": format!("{seconds}s") }]);
         }
         Refused::new(status, json!({ "error": error }))
     }

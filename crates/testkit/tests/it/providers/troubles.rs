@@ -18,7 +18,12 @@ async fn troubled(format: Format, shape: Shape, trouble: Misbehaviour) -> Option
 }
 
 fn hangs(trouble: Misbehaviour) -> bool {
-    matches!(trouble, Misbehaviour::Stops { how: Manner::Hangs, .. } | Misbehaviour::AnnouncesTooMuch)
+    matches!(
+        trouble,
+        Misbehaviour::Stops { how: Manner::Hangs, .. }
+            | Misbehaviour::AnnouncesTooMuch
+            | Misbehaviour::RefusesAndHangs
+    )
 }
 
 /// Whether no answer begins.
