@@ -27,9 +27,6 @@ use ask::GatewayModels;
 use limits::MinuteLimits;
 use observer::Metrics;
 
-/// The largest answer that the cache keeps.
-const LARGEST_CACHED: usize = 1 << 20;
-
 /// A gateway and what runs beside it.
 pub(crate) struct Assembled {
     pub(crate) gateway: Gateway,
@@ -50,7 +47,8 @@ pub(crate) fn assemble(
     let unusable = |error: codeflow_model::RegistryError| {
         Error::new(ErrorKind::Gateway, "the settings of models cannot be used").with_source(error)
     };
-    let registry = Arc::new(Registry::builtin().with(&settings.models.overrides).map_err(unusable)?);
+    let registry = Registry::builtin().with(&rules::served(settings)).map_err(unusable)?;
+    let registry = Arc::new(registry.with(&settings.models.overrides).map_err(unusable)?);
     let clock = Arc::new(SystemClock);
     let availability = Availability::new(circuits(settings), clock.clone());
     let secrets = LocalSecrets::new(environment.clone());
@@ -132,8 +130,7 @@ fn cache(settings: &Settings) -> Option<Arc<dyn ResponseCache>> {
     let bounds = CacheBounds {
         ttl: cache.ttl,
         bytes: cache.max_bytes as u64,
-        entry_bytes: LARGEST_CACHED.min(cache.max_bytes),
-        entries: cache.max_entries as u64,
+        entry_bytes: cache.max_entry_bytes,
     };
     Some(Arc::new(LocalCache::new(bounds)))
 }

@@ -61,8 +61,6 @@ impl CacheKey {
 pub struct CacheBounds {
     /// How long an answer serves.
     pub ttl: Duration,
-    /// How many answers are kept.
-    pub entries: u64,
     /// The bytes of all answers.
     pub bytes: u64,
     /// The bytes of one answer; a larger one is not kept.
@@ -78,10 +76,8 @@ pub struct LocalCache {
 impl LocalCache {
     /// An empty cache.
     pub fn new(bounds: CacheBounds) -> Self {
-        // An answer weighs its bytes, but never so little that there could be too many.
-        let least = bounds.bytes.checked_div(bounds.entries).unwrap_or(u64::MAX);
-        let weigh = move |_: &CacheKey, reply: &Arc<CachedReply>| {
-            u32::try_from((reply.body.len() as u64).max(least)).unwrap_or(u32::MAX)
+        let weigh = |_: &CacheKey, reply: &Arc<CachedReply>| {
+            u32::try_from(reply.body.len() + size_of::<CachedReply>()).unwrap_or(u32::MAX)
         };
         let replies =
             moka::sync::Cache::builder().weigher(weigh).max_capacity(bounds.bytes).time_to_live(bounds.ttl);

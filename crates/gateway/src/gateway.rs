@@ -177,8 +177,7 @@ impl Inner {
             let text = format!("no model of `{}` can do this: {}", route.name, evidence.trail.join("; "));
             return Err(ApiClientError::new(ErrorKind::ModelNotAvailable, text));
         }
-        let most = if route.fallback { can.len() } else { 1 };
-        Ok(can.into_iter().map(|ranking| ranking.place).take(most).collect())
+        Ok(can.into_iter().map(|ranking| ranking.place).collect())
     }
 
     /// Answers from the cache, or asks.

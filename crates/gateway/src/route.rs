@@ -38,8 +38,6 @@ pub struct Route {
     pub require: Needs,
     /// What decides the order among models that can; without weights it is the order of the settings.
     pub weights: Option<Weights>,
-    /// Whether the next model is asked when one fails.
-    pub fallback: bool,
 }
 
 impl Hop {

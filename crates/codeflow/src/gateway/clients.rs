@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use codeflow_config::{
-    Environment, LocalSecrets, ProviderApi, ProviderCredentials, ProviderSettings, SecretReference, Settings,
+    Environment, LocalSecrets, ProviderCredentials, ProviderSettings, Settings, VendorVariables,
 };
 use codeflow_gateway::{ModelSource, Seen};
 use codeflow_model::{ChatModel, Registry};
 use codeflow_net::{Guard, NetPolicy, Pool, PoolSettings};
 use codeflow_providers::{
-    Availability, AwsCredentials, Breaker, Bulkhead, Credentials, Deadlines, DialectName, Endpoint,
+    Availability, AwsCredentials, Breaker, Bulkhead, Credentials, Deadlines, Endpoint,
     ProviderSpec, Setup, Timeout, Vendor, provider,
 };
 use codeflow_runtime::SystemClock;
@@ -113,38 +113,21 @@ fn configured(settings: &Settings, environment: &Environment) -> Result<Vec<Prov
 }
 
 fn from_environment(vendor: &Vendor, environment: &Environment) -> Result<Option<ProviderSettings>, Error> {
-    fn names(list: &[String]) -> Vec<&str> {
-        list.iter().map(String::as_str).collect()
-    }
-    let (keys, urls) = (names(&vendor.key_variables), names(&vendor.base_url_variables));
-    let mut found = ProviderSettings::from_environment(&vendor.name, &keys, &urls, environment)?;
-    if found
-        .as_ref()
-        .is_some_and(|found| vendor.needs_key && matches!(found.credentials, ProviderCredentials::None))
-    {
-        // An address alone is not enough to be asked with; another program may want it set.
-        found = None;
-    }
-    let reference = |name: &String| SecretReference::Env(name.clone());
-    if let Some(identity) = &vendor.identity_variables
-        && found.is_none()
-        && environment.find(&identity.access_key_id).is_some()
-        && environment.find(&identity.secret_access_key).is_some()
-    {
-        let session = environment.find(&identity.session_token).map(|_| reference(&identity.session_token));
-        let credentials = ProviderCredentials::Aws {
-            access_key_id: reference(&identity.access_key_id),
-            secret_access_key: reference(&identity.secret_access_key),
-            session_token: session,
-        };
-        found = Some(ProviderSettings { credentials, ..ProviderSettings::usual(&vendor.name) });
-    }
-    let region = vendor.region_variables.iter().find_map(|name| environment.find(name));
-    if let (Some(found), Some(region)) = (&mut found, region) {
-        found.region = Some(region.to_string_lossy().into_owned());
-    }
-    // Amazon's variables are set for many purposes; without a region they are not meant for this one.
-    Ok(found.filter(|found| vendor.region_variables.is_empty() || found.region.is_some()))
+    let identity = vendor.identity_variables.as_ref().map(|names| {
+        [&*names.access_key_id, &*names.secret_access_key, &*names.session_token]
+    });
+    let variables = VendorVariables {
+        key: &vendor.key_variables,
+        base_url: &vendor.base_url_variables,
+        region: &vendor.region_variables,
+        identity,
+    };
+    let found = ProviderSettings::from_environment(&vendor.name, variables, environment)?;
+    Ok(found.filter(|found| {
+        let has_key = !matches!(found.credentials, ProviderCredentials::None);
+        // An address alone may be set for another program, and Amazon's variables for many purposes.
+        (has_key || !vendor.needs_key) && (vendor.region_variables.is_empty() || found.region.is_some())
+    }))
 }
 
 fn client(
@@ -156,11 +139,13 @@ fn client(
         let context = format!("provider `{}` cannot be used as it is configured", own.name);
         Error::new(ErrorKind::Gateway, context).with_source(error)
     };
-    let spec = spec(own).ok_or_else(|| {
-        let context =
-            format!("provider `{}` follows a vendor or speaks a dialect that nobody knows", own.name);
-        Error::new(ErrorKind::Gateway, context)
-    })?;
+    let spec = ProviderSpec {
+        name: own.name.clone(),
+        vendor: own.vendor.clone(),
+        base_url: own.base_url.clone(),
+        region: own.region.clone(),
+        overrides: serde_json::from_value(own.overrides.clone().into()).map_err(|error| unusable(error.into()))?,
+    };
     let base = spec.address().map_err(|error| unusable(error.into()))?;
     let guard = guard(own, &base).map_err(|error| unusable(error.into()))?;
     let pool =
@@ -184,44 +169,11 @@ fn client(
     Ok(Arc::new(Breaker::new(Arc::new(timed), Arc::clone(availability), KEY)))
 }
 
-fn spec(own: &ProviderSettings) -> Option<ProviderSpec> {
-    let vendor = match &own.api {
-        ProviderApi::Vendor(vendor) => Vendor::find(vendor)?.name.clone(),
-        ProviderApi::Dialect(dialect) => of_dialect(dialect)?.to_owned(),
-    };
-    Some(ProviderSpec {
-        name: own.name.clone(),
-        vendor,
-        base_url: own.base_url.as_ref().map(ToString::to_string),
-        region: own.region.clone(),
-        overrides: Default::default(),
-    })
-}
-
-/// The vendor whose ways a bare dialect has.
-fn of_dialect(dialect: &str) -> Option<&'static str> {
-    let name = match dialect {
-        "openai" => return Some("compatible"),
-        "anthropic" => DialectName::Anthropic,
-        "gemini" => DialectName::Gemini,
-        "bedrock" => DialectName::Bedrock,
-        "ollama" => DialectName::Ollama,
-        "cohere" => DialectName::Cohere,
-        _ => return None,
-    };
-    Vendor::all().iter().find(|vendor| vendor.dialect == name).map(|vendor| vendor.name.as_str())
-}
-
 /// A host that somebody named may be inside the network; so may one that a vendor has on the own machine.
 fn guard(own: &ProviderSettings, base: &url::Url) -> Result<Guard, codeflow_net::Error> {
-    let usual = (base.scheme() == "http").then(|| {
-        format!(
-            "{}:{}",
-            base.host_str().unwrap_or_default(),
-            base.port_or_known_default().unwrap_or_default()
-        )
-    });
-    let allowed = own.named_host().or(usual);
+    let is_named = own.base_url.is_some() || base.scheme() == "http";
+    let host = base.host_str().zip(base.port_or_known_default()).map(|(host, port)| format!("{host}:{port}"));
+    let allowed = host.filter(|_| is_named);
     Ok(Guard::new(NetPolicy {
         allowed_hosts: allowed.map(|host| host.parse()).transpose()?.into_iter().collect(),
         connect_timeout: own.timeouts.connect,

@@ -4,27 +4,29 @@ use std::sync::Arc;
 
 use codeflow_config::{BudgetPeriod, BudgetScope, RouteSettings, Settings};
 use codeflow_gateway::{BudgetRule, Needs, Period, RouteRule, Scope, Weights};
+use codeflow_model::Overrides;
+use serde_json::{Map, Value};
 
 pub(crate) fn routes(settings: &Settings) -> Vec<RouteRule> {
     settings.routes.iter().map(route).collect()
 }
 
 fn route(route: &RouteSettings) -> RouteRule {
-    let weights =
-        Weights { cost: route.weights.cost, latency: route.weights.latency, quality: route.weights.quality };
-    let counts = weights.cost + weights.latency + weights.quality > 0.0;
+    let weights = route.weights.map(|weights| Weights {
+        cost: weights.cost,
+        latency: weights.latency,
+        quality: weights.quality,
+    });
     RouteRule {
         name: route.alias.clone(),
         models: route.models.clone(),
         require: Needs {
             features: route.require.iter().copied().collect(),
             max_input_price: route.max_input_price,
-            max_output_price: route.max_output_price,
             region: route.region.clone(),
             ..Needs::default()
         },
-        weights: counts.then_some(weights),
-        fallback: route.fallback,
+        weights,
     }
 }
 
@@ -91,7 +93,15 @@ pub(crate) fn usual_routes(settings: &Settings, providers: &[Arc<str>]) -> Vec<R
         models: models.iter().filter(is_configured).map(|model| (*model).to_owned()).collect(),
         require: Needs::default(),
         weights: None,
-        fallback: true,
     });
     rules.filter(|rule| !rule.models.is_empty()).collect()
+}
+
+/// The models that settings say a provider serves, of which nothing else is known.
+pub(crate) fn served(settings: &Settings) -> Overrides {
+    let named = settings.providers.iter().flat_map(|provider| {
+        let models = provider.models.iter().flatten();
+        models.map(|model| (format!("{}/{model}", provider.name), Value::Object(Map::new())))
+    });
+    Overrides::from(named.collect::<Map<_, _>>())
 }

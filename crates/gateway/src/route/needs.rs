@@ -17,8 +17,6 @@ pub struct Needs {
     pub output_tokens: Option<u64>,
     /// The highest price of a million tokens of the prompt.
     pub max_input_price: Option<Price>,
-    /// The highest price of a million tokens of the answer.
-    pub max_output_price: Option<Price>,
     /// The region that processing must be confined to.
     pub region: Option<String>,
 }
@@ -66,10 +64,7 @@ impl fmt::Display for Lack {
 impl Needs {
     /// Whether nothing is needed that some model could lack.
     pub fn is_nothing(&self) -> bool {
-        self.features.is_empty()
-            && self.max_input_price.is_none()
-            && self.max_output_price.is_none()
-            && self.region.is_none()
+        self.features.is_empty() && self.max_input_price.is_none() && self.region.is_none()
     }
 
     /// What a model lacks, if anything is known to be lacking.
@@ -78,7 +73,7 @@ impl Needs {
             return Some(Lack::Feature(*feature));
         }
         let Some(entry) = entry else {
-            return self.max_input_price.or(self.max_output_price).map(|_| Lack::Price);
+            return self.max_input_price.map(|_| Lack::Price);
         };
         if let Some(limit) = entry.context.filter(|limit| self.input_tokens > *limit) {
             return Some(Lack::Context { limit });
@@ -88,14 +83,11 @@ impl Needs {
         if let Some(feature) = self.features.iter().find(|it| lists && !entry.capabilities.contains(it)) {
             return Some(Lack::Feature(*feature));
         }
-        let rates = entry.prices.as_ref().map(|prices| &prices.standard);
-        let is_over = |most: Option<Price>, price: Option<Price>| {
-            most.is_some_and(|most| price.is_none_or(|price| price > most))
-        };
-        if is_over(self.max_input_price, rates.and_then(|rates| rates.input))
-            || is_over(self.max_output_price, rates.and_then(|rates| rates.output))
-        {
-            return Some(Lack::Price);
+        if let Some(most) = self.max_input_price {
+            let price = entry.prices.as_ref().and_then(|prices| prices.standard.input);
+            if price.is_none_or(|price| price > most) {
+                return Some(Lack::Price);
+            }
         }
         let region = self.region.as_deref();
         let regions = entry.prices.as_ref().map(|prices| &prices.regions);
@@ -111,7 +103,6 @@ impl Needs {
             input_tokens: self.input_tokens.max(other.input_tokens),
             output_tokens: self.output_tokens.or(other.output_tokens),
             max_input_price: lower(self.max_input_price, other.max_input_price),
-            max_output_price: lower(self.max_output_price, other.max_output_price),
             region: self.region.clone().or_else(|| other.region.clone()),
         }
     }

@@ -22,8 +22,6 @@ pub struct RouteRule {
     pub require: Needs,
     /// What decides the order; without weights it is that of `models`.
     pub weights: Option<Weights>,
-    /// Whether the next model is asked when one fails.
-    pub fallback: bool,
 }
 
 /// A route cannot be used.
@@ -103,7 +101,6 @@ impl Routes {
             hops,
             require: Needs::default(),
             weights: None,
-            fallback: true,
         });
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {
@@ -136,7 +133,6 @@ impl Routes {
             hops,
             require: rule.require.clone(),
             weights: rule.weights,
-            fallback: rule.fallback,
         })
     }
 

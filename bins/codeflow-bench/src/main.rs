@@ -1,0 +1,38 @@
+//! Measures what the model gateway adds to a call, beside nginx as a plain reverse proxy to the same upstream.
+
+mod child;
+mod gateway;
+mod http;
+mod load;
+mod nginx;
+mod payloads;
+mod upstream;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// What to do.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answers every request at once with a fixed reply, as an OpenAI-compatible provider would
+    Upstream(upstream::Options),
+    /// Sends requests and prints what came back, as one line of JSON
+    Load(load::Options),
+    /// Measures codeflow-server and nginx in turn and prints a table
+    Gateway(gateway::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Upstream(options) => upstream::run(&options),
+        Command::Load(options) => load::run(&options),
+        Command::Gateway(options) => gateway::run(&options),
+    }
+}
