@@ -99,10 +99,10 @@ fn outputs(view: &View) -> Value {
     view.record.outputs.as_deref().cloned().unwrap_or_default()
 }
 
-/// How a step ended, with the code of the reason.
+/// How a step ended, with the code of the reason; as pending if it has not.
 fn ended(view: &View, name: &str) -> (StepStatus, String) {
     let step = view.steps().find(|step| step.step.name.as_str() == name).expect("there is such a step");
-    let Phase::Settled(settled) = step.phase else { panic!("{name} has not ended: {:?}", step.phase) };
+    let Phase::Settled(settled) = step.phase else { return (StepStatus::Pending, String::new()) };
     (settled.status, settled.error.as_ref().map(|error| error.code.clone()).unwrap_or_default())
 }
 
