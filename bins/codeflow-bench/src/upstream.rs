@@ -26,6 +26,9 @@ pub(crate) struct Options {
     pause: u64,
 }
 
+/// What asks for a stream.
+const STREAM: &[u8] = b"\"stream\":true";
+
 /// What is answered.
 struct Answers {
     whole: Vec<u8>,
@@ -70,7 +73,7 @@ async fn serve(stream: TcpStream, answers: &Answers) -> Result<()> {
     let mut messages = Messages::new(stream);
     while let Some(head) = messages.head().await? {
         let body = messages.body_bytes(&head).await?;
-        let is_stream = body.windows(13).any(|window| window == b"\"stream\":true,") || body.ends_with(b"\"stream\":true}");
+        let is_stream = body.windows(STREAM.len()).any(|window| window == STREAM);
         let stream = messages.stream();
         if !is_stream {
             stream.write_all(&answers.whole).await?;

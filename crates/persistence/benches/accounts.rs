@@ -94,7 +94,7 @@ async fn commits(database: &Database, count: u64, size: u64) -> Duration {
     }
     let (took, ticks) = (began.elapsed(), cpu() - before);
     let rows = count * size;
-    if ticks > 20 {
+    if ticks >= 4 {
         eprintln!(
             "  {:.2} µs of CPU a row, {:.0} µs a batch",
             ticks as f64 * 1e4 / rows as f64,
