@@ -76,8 +76,8 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
     let is_post = *request.method() == Method::POST;
     match request.uri().path() {
         "/v1/chat/completions" | "/v1/messages" if is_post => chat::answer(exchange, request).await,
-        "/v1/embeddings" if is_post => embeddings::answer(exchange, request).await,
-        "/v1/messages/count_tokens" if is_post => tokens::answer(exchange, request).await,
+        "/v1/embeddings" if is_post => Box::pin(embeddings::answer(exchange, request)).await,
+        "/v1/messages/count_tokens" if is_post => Box::pin(tokens::answer(exchange, request)).await,
         "/v1/models" if is_get => models::list(exchange, &request),
         "/health/live" if is_get => Ok(vitals::live()),
         "/health/ready" if is_get => Ok(vitals::ready(exchange)),

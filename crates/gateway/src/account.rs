@@ -76,8 +76,9 @@ pub(crate) struct Spoken {
 }
 
 impl Account {
-    /// Opens the account of a call that is about to be made.
-    pub(crate) fn open(governors: &Arc<Governors>, opening: Opening<'_>) -> Self {
+    /// Opens the account of a call that is about to be made. It is boxed, because it is handed on from future to future,
+    /// each of which would copy it.
+    pub(crate) fn open(governors: &Arc<Governors>, opening: Opening<'_>) -> Box<Self> {
         let Opening { call, facts, route, format, stream, began } = opening;
         let row = UsageRow {
             id: governors.ids.next(),
@@ -100,7 +101,7 @@ impl Account {
             estimated: false,
             latency: Latency::default(),
         };
-        Self {
+        Box::new(Self {
             governors: Arc::clone(governors),
             call,
             facts,
@@ -110,7 +111,7 @@ impl Account {
             began,
             lost: Usd::ZERO,
             has_lost: false,
-        }
+        })
     }
 
     pub(crate) fn call(&self) -> &Call {
@@ -178,7 +179,7 @@ impl Account {
     }
 
     /// Closes the account, and says what the call cost where that is known.
-    pub(crate) fn close(mut self, ending: &Ending<'_>, evidence: &Evidence) -> Option<Usd> {
+    pub(crate) fn close(mut self: Box<Self>, ending: &Ending<'_>, evidence: &Evidence) -> Option<Usd> {
         self.settle(ending, Some(evidence))
     }
 

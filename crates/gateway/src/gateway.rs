@@ -115,7 +115,7 @@ struct Admitted {
     asked: Asked,
     route: Arc<Route>,
     order: Vec<usize>,
-    account: Account,
+    account: Box<Account>,
 }
 
 impl Inner {

@@ -18,7 +18,7 @@ use crate::route::{Hop, Route};
 /// A request, and its other form once somebody needed it.
 pub(super) struct Asked {
     inbound: Inbound,
-    decoded: OnceLock<Decoded>,
+    decoded: OnceLock<Box<Decoded>>,
 }
 
 impl Asked {
@@ -41,7 +41,7 @@ impl Asked {
             Inbound::Raw(raw) => match self.decoded.get() {
                 Some(decoded) => Ok(Some(&decoded.request)),
                 None => {
-                    let decoded = (raw.decode)(&raw.request)?;
+                    let decoded = Box::new((raw.decode)(&raw.request)?);
                     Ok(Some(&self.decoded.get_or_init(|| decoded).request))
                 }
             },

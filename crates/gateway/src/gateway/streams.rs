@@ -25,7 +25,7 @@ impl Inner {
     pub(super) async fn deliver(
         &self,
         answer: Answer,
-        mut account: Account,
+        mut account: Box<Account>,
         mut evidence: Evidence,
         asked: &Asked,
         key: Option<CacheKey>,
@@ -50,9 +50,11 @@ impl Inner {
                 let open = Some((account, told));
                 ReplyBody::RawStream(Box::pin(Metered { inner, open, spoken: Spoken::default(), keeper }))
             }
-            Answer::Complete(response) => return self.whole(response, account, evidence).await,
+            Answer::Complete(response) => {
+                return Box::pin(self.whole(response, account, evidence)).await;
+            }
             Answer::Stream(inner) if self.reads.reply => {
-                return self.held_back(inner, account, evidence).await;
+                return Box::pin(self.held_back(inner, account, evidence)).await;
             }
             Answer::Stream(inner) => {
                 let open = Some((account, evidence.clone()));
@@ -70,7 +72,7 @@ impl Inner {
     async fn whole(
         &self,
         response: ChatResponse,
-        account: Account,
+        account: Box<Account>,
         mut evidence: Evidence,
     ) -> Result<Reply, Failed> {
         let judged = self.check_reply(account.call(), &evidence, Some(&response)).await;
@@ -85,7 +87,7 @@ impl Inner {
     async fn held_back(
         &self,
         mut inner: ChatStream,
-        account: Account,
+        account: Box<Account>,
         mut evidence: Evidence,
     ) -> Result<Reply, Failed> {
         let mut fold = Fold::default();
@@ -183,7 +185,7 @@ impl Piece for StreamEvent {
 /// A stream whose account is closed at its end, at an error, or when nobody listens any more.
 struct Metered<P> {
     inner: Pin<Box<dyn Stream<Item = Result<P, ApiClientError>> + Send>>,
-    open: Option<(Account, Evidence)>,
+    open: Option<(Box<Account>, Evidence)>,
     spoken: Spoken,
     keeper: Option<Keeper>,
 }
