@@ -76,6 +76,7 @@ fn cpu() -> u64 {
 }
 
 /// Commits batches of `size` rows, one after the other.
+#[expect(clippy::print_stderr, reason = "the CPU of a run belongs beside its time")]
 async fn commits(database: &Database, count: u64, size: u64) -> Duration {
     let session = SessionId::generate(&SystemIds);
     database.open(session, LEASE).await.expect("a session opens");
