@@ -45,7 +45,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     );
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let frames = payloads::frames(options.pieces);
-    let chunks = frames.iter().map(|frame| format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes()).collect();
+    let chunks =
+        frames.iter().map(|frame| format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes()).collect();
     let answers = Arc::new(Answers {
         whole: whole.into_bytes(),
         head: head.as_bytes().to_vec(),

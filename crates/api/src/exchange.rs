@@ -12,6 +12,9 @@ use crate::keys::{Key, Unknown};
 use crate::reading::{self, Unread};
 use crate::{Api, Failure, evidence};
 
+/// How many headers an answer has, and a few to spare.
+const HEADERS: usize = 16;
+
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// One request.
@@ -101,7 +104,14 @@ impl<'a> Exchange<'a> {
 
 /// A response of JSON.
 pub(crate) fn json(body: Bytes) -> Response<Outgoing> {
-    let mut response = Response::new(Outgoing::Whole(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    answer(Outgoing::Whole(body), JSON)
+}
+
+/// A response of some type, with room for the headers that follow.
+pub(crate) fn answer(body: Outgoing, kind: HeaderValue) -> Response<Outgoing> {
+    let mut response = Response::new(body);
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(header::CONTENT_TYPE, kind);
+    *response.headers_mut() = headers;
     response
 }

@@ -105,6 +105,16 @@ impl Error {
         Self::translate(url, error.is_connect(), Box::new(error))
     }
 
+    /// Translates an error of a connection that stood.
+    pub(crate) fn from_hyper(url: &Url, error: hyper::Error) -> Self {
+        Self::translate(url, false, Box::new(error))
+    }
+
+    /// Translates an error of making a connection.
+    pub(crate) fn from_connector(url: &Url, error: BoxError) -> Self {
+        Self::translate(url, true, error)
+    }
+
     pub(crate) fn new(kind: ErrorKind, context: String) -> Self {
         Self { kind, phase: Phase::NotSent, context, source: None }
     }

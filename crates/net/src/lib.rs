@@ -34,10 +34,9 @@ pub use connector::Connector;
 pub use error::{Error, ErrorKind, Phase};
 pub use guard::Guard;
 /// The body of an answer as a [`Pool`] gives it.
-pub use hyper::body::Incoming;
 pub use pieces::Pieces;
 pub use policy::{AllowedHost, NetPolicy};
-pub use pool::{Pool, PoolSettings};
+pub use pool::{Incoming, Origin, Pool, PoolSettings};
 pub use request::{Limits, Request};
 pub use resolve::{Resolver, SystemResolver};
 pub use response::Response;

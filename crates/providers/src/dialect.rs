@@ -187,7 +187,7 @@ pub struct WireRequest {
 impl WireRequest {
     /// A request with a JSON body.
     pub fn post(path: impl Into<String>, body: impl Into<Pieces>) -> Self {
-        let mut headers = HeaderMap::with_capacity(4);
+        let mut headers = HeaderMap::with_capacity(8);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
         Self { method: Method::POST, path: path.into(), headers, body: body.into() }
     }

@@ -4,7 +4,7 @@
 mod reading;
 mod sending;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use codeflow_core::Clock;
@@ -12,8 +12,9 @@ use codeflow_model::{
     Answer, ApiClientError, Ask, ChatModel, ChatRequest, ChatStream, Description, EmbedRequest,
     EmbedResponse, ErrorKind, RawReply, RawRequest, Usage,
 };
-use codeflow_net::{Guard, Pool};
+use codeflow_net::{Guard, Origin, Pool};
 use http::HeaderMap;
+use http::uri::PathAndQuery;
 use url::Url;
 
 use crate::{CredentialSource, Credentials, Dialect, Limits, Mode};
@@ -63,7 +64,9 @@ impl Default for Bounds {
 pub struct HttpModel<D: Dialect> {
     dialect: Arc<D>,
     endpoint: Endpoint,
-    pool: Pool,
+    origin: Origin,
+    /// The path of the first request, which with most dialects is that of every one.
+    usual: OnceLock<(String, PathAndQuery)>,
     clock: Arc<dyn Clock>,
     bounds: Bounds,
 }
@@ -82,8 +85,10 @@ impl<D: Dialect> HttpModel<D> {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ApiClientError> {
         let dialect = Arc::new(dialect);
-        guard.check(&endpoint.base).map_err(|error| sending::unreachable(&*dialect, "", error))?;
-        Ok(Self { dialect, endpoint, pool, clock, bounds: Bounds::default() })
+        let unreachable = |error| sending::unreachable(&*dialect, "", error);
+        guard.check(&endpoint.base).map_err(unreachable)?;
+        let origin = pool.origin(&endpoint.base).map_err(unreachable)?;
+        Ok(Self { dialect, endpoint, origin, usual: OnceLock::new(), clock, bounds: Bounds::default() })
     }
 
     /// The same with other bounds.

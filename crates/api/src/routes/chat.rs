@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use super::streams;
 use crate::body::Outgoing;
-use crate::exchange::{Exchange, json};
+use crate::exchange::{self, Exchange, json};
 use crate::{Error, Failure, Sketch, Stamp, decode_chat, encode_chat, evidence};
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -127,8 +127,7 @@ fn deliver(exchange: &Exchange<'_>, reply: Reply, wants_usage: bool) -> Response
 }
 
 fn events(body: Outgoing) -> Response<Outgoing> {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, EVENTS);
+    let mut response = exchange::answer(body, EVENTS);
     response.headers_mut().insert(header::CACHE_CONTROL, NO_CACHE);
     response
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use codeflow_model::{ApiClientError, Details, ErrorKind, Reach};
 use codeflow_net as net;
+use http::uri::{InvalidUri, PathAndQuery};
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body::Body;
 use tokio::time::timeout;
@@ -26,7 +27,7 @@ pub(super) struct Reply<D: Dialect> {
     pub(super) bounds: Bounds,
     /// Nothing once nothing more is to be read, so that the connection is free even while the reply is kept.
     body: Option<net::Incoming>,
-    base: Url,
+    origin: net::Origin,
     headers: HeaderMap,
     status: StatusCode,
 }
@@ -39,14 +40,14 @@ impl<D: Dialect> HttpModel<D> {
         let signing = Signing { credentials: &credentials, base, now: self.clock.now() };
         self.placed(model, self.dialect.sign(&mut wire, &signing))?;
         let request = self.request(wire)?;
-        let sent = self.pool.send(base, request).await;
+        let sent = self.origin.send(request).await;
         let (head, body) = sent.map_err(|error| unreachable(&*self.dialect, model, error))?.into_parts();
         let reply = Reply {
             dialect: Arc::clone(&self.dialect),
             model: model.to_owned(),
             bounds: self.bounds,
             body: Some(body),
-            base: base.clone(),
+            origin: self.origin.clone(),
             headers: head.headers,
             status: head.status,
         };
@@ -54,19 +55,31 @@ impl<D: Dialect> HttpModel<D> {
     }
 
     fn request(&self, wire: WireRequest) -> Result<Request<net::Pieces>, ApiClientError> {
-        let base = self.endpoint.base.as_str().trim_end_matches('/');
         let mut request = Request::new(wire.body);
-        *request.uri_mut() =
-            [base, &wire.path].concat().parse().map_err(|error: http::uri::InvalidUri| {
-                let text = format!("`{}` has an address that no request can go to", self.dialect.provider());
-                ApiClientError::new(ErrorKind::InvalidRequest, text).because(error)
-            })?;
+        *request.uri_mut() = self.path(&wire.path)?.into();
         *request.method_mut() = wire.method;
         *request.headers_mut() = wire.headers;
         for (name, value) in &self.endpoint.headers {
             request.headers_mut().insert(name, value.clone());
         }
         Ok(request)
+    }
+
+    /// The path of the base URL and that of the dialect.
+    fn path(&self, path: &str) -> Result<PathAndQuery, ApiClientError> {
+        if let Some((usual, whole)) = self.usual.get()
+            && usual == path
+        {
+            return Ok(whole.clone());
+        }
+        let base = self.endpoint.base.path().trim_end_matches('/');
+        let whole: PathAndQuery = [base, path].concat().parse().map_err(|error: InvalidUri| {
+            let text = format!("`{}` has an address that no request can go to", self.dialect.provider());
+            ApiClientError::new(ErrorKind::InvalidRequest, text).because(error)
+        })?;
+        // Who loses the race to be first parses again next time.
+        self.usual.set((path.to_owned(), whole.clone())).ok();
+        Ok(whole)
     }
 
     /// The same result; an error says who was asked, and that the request had reached them.
@@ -185,7 +198,7 @@ impl<D: Dialect> Reply<D> {
 
     /// The error of a connection that broke while the body came.
     fn broken(&self, error: <net::Incoming as Body>::Error) -> ApiClientError {
-        let text = format!("`{}` ended the connection before its answer was whole", host(&self.base));
+        let text = format!("`{}` ended the connection before its answer was whole", host(self.origin.url()));
         self.place(ApiClientError::new(ErrorKind::ProviderConnection, text).because(error))
     }
 

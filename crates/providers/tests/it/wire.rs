@@ -65,6 +65,7 @@ fn model(port: u16) -> HttpModel<Anthropic> {
     let endpoint = Endpoint {
         base: format!("http://127.0.0.1:{port}").parse().expect("is an address"),
         credentials: Arc::new(Arc::new(Credentials::Key("key".to_owned().into()))),
+        headers: http::HeaderMap::new(),
     };
     HttpModel::new(Anthropic::new("fake"), endpoint, &guard, pool, TestClock::new()).expect("may be reached")
 }
