@@ -53,6 +53,11 @@ impl Process {
         Ok(ticks)
     }
 
+    /// The memory that it has now, in bytes.
+    pub(crate) fn memory(&self) -> Result<u64> {
+        read_status(self.id(), "VmRSS:")
+    }
+
     /// The most memory that it, or one of its children, has had, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         let mut peak = peak_of(self.id())?;
@@ -83,8 +88,12 @@ fn ticks_of(id: u32) -> Result<Duration> {
 }
 
 fn peak_of(id: u32) -> Result<u64> {
+    read_status(id, "VmHWM:")
+}
+
+fn read_status(id: u32, name: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak of memory")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such figure of memory")?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kilobytes * 1024)
 }

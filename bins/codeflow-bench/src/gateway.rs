@@ -14,13 +14,13 @@ use crate::{nginx, payloads};
 
 /// The core that the proxies run on, and the one for everything else.
 const PROXY_CORE: usize = 0;
-const OTHER_CORE: usize = 1;
+pub(crate) const OTHER_CORE: usize = 1;
 
 /// Flags of `codeflow-bench gateway`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The server to measure
-    #[arg(long, default_value = "target/release/codeflow-server")]
+    #[arg(long, default_value = "target/dist/codeflow-server")]
     server: PathBuf,
     /// The database that it writes usage to: `postgres://…` or the path of an SQLite file
     #[arg(long)]
@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let server_at = free()?;
     let database = options.database.clone();
     let database = database.unwrap_or_else(|| folder.path().join("usage.db").display().to_string());
-    let server = start_server(options, folder.path(), server_at, upstream_at, &database)?;
+    let server = start_server(&options.server, folder.path(), server_at, upstream_at, &database)?;
     for at in [nginx_at, server_at] {
         reachable(at)?;
     }
@@ -164,8 +164,8 @@ impl Bench<'_> {
     }
 }
 
-fn start_server(
-    options: &Options,
+pub(crate) fn start_server(
+    server: &std::path::Path,
     folder: &std::path::Path,
     listen: SocketAddr,
     upstream: SocketAddr,
@@ -173,11 +173,11 @@ fn start_server(
 ) -> Result<Process> {
     let config = folder.join("codeflow.toml");
     std::fs::write(&config, settings(payloads::KEY))?;
-    let mut command = Command::new(&options.server);
+    let mut command = Command::new(server);
     command.arg("--config").arg(&config).args(["--listen", &listen.to_string()]);
     command.args(["--database-url", database]);
     command.env("OPENAI_BASE_URL", format!("http://{upstream}")).env("OPENAI_API_KEY", "sk-bench");
-    Process::start(PROXY_CORE, &mut command).context("build it: cargo build --release --bin codeflow-server")
+    Process::start(PROXY_CORE, &mut command).context("build it: cargo build --profile dist --bin codeflow-server")
 }
 
 /// Everything switched on: a key, its limits, a budget, usage rows.
@@ -200,11 +200,11 @@ fn report_memory(nginx: &Process, server: &Process) -> Result<()> {
     Ok(())
 }
 
-fn free() -> Result<SocketAddr> {
+pub(crate) fn free() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn reachable(at: SocketAddr) -> Result<()> {
+pub(crate) fn reachable(at: SocketAddr) -> Result<()> {
     let until = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(at).is_err() {
         if Instant::now() > until {

@@ -39,6 +39,12 @@ struct Seen {
     total: Vec<Duration>,
 }
 
+/// Sends, and says how many answers came.
+pub(crate) fn measure(options: Options) -> Result<usize> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(all(options))?.total.len())
+}
+
 #[expect(clippy::print_stdout, reason = "the line is the result")]
 pub(crate) fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

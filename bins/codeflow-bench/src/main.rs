@@ -6,6 +6,7 @@ mod http;
 mod load;
 mod nginx;
 mod payloads;
+mod soak;
 mod upstream;
 
 use anyhow::Result;
@@ -27,6 +28,8 @@ enum Command {
     Load(load::Options),
     /// Measures codeflow-server and nginx in turn and prints a table
     Gateway(gateway::Options),
+    /// Measures memory over many requests and open streams, and how soon an upstream hears of a client that went
+    Soak(soak::Options),
 }
 
 fn main() -> Result<()> {
@@ -34,5 +37,6 @@ fn main() -> Result<()> {
         Command::Upstream(options) => upstream::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Gateway(options) => gateway::run(&options),
+        Command::Soak(options) => soak::run(&options),
     }
 }
