@@ -9,7 +9,7 @@ use codeflow_gateway::{
     Period, Scope, Subjects,
 };
 use codeflow_testkit::{MemoryAccounts, SequentialIds, TokioClock};
-use proptest::prelude::*;
+use proptest::prelude::{ProptestConfig, Strategy, prop_oneof, proptest};
 
 const LIMIT: u64 = 1_000;
 

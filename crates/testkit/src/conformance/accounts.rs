@@ -17,10 +17,23 @@ use codeflow_gateway::{
 
 use crate::SequentialIds;
 
-pub use calls::*;
-pub use fleet::*;
-pub use model::*;
-pub use sessions::*;
+pub use calls::{
+    a_call_is_read_back_whole, a_zero_character_in_a_call_is_replaced,
+    calls_are_listed_newest_first_in_pages_of_a_tenant,
+};
+pub use fleet::{
+    a_budget_that_comes_with_a_call_holds_too, a_killed_process_leaves_no_reservation_behind,
+    a_slice_that_sits_idle_elsewhere_comes_back, a_storm_of_calls_never_exceeds_a_budget,
+    fifty_calls_against_a_budget_for_twenty_admit_twenty, the_last_dollar_can_be_spent_from_either_side,
+    two_processes_share_a_budget_for_twenty_exactly,
+};
+pub use model::long_scripts_have_the_answers_of_the_model;
+pub use sessions::{
+    a_batch_out_of_turn_is_refused, a_batch_that_comes_twice_is_written_once,
+    a_closed_session_gives_everything_back, a_session_whose_lease_ended_writes_nothing,
+    a_slice_is_granted_spent_and_given_back, an_idle_slice_is_recalled_and_a_used_one_is_not,
+    spending_beyond_a_slice_leaves_less_for_others,
+};
 
 /// A lease that is not meant to end within a test.
 const LONG: Duration = Duration::from_secs(600);
