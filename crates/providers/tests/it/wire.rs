@@ -62,10 +62,8 @@ fn model(port: u16) -> HttpModel<Anthropic> {
     let host = format!("127.0.0.1:{port}").parse().expect("is a host");
     let guard = Guard::new(NetPolicy { allowed_hosts: vec![host], ..NetPolicy::default() });
     let pool = Pool::new(&guard, PoolSettings::default()).expect("can be made");
-    let endpoint = Endpoint {
-        base: format!("http://127.0.0.1:{port}").parse().expect("is an address"),
-        credentials: Arc::new(Arc::new(Credentials::Key("key".to_owned().into()))),
-    };
+    let base = format!("http://127.0.0.1:{port}").parse().expect("is an address");
+    let endpoint = Endpoint::new(base, Credentials::Key("key".to_owned().into()));
     HttpModel::new(Anthropic::new("fake"), endpoint, &guard, pool, TestClock::new()).expect("may be reached")
 }
 
