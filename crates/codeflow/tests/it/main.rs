@@ -1,5 +1,6 @@
 //! Tests of the facade, as a program that embeds it sees it.
 
+mod limits;
 mod local;
 mod models;
 mod project;
