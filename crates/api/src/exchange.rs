@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use crate::body::Outgoing;
 use crate::keys::{Key, Unknown};
 use crate::reading::{self, Unread};
-use crate::{Api, Failure, evidence};
+use crate::{Api, Failure, Refusal, evidence};
 
 /// How many headers an answer has, and a few to spare.
 const HEADERS: usize = 16;
@@ -57,13 +57,13 @@ impl<'a> Exchange<'a> {
         self.api.keys.find(headers).map_err(|unknown| match unknown {
             Unknown::Missing => {
                 let text = "this path needs a key, as `Authorization: Bearer …` or `x-api-key: …`";
-                Failure::new(401, "api.missing_key", text)
+                Failure::refused(Refusal::MissingKey, text)
             }
             Unknown::Malformed => {
                 let text = "the key cannot be read: send one, as `Authorization: Bearer …` or `x-api-key: …`";
-                Failure::new(401, "api.malformed_key", text)
+                Failure::refused(Refusal::MalformedKey, text)
             }
-            Unknown::Wrong => Failure::new(401, "api.unknown_key", "the key is not known here"),
+            Unknown::Wrong => Failure::refused(Refusal::UnknownKey, "the key is not known here"),
         })
     }
 
@@ -73,7 +73,7 @@ impl<'a> Exchange<'a> {
             return Ok(());
         }
         let text = "this key may not ask for this model";
-        Err(Failure { param: Some("model".to_owned()), ..Failure::new(403, "api.model_forbidden", text) })
+        Err(Failure { param: Some("model".to_owned()), ..Failure::refused(Refusal::ModelForbidden, text) })
     }
 
     /// The body of a request, which has to be JSON.
@@ -85,19 +85,19 @@ impl<'a> Exchange<'a> {
         });
         if !is_json {
             let text = "the body must be JSON, announced by `content-type: application/json`";
-            return Err(Failure::new(415, "api.content_type", text));
+            return Err(Failure::refused(Refusal::ContentType, text));
         }
         let limits = self.api.body;
         reading::body(request, limits).await.map_err(|unread| match unread {
             Unread::TooLarge => {
                 let text = format!("the body is larger than {} bytes", limits.bytes);
-                Failure::new(413, "api.body_too_large", text)
+                Failure::refused(Refusal::BodyTooLarge, text)
             }
             Unread::Late => {
                 let text = format!("the body did not arrive within {} s", limits.time.as_secs());
-                Failure::new(408, "api.body_late", text)
+                Failure::refused(Refusal::BodyLate, text)
             }
-            Unread::Broken => Failure::new(400, "api.body_broken", "the body ended before it was whole"),
+            Unread::Broken => Failure::refused(Refusal::BodyBroken, "the body ended before it was whole"),
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::exchange::Exchange;
 use crate::keys::KeyRing;
 use crate::reading::BodyLimits;
 use crate::routes::{chat, embeddings, models, tokens, vitals};
-use crate::{Failure, Vitals};
+use crate::{Failure, Refusal, Vitals};
 
 /// Everything that the routes need.
 pub struct ApiParts {
@@ -60,7 +60,7 @@ impl Api {
         let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| {
             tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
-            Err(Failure::new(500, "api.internal", "something went wrong inside the gateway"))
+            Err(Failure::internal())
         });
         exchange.end(outcome)
     }
@@ -85,11 +85,11 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
         "/api/v1/providers" if is_get => vitals::providers(exchange, &request),
         path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request),
         "/v1/chat/completions" | "/v1/messages" | "/v1/embeddings" | "/v1/messages/count_tokens" => {
-            Err(Failure::new(405, "api.method_not_allowed", "this path takes POST"))
+            Err(Failure::refused(Refusal::MethodNotAllowed, "this path takes POST"))
         }
         "/v1/models" | "/health/live" | "/health/ready" | "/metrics" | "/api/v1/providers" => {
-            Err(Failure::new(405, "api.method_not_allowed", "this path takes GET"))
+            Err(Failure::refused(Refusal::MethodNotAllowed, "this path takes GET"))
         }
-        _ => Err(Failure::new(404, "api.no_such_path", "there is nothing at this path")),
+        _ => Err(Failure::refused(Refusal::NoSuchPath, "there is nothing at this path")),
     }
 }

@@ -56,10 +56,9 @@ pub(crate) fn assemble(
     let source: Arc<dyn ModelSource> = clients.clone();
     let mut all = rules::routes(settings);
     all.extend(rules::usual_routes(settings, &source.providers()));
-    let routes =
-        Routes::new(all, registry.clone(), source.clone(), settings.models.on_retired).map_err(|error| {
-            Error::new(ErrorKind::Gateway, "the settings of routes cannot be used").with_source(error)
-        })?;
+    let routes = Routes::new(all, registry, source.clone(), settings.models.on_retired).map_err(|error| {
+        Error::new(ErrorKind::Gateway, "the settings of routes cannot be used").with_source(error)
+    })?;
     let metrics = Arc::new(GatewayMetrics::new(served(&routes)));
     let (accounts, committer) = Accounts::new(
         rules::budgets(settings),

@@ -23,7 +23,7 @@ pub struct ServerSettings {
     pub header_read_timeout: Duration,
     /// The largest body of a request, in bytes.
     pub body_limit: usize,
-    /// The longest wait between two pieces of a body.
+    /// How long a body may take to arrive.
     pub body_read_timeout: Duration,
     /// The longest wait until a client takes more of an answer.
     pub write_timeout: Duration,
@@ -51,7 +51,7 @@ pub(crate) struct RawServer {
     header_read_timeout: Amount,
     /// The largest body of a request: B, KiB, MiB, GiB; a plain number is in bytes.
     body_limit: Amount,
-    /// The longest wait between two pieces of a body.
+    /// How long a body may take to arrive.
     body_read_timeout: Amount,
     /// The longest wait until a client takes more of an answer.
     write_timeout: Amount,

@@ -1,5 +1,21 @@
 //! Governed model calls: every call is routed, limited, paid for from a budget and accounted for, whoever makes it. What
 //! a vendor's wire format is, and where accounts are kept, is not known here.
+//!
+//! [`Gateway::ask`] is the way in, and [`Parts`] says what a gateway is made of. One of the parts is any number of rules
+//! over requests and replies:
+//!
+//! ```
+//! use codeflow_gateway::{Caller, ModelPolicy, Policy, RequestView};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let policy = ModelPolicy { deny: vec!["openai/o1*".to_owned()], ..ModelPolicy::default() };
+//! let caller = Caller { tenant: "acme".into(), user: None, key: "ci".into() };
+//! let asked = |model| RequestView { caller: &caller, model, max_output_tokens: None, chat: None };
+//!
+//! assert!(policy.on_request(&asked("openai/gpt-5.1")).await.is_ok());
+//! assert!(policy.on_request(&asked("openai/o1-pro")).await.is_err());
+//! # }
+//! ```
 
 mod account;
 mod budget;

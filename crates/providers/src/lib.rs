@@ -7,14 +7,48 @@
 //! measured. What is known of all models is one [`Availability`].
 //!
 //! ```
-//! use codeflow_model::{ChatRequest, Message, Role};
-//! use codeflow_providers::{Anthropic, Dialect, Mode};
+//! use std::sync::Arc;
 //!
-//! let request = ChatRequest::new("some-model", vec![Message::text(Role::User, "Hello")]);
-//! let wire = Anthropic::new("anthropic").encode(&request, Mode::Whole)?;
+//! use codeflow_model::{ApiClientError, ChatModel, ChatRequest, Message, Part, Repeat, Role};
+//! use codeflow_net::{Guard, NetPolicy, Pool, PoolSettings};
+//! use codeflow_providers::{
+//!     Availability, Breaker, CircuitSettings, Credentials, Deadlines, Endpoint, Fallback, Hop, ProviderSpec,
+//!     Timeout, Vendor, provider,
+//! };
+//! use codeflow_runtime::SystemClock;
 //!
-//! assert_eq!(wire.path, "/v1/messages");
-//! # Ok::<(), codeflow_model::ApiClientError>(())
+//! type Failure = Box<dyn std::error::Error>;
+//!
+//! /// A model of a vendor, with deadlines and a circuit.
+//! fn hop(vendor: &str, key: &str, name: &str, known: &Arc<Availability>) -> Result<Hop, Failure> {
+//!     let spec = ProviderSpec::of(Vendor::find(vendor).ok_or("there is no such vendor")?);
+//!     let guard = Guard::new(NetPolicy::default());
+//!     let pool = Pool::new(&guard, PoolSettings::default())?;
+//!     let endpoint = Endpoint::new(spec.address()?, Credentials::Key(key.to_owned().into()));
+//!     let model = provider(&spec, endpoint, &guard, pool, Arc::new(SystemClock))?;
+//!     let timed = Timeout::new(model, Deadlines::default());
+//!     let model = Breaker::new(Arc::new(timed), Arc::clone(known), "default");
+//!     Ok(Hop { model: Arc::new(model), name: name.to_owned() })
+//! }
+//!
+//! /// Asks whoever answers first.
+//! async fn greet(models: &dyn ChatModel) -> Result<Vec<Part>, ApiClientError> {
+//!     // Each hop puts its own model's name into the request.
+//!     let request = ChatRequest::new("any", vec![Message::text(Role::User, "Hello")]);
+//!     Ok(models.complete(&request).await?.parts)
+//! }
+//!
+//! # fn main() -> Result<(), Failure> {
+//! let known = Availability::new(CircuitSettings::default(), Arc::new(SystemClock));
+//! let hops = vec![
+//!     hop("anthropic", "sk-ant-…", "claude-haiku-4-5", &known)?,
+//!     hop("openai", "sk-…", "gpt-5.1", &known)?,
+//! ];
+//! let models = Fallback::new(hops, Repeat::default())?;
+//!
+//! let greeting = greet(&models);
+//! # drop(greeting);
+//! # Ok(()) }
 //! ```
 
 mod anthropic;

@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use codeflow::config::Environment;
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// What a program needs to run, and to count what was run of it. Nothing else that is set here reaches it: with a vendor's
+/// key of the developer's it would ask the vendor.
+const KEPT: [&str; 4] = ["PATH", "TERM", "TMPDIR", "LLVM_PROFILE_FILE"];
 
 /// A folder with a repository in it, and a home of its own.
 pub(crate) struct Checkout {
@@ -91,10 +96,9 @@ impl Checkout {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(self.path()).env("HOME", self.path()).env("USER", "ada");
-        for name in ["DATABASE_URL", "NO_COLOR", "CLICOLOR_FORCE", "CI", "GIT_DIR", "GIT_WORK_TREE"] {
-            command.env_remove(name);
-        }
+        let environment = Environment::process();
+        let kept = KEPT.iter().filter_map(|name| Some((name, environment.find(name)?)));
+        command.current_dir(self.path()).env_clear().envs(kept).env("HOME", self.path()).env("USER", "ada");
         command
     }
 

@@ -55,7 +55,7 @@ fn read(
         let text = "`model` is missing; `GET /v1/models` lists the names there are";
         return Err(Failure {
             param: Some("model".to_owned()),
-            ..Failure::new(400, "api.invalid_field", text)
+            ..Failure::new(400, crate::ErrorKind::InvalidField.code(), text)
         });
     };
     let request = RawRequest {
@@ -118,9 +118,7 @@ fn deliver(exchange: &Exchange<'_>, reply: Reply, wants_usage: bool) -> Response
         ReplyBody::Stream(inner) => {
             events(streams::encoded(inner, exchange, stamp(exchange, &evidence), wants_usage))
         }
-        ReplyBody::Embed(_) => {
-            exchange.refusal(&Failure::new(500, "api.internal", "something went wrong inside the gateway"))
-        }
+        ReplyBody::Embed(_) => exchange.refusal(&Failure::internal()),
     };
     evidence::tell(response.headers_mut(), &evidence);
     response

@@ -29,7 +29,7 @@ pub(crate) async fn answer(
         Err(failed) => return Ok(refuse(exchange, &failed)),
     };
     let ReplyBody::Embed(vectors) = reply.body else {
-        return Err(Failure::new(500, "api.internal", "something went wrong inside the gateway"));
+        return Err(Failure::internal());
     };
     let body = Embeddings::encode(&vectors, decoded.format, &stamp(exchange, &reply.evidence));
     let mut response = json(body.into());

@@ -17,7 +17,7 @@ pub(crate) struct MinuteLimits {
     keys: HashMap<String, Pair>,
     /// For all other keys, each for itself.
     each: Pair,
-    /// For models, each key for itself.
+    /// For names of models, all keys together.
     models: Vec<(String, Pair)>,
 }
 
@@ -86,7 +86,7 @@ impl CallLimits for MinuteLimits {
         let tokens = whole(tokens);
         let key = self.of_key(&caller.key);
         let pair = self.of_model(model);
-        let own = pair.map(|_| subject(caller, model)).unwrap_or_default();
+        let own = pair.map(|_| subject(model)).unwrap_or_default();
         let mut asks = Vec::with_capacity(4);
         asks.extend(key.asks(&caller.key, tokens));
         asks.extend(pair.into_iter().flat_map(|pair| pair.asks(&own, tokens)));
@@ -106,14 +106,14 @@ impl CallLimits for MinuteLimits {
         };
         settle(&caller.key, self.of_key(&caller.key));
         if let Some(pair) = self.of_model(model) {
-            settle(&subject(caller, model), pair);
+            settle(&subject(model), pair);
         }
     }
 }
 
-/// A key's use of one model. No key's name holds a slash.
-fn subject(caller: &Caller, model: &str) -> String {
-    format!("{}/{model}", caller.key)
+/// The use of one model. No key's name holds a slash.
+fn subject(model: &str) -> String {
+    format!("/{model}")
 }
 
 fn whole(tokens: u64) -> u32 {

@@ -12,13 +12,15 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::environment;
+
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
 }
 
 fn options(folder: &TempDir) -> Options {
     let settings = Settings::load(None, &Environment::default()).expect("the defaults are valid");
-    Options::new(folder.path(), settings, Environment::process())
+    Options::new(folder.path(), settings, environment())
 }
 
 async fn open(folder: &TempDir) -> Local {

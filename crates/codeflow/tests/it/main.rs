@@ -1,5 +1,14 @@
 //! Tests of the facade, as a program that embeds it sees it.
 
+mod limits;
 mod local;
 mod models;
 mod project;
+
+use codeflow::config::Environment;
+
+/// What git needs, and nothing else that is set here: with a vendor's key of the developer's, steps would ask the vendor.
+fn environment() -> Environment {
+    let process = Environment::process();
+    Environment::from(["PATH", "HOME"].map(|name| (name, process.find(name).unwrap_or_default().to_owned())))
+}

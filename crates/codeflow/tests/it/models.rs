@@ -16,6 +16,8 @@ use codeflow::{BuiltIn, Local, Options, Phase, View};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use crate::environment;
+
 /// Answers in the order in which it was told to, and remembers what it was asked.
 #[derive(Default)]
 struct Told {
@@ -73,7 +75,7 @@ fn folder() -> TempDir {
 async fn open(folder: &Path, models: &Arc<Told>) -> Local {
     let settings = Settings::load(None, &Environment::default()).expect("the defaults are valid");
     let models: Arc<dyn Models> = models.clone();
-    let options = Options { models: Some(models), ..Options::new(folder, settings, Environment::process()) };
+    let options = Options { models: Some(models), ..Options::new(folder, settings, environment()) };
     Local::open(options).await.expect("a database can be made there")
 }
 
