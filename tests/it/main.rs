@@ -3,3 +3,4 @@
 mod crashes;
 mod large_history;
 mod programs;
+mod sdks;

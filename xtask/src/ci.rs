@@ -8,7 +8,7 @@ use crate::{
     check,
     coverage::Measurement,
     dependencies::{self, Advisories},
-    process,
+    process, sdks,
     services::Services,
     summary::Summary,
     sweep,
@@ -70,6 +70,7 @@ fn tests(root: &Path, summary: &mut Summary, ran: &mut Ran) {
     let prepared = summary.step_with("services and tools", || {
         let workspace = Workspace::read(root)?;
         let services = Services::start(&workspace)?;
+        sdks::ensure();
         Ok((workspace, services, Measurement::begin(root)?))
     });
     let prepared = || prepared.as_ref().context("services or tools are missing");
@@ -82,7 +83,7 @@ fn tests(root: &Path, summary: &mut Summary, ran: &mut Ran) {
         let (workspace, _, measurement) = prepared()?;
         judge(workspace, measurement)
     });
-    summary.step("program", || testing::build_program().map(no_note));
+    summary.step("programs", || testing::build_programs().map(no_note));
     summary.step("tests across processes", || {
         let (workspace, services, _) = prepared()?;
         testing::run(workspace, Packages::AcrossProcesses, services, None, &mut ran.across_processes)?;

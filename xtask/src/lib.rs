@@ -18,6 +18,7 @@ mod hooks;
 mod process;
 mod programs;
 mod rules;
+mod sdks;
 mod services;
 mod summary;
 mod sweep;

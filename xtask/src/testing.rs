@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{coverage::Measurement, process, services::Services, tools, workspace::Workspace};
+use crate::{coverage::Measurement, process, sdks, services::Services, tools, workspace::Workspace};
 
 /// The package of tests that kill processes; a killed process leaves no counts, so they run without.
 const PROCESS_TESTS: &str = "codeflow-tests";
@@ -53,10 +53,10 @@ pub(crate) fn run(
     process::watch(services.announce(&mut command), |line| *ran += tests_run(line).unwrap_or_default())
 }
 
-/// Builds the command line; tests across processes start it, and should not wait for it.
-pub(crate) fn build_program() -> Result<()> {
-    let arguments = ["build", "--package", "codeflow-cli", "--bin", "codeflow"];
-    process::run(process::cargo().args(arguments))
+/// Builds the programs that tests across processes start, which should not wait for them.
+pub(crate) fn build_programs() -> Result<()> {
+    let packages = ["--package", "codeflow-cli", "--package", "codeflow-server"];
+    process::run(process::cargo().arg("build").args(packages).arg("--bins"))
 }
 
 /// Runs nextest the way a developer asks for, on everything by default.
@@ -66,6 +66,7 @@ pub(crate) fn run_chosen(services: &Services, arguments: &[String]) -> Result<()
     command.args(["nextest", "run"]);
     if arguments.is_empty() {
         command.arg("--workspace");
+        sdks::ensure();
     }
     process::run(services.announce(command.args(arguments)))
 }

@@ -47,6 +47,11 @@ impl Messages {
         decode(Fields::of_body(body)?)
     }
 
+    /// Whether a body may hold signatures that carry the name of the provider whose they are.
+    pub(crate) fn may_be_marked(body: &[u8]) -> bool {
+        thoughts::may_be_marked(body)
+    }
+
     /// Writes a whole reply. Numbers that are unknown are zero here, because the format has no other way to say it.
     pub fn encode(response: &ChatResponse, stamp: &Stamp) -> Vec<u8> {
         encode::response(response, stamp)

@@ -41,6 +41,8 @@ pub struct Sketch<'a> {
     pub has_tools: bool,
     /// Whether there is a picture anywhere.
     pub has_images: bool,
+    /// Whether there is a thought anywhere, as Anthropic's format writes it.
+    pub has_thoughts: bool,
 }
 
 impl<'a> Sketch<'a> {

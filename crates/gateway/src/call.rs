@@ -87,6 +87,8 @@ pub struct Facts {
     pub images: bool,
     /// Whether the reply has to match a schema.
     pub json_schema: bool,
+    /// Whether it holds marks of the gateway's own, which no provider must see: it is never handed on as it is.
+    pub marked: bool,
     /// The service tier that is asked for, by the vendor's name.
     pub tier: Option<String>,
 }

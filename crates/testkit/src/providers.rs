@@ -27,6 +27,7 @@ mod misbehaviour;
 mod plan;
 mod reply;
 mod script;
+mod seen;
 mod server;
 
 pub use behaviour::Behaviour;

@@ -8,7 +8,8 @@ use clap::Parser;
 use codeflow_testkit::providers::{ProviderServer, ServerSettings};
 use tokio::io::AsyncReadExt;
 
-/// A provider of models that has none. Prompts give it orders, such as `!tools` or `!once !fail-429`.
+/// A provider of models that has none. Prompts give it orders, such as `!tools` or `!once !fail-429`; `GET /seen` tells
+/// what it was asked.
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen.
@@ -37,7 +38,9 @@ fn main() -> Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the address is what scripts read")]
 async fn run(arguments: Arguments) -> Result<()> {
-    let settings = ServerSettings { address: arguments.listen, instant: arguments.instant, kept: 0 };
+    // Who cannot say anything else need not remember anything.
+    let kept = usize::from(arguments.instant.is_none());
+    let settings = ServerSettings { address: arguments.listen, instant: arguments.instant, kept };
     let server = ProviderServer::start_with(settings).await?;
     println!("{}", server.url());
     if !arguments.until_input_ends {

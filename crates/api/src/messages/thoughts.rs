@@ -18,6 +18,11 @@ pub(super) fn mark(provider: &str, text: &str) -> String {
     format!("{MARK}{}:{provider}:{text}", provider.len())
 }
 
+/// Whether a body may hold a mark. No provider must see one, so such a body cannot be handed on as it is.
+pub(super) fn may_be_marked(body: &[u8]) -> bool {
+    memchr::memmem::find(body, MARK.as_bytes()).is_some()
+}
+
 /// Whose it is, and the text as that provider gave it.
 fn unmark(text: &str) -> (&str, &str) {
     read_mark(text).unwrap_or((NATIVE, text))

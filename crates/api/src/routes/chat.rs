@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::streams;
 use crate::body::Outgoing;
 use crate::exchange::{self, Exchange, json};
-use crate::{Error, Failure, Sketch, Stamp, decode_chat, encode_chat, evidence};
+use crate::{Error, Failure, Messages, Sketch, Stamp, decode_chat, encode_chat, evidence};
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -74,6 +74,7 @@ fn read(
         tools: sketch.has_tools,
         images: sketch.has_images,
         json_schema: false,
+        marked: sketch.has_thoughts && Messages::may_be_marked(&body),
         tier: None,
     };
     Ok(RawInbound { request, facts, decode })

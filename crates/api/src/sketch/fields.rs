@@ -111,6 +111,7 @@ pub(super) fn body(body: &[u8]) -> Result<Sketch<'_>, Error> {
     })?;
     end(&mut scan)?;
     sketch.has_images = scan.has_images;
+    sketch.has_thoughts = scan.has_thoughts;
     Ok(sketch)
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Scan<'a> {
     depth: usize,
     /// Whether a picture was passed.
     pub(super) has_images: bool,
+    /// Whether a thought was passed.
+    pub(super) has_thoughts: bool,
 }
 
 impl<'a> Scan<'a> {
@@ -24,7 +26,8 @@ impl<'a> Scan<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, Error> {
         simdutf8::basic::from_utf8(body)
             .map_err(|_| Error::new(ErrorKind::InvalidJson, "the body is not valid UTF-8"))?;
-        Ok(Self { body, at: 0, is_clean: text::is_clean(body), depth: 0, has_images: false })
+        let is_clean = text::is_clean(body);
+        Ok(Self { body, at: 0, is_clean, depth: 0, has_images: false, has_thoughts: false })
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -113,7 +116,9 @@ impl<'a> Scan<'a> {
         self.each_field(|scan, key| {
             if key.is(scan.body, "type") && scan.next() == Some(b'"') {
                 let kind = scan.text()?;
-                scan.has_images |= kind.is(scan.body, "image_url") || kind.is(scan.body, "image");
+                let is = |name| kind.is(scan.body, name);
+                scan.has_images |= is("image_url") || is("image");
+                scan.has_thoughts |= is("thinking") || is("redacted_thinking");
                 return Ok(());
             }
             scan.value().map(drop)

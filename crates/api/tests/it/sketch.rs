@@ -52,6 +52,15 @@ fn who_asks_and_how_dearly_is_found() {
 }
 
 #[test]
+fn thoughts_are_noticed_but_not_words_about_them() {
+    let has = |body: &str| Sketch::of(body.as_bytes()).expect("is fine").has_thoughts;
+
+    assert!(has(r#"{"messages":[{"content":[{"type":"thinking","thinking":"Hm.","signature":"s"}]}]}"#));
+    assert!(has(r#"{"messages":[{"content":[{"data":"d","type":"redacted_thinking"}]}]}"#));
+    assert!(!has(r#"{"thinking":{"type":"enabled"},"messages":[{"content":"type: thinking"}]}"#));
+}
+
+#[test]
 fn tools_and_pictures_are_noticed_but_not_words_about_them() {
     let has = |body: &str| {
         let sketch = Sketch::of(body.as_bytes()).expect("is fine");

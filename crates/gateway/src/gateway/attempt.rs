@@ -57,7 +57,7 @@ impl Asked {
     fn ask(&self, passes: impl Fn(&RawInbound) -> bool) -> Result<Ask<'_>, ApiClientError> {
         match &self.inbound {
             Inbound::Embed(request) => return Ok(Ask::Embed(request)),
-            Inbound::Raw(raw) if passes(raw) => return Ok(Ask::Forward(&raw.request)),
+            Inbound::Raw(raw) if !raw.facts.marked && passes(raw) => return Ok(Ask::Forward(&raw.request)),
             Inbound::Raw(_) | Inbound::Chat { .. } => {}
         }
         let Some(request) = self.chat()? else {
@@ -108,6 +108,7 @@ fn facts_of(request: &ChatRequest) -> Facts {
         tools: !request.tools.is_empty(),
         images: request.messages.iter().any(|message| has_image(&message.parts)),
         json_schema: matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })),
+        marked: false,
         tier: None,
     }
 }

@@ -1,6 +1,8 @@
 //! Bytes cut into frames.
 
-use codeflow_providers::{EventStreamDecoder, Frame, FrameError, Limits, NdjsonDecoder, SseDecoder};
+use codeflow_providers::{
+    EventStreamDecoder, Frame, FrameError, Keep, Limits, NdjsonDecoder, RawFrames, SseDecoder,
+};
 
 use crate::support::{event_stream_frame, event_stream_message};
 
@@ -21,6 +23,21 @@ fn comments_other_fields_and_events_without_data_are_skipped() {
     let bytes = b": hi\n\nevent: ping\n\nid: 3\nretry: 9\nevent: x\ndata: 1\n\ndata: 2\n\n";
 
     assert_eq!(sse(bytes), [frame(Some("x"), "1"), frame(None, "2")]);
+}
+
+#[test]
+fn what_is_handed_on_keeps_comments_but_no_event_without_data() {
+    let bytes = b": hi\n\nevent: ping\n\nid: 3\nretry: 9\n\ndata:\n\nevent: x\ndata: 1\n\n";
+    let mut seen = Vec::new();
+
+    let (kept, outcome) = RawFrames::new(Limits::default()).push(bytes[..].into(), |frame| {
+        seen.push((frame.event.to_vec(), frame.data.to_vec()));
+        Ok::<_, FrameError>(Keep::Shown)
+    });
+
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(kept.as_ref(), b": hi\n\nevent: x\ndata: 1\n\n");
+    assert_eq!(seen, [(b"x".to_vec(), b"1".to_vec())]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::frames::Framing;
 use super::plan::{Answer, Head, Leaving, Plan, Step};
 use super::{Behaviour, Manner, Misbehaviour, Moment, Refusal, Shape, Wait};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 const PAGE: &str = "<html><body><h1>Something is wrong here</h1></body></html>";
 

@@ -22,7 +22,7 @@ use super::format::{self, Route};
 use super::line::{Fate, Line};
 use super::plan::Plan;
 use super::script::Script;
-use super::{Behaviour, Counters, Format, Recorded, Reply, Shape, answer};
+use super::{Behaviour, Counters, Format, Recorded, Reply, Shape, answer, seen};
 
 /// How long [`ProviderServer::wait_until`] waits.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -194,6 +194,7 @@ async fn respond(
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
     let mut call = state.ledger.begin(head.uri.clone());
     let plan = match format::route(head.uri.path(), &head.headers) {
+        None if head.uri.path() == seen::PATH => state.seen(),
         None => answer::unknown(404, "there is nothing here"),
         Some(route) if !state.instant.is_empty() => state.at_once(&route, &body),
         Some(route) => {
@@ -239,6 +240,10 @@ impl State {
             Ok(behaviour) => answer::plan(&asked, &behaviour),
             Err(word) => answer::unknown(400, &format!("nobody knows what `!{word}` means")),
         }
+    }
+
+    fn seen(&self) -> Plan {
+        seen::plan(&self.ledger.read(), self.script.requests().last())
     }
 
     /// What was written beforehand. Only whether a stream is wanted is looked for.

@@ -30,6 +30,23 @@ async fn requests_are_counted_and_kept_as_they_came() {
 }
 
 #[tokio::test]
+async fn what_was_seen_is_told_over_http() {
+    let server = ProviderServer::start().await.unwrap();
+    assert_eq!(
+        post(&server, "/seen", &json!({})).await.unwrap().json(),
+        json!({ "requests": 0, "hung_up": 0, "last": null })
+    );
+
+    post(&server, "/v1/chat/completions", &json!({ "model": "m" })).await.unwrap();
+
+    let last = json!({ "path": "/v1/chat/completions", "body": { "model": "m" } });
+    assert_eq!(
+        post(&server, "/seen", &json!({})).await.unwrap().json(),
+        json!({ "requests": 1, "hung_up": 0, "last": last })
+    );
+}
+
+#[tokio::test]
 async fn only_the_last_requests_are_kept() {
     let server = ProviderServer::start_with(ServerSettings { kept: 2, ..ServerSettings::default() });
     let server = server.await.unwrap();
