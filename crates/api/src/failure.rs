@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use codeflow_core::Coded;
+use codeflow_gateway::BudgetError;
 use codeflow_model::{ApiClientError, ErrorKind, Reach, WireFormat};
 use serde::Serialize;
 
@@ -178,8 +179,18 @@ impl From<&Error> for Failure {
 ///
 /// A used-up budget is 429, as OpenAI does it, and tells the SDKs not to repeat the call, which they would else do.
 /// A provider that refuses *our* key is 502: a 401 would make the client doubt its own.
+///
+/// Where the cause is one of ours that says more, the client reads that: which field is wrong, or that nobody knows what
+/// is left of a budget.
 impl From<&ApiClientError> for Failure {
     fn from(error: &ApiClientError) -> Self {
+        let cause = std::error::Error::source(error);
+        if let Some(field) = cause.and_then(|cause| cause.downcast_ref::<Error>()) {
+            return Self::from(field);
+        }
+        if let Some(budget @ BudgetError::Unavailable) = cause.and_then(|cause| cause.downcast_ref()) {
+            return Self::new(503, budget.code(), budget.to_string());
+        }
         let (status, words, may_retry) = told(error.kind());
         let message = match words {
             Words::Said => error.to_string(),

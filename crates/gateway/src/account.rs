@@ -2,14 +2,14 @@
 //! when the call is given up, so that nothing is forgotten whoever stops listening.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use codeflow_core::{Clock, Coded, Ids, Usd};
 use codeflow_model::{
     ApiClientError, BilledTokens, ErrorKind, ModelEntry, Reach, Service, Terms, Usage, WireFormat,
 };
 
-use crate::call::{Call, Evidence, Facts, StepCall};
+use crate::call::{Call, Facts, StepCall};
 use crate::route::Hop;
 use crate::{
     Accounts, BudgetError, BudgetRule, CallLimits, CallStatus, Charge, GatewayObserver, Hold, Latency,
@@ -37,9 +37,28 @@ pub(crate) struct Account {
     hold: Option<Hold>,
     entry: Option<Arc<ModelEntry>>,
     began: Instant,
-    /// What attempts cost whose answer never came.
-    lost: Usd,
-    has_lost: bool,
+    /// The part of the time that providers and waits took until the first token; none before anybody was asked.
+    upstream: Option<Duration>,
+    /// What the answer said of itself until now; none before its first token.
+    heard: Option<Heard>,
+    lost: Option<Lost>,
+}
+
+/// What an answer said of itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// What the provider reported.
+    usage: Usage,
+    /// Tokens that seem to have come out, for a provider that reports none.
+    tokens: u64,
+}
+
+/// Attempts whose answer never came, though the provider may have worked on it.
+struct Lost {
+    /// What they are taken to have cost; `None` when a model has no price.
+    cost: Option<Usd>,
+    /// The tokens they are taken to have used.
+    tokens: u64,
 }
 
 /// What is known of a call before anybody is asked.
@@ -53,26 +72,16 @@ pub(crate) struct Opening<'a> {
 }
 
 /// How a call ended.
+#[derive(Clone, Copy)]
 pub(crate) enum Ending<'a> {
     /// With a whole answer.
-    Answered(Usage),
+    Answered,
     /// With an earlier answer.
     Cached(Usage),
-    /// It failed before the first token; what was held has been settled.
+    /// It failed, before its first token or after.
     Failed(&'a ApiClientError),
-    /// A stream broke after its first token.
-    Broken(&'a ApiClientError, Spoken),
     /// Nobody listens any more.
-    Abandoned(Spoken),
-}
-
-/// What had been said when a stream ended before its time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spoken {
-    /// What the provider had reported.
-    pub(crate) usage: Usage,
-    /// How many pieces held words. A piece is a token or a few.
-    pub(crate) pieces: u64,
+    Abandoned,
 }
 
 impl Account {
@@ -109,8 +118,9 @@ impl Account {
             hold: None,
             entry: None,
             began,
-            lost: Usd::ZERO,
-            has_lost: false,
+            upstream: None,
+            heard: None,
+            lost: None,
         })
     }
 
@@ -121,7 +131,7 @@ impl Account {
     /// Reserves what an attempt at a model may cost. Until it is settled, it stays reserved.
     pub(crate) async fn reserve(&mut self, hop: &Hop) -> Result<(), BudgetError> {
         self.entry.clone_from(&hop.entry);
-        let estimate = self.estimate();
+        let estimate = self.estimate().unwrap_or(Usd::ZERO);
         let step = self.call.step.as_ref();
         let subjects = Subjects { caller: &self.call.caller, execution: step.map(|step| step.execution) };
         let extra = step.and_then(StepCall::rule);
@@ -136,38 +146,65 @@ impl Account {
 
     /// Settles an attempt that failed before its first token. One that the provider may have worked on is charged as
     /// estimated, for nobody will ever know.
-    pub(crate) fn lose(&mut self, error: &ApiClientError) {
-        let estimate = self.estimate();
+    pub(crate) fn lose(&mut self, reach: Reach) {
         let Some(hold) = self.hold.take() else { return };
-        match error.details().reach {
+        match reach {
             Reach::NotSent | Reach::Refused => hold.settle(Charge::Nothing),
             Reach::Unknown => {
                 hold.settle(Charge::Unknown);
-                self.lost += estimate;
-                self.has_lost = true;
+                self.add_lost();
             }
         }
+    }
+
+    fn add_lost(&mut self) {
+        let estimate = self.estimate();
+        let before = self.lost.take().unwrap_or(Lost { cost: Some(Usd::ZERO), tokens: 0 });
+        self.lost = Some(Lost {
+            cost: before.cost.zip(estimate).map(|(before, more)| before + more),
+            tokens: before.tokens.saturating_add(self.facts.reserved_tokens()),
+        });
+    }
+
+    /// Notes how long providers and waits took.
+    pub(crate) fn waited(&mut self, upstream: Duration) {
+        self.upstream = Some(upstream);
     }
 
     /// Notes that the first token came.
     pub(crate) fn speak(&mut self) {
         let elapsed = self.began.elapsed();
+        self.heard.get_or_insert_default();
         if let Some(row) = &mut self.row {
             row.latency.first_token_us.get_or_insert(micros(elapsed));
         }
     }
 
-    /// What the call is expected to cost at the model it is at.
-    fn estimate(&self) -> Usd {
+    /// Takes over what an answer says of itself: its usage, and how many more tokens seem to have come out.
+    pub(crate) fn hear(&mut self, usage: Option<Usage>, tokens: u64) {
+        let heard = self.heard.get_or_insert_default();
+        heard.tokens = heard.tokens.saturating_add(tokens);
+        if let Some(usage) = usage {
+            heard.usage.update(usage);
+        }
+    }
+
+    /// What was reported until now.
+    pub(crate) fn usage(&self) -> Usage {
+        self.heard.unwrap_or_default().usage
+    }
+
+    /// What an attempt at the model is expected to cost, where its prices are known.
+    fn estimate(&self) -> Option<Usd> {
         let entry = self.entry.as_deref();
         let most = entry.and_then(|entry| entry.max_output);
         let output = self.facts.max_output_tokens.or(most.map(|most| most.min(USUAL_OUTPUT)));
         let tokens = BilledTokens {
             input: self.facts.input_tokens,
-            output: output.unwrap_or(USUAL_OUTPUT),
+            output: output.unwrap_or(USUAL_OUTPUT).saturating_mul(self.facts.replies()),
             ..BilledTokens::default()
         };
-        self.cost(&tokens).unwrap_or(Usd::ZERO)
+        self.cost(&tokens)
     }
 
     fn cost(&self, tokens: &BilledTokens) -> Option<Usd> {
@@ -179,86 +216,102 @@ impl Account {
     }
 
     /// Closes the account, and says what the call cost where that is known.
-    pub(crate) fn close(mut self: Box<Self>, ending: &Ending<'_>, evidence: &Evidence) -> Option<Usd> {
-        self.settle(ending, Some(evidence))
+    pub(crate) fn close(mut self: Box<Self>, ending: Ending<'_>) -> Option<Usd> {
+        self.settle(ending)
     }
 
-    fn settle(&mut self, ending: &Ending<'_>, evidence: Option<&Evidence>) -> Option<Usd> {
+    fn settle(&mut self, ending: Ending<'_>) -> Option<Usd> {
         let mut row = self.row.take()?;
-        let (usage, is_estimated) = self.used(ending);
-        let own = self.own_cost(ending, &usage);
-        let cost = own.map(|own| own + self.lost);
+        if self.heard.is_none() {
+            // Whoever gave up while a provider was asked pays for what the provider may have made of it.
+            self.lose(Reach::Unknown);
+        }
+        let used = self.used(ending);
+        let lost = self.lost.as_ref().map_or(Some(Usd::ZERO), |lost| lost.cost);
+        let cost = used.cost.zip(lost).map(|(own, lost)| own + lost);
         row.status = match ending {
-            Ending::Answered(_) => CallStatus::Succeeded,
+            Ending::Answered => CallStatus::Succeeded,
             Ending::Cached(_) => CallStatus::Cached,
-            Ending::Failed(error) | Ending::Broken(error, _) => CallStatus::Failed(error.code().into()),
-            Ending::Abandoned(_) => CallStatus::Cancelled,
+            Ending::Failed(error) => CallStatus::Failed(error.code().into()),
+            Ending::Abandoned => CallStatus::Cancelled,
         };
-        row.usage = usage;
+        row.usage = used.usage;
         row.cost = cost;
-        row.estimated = is_estimated || self.has_lost;
+        row.estimated = used.is_estimated || self.lost.is_some();
         row.latency.total_us = micros(self.began.elapsed());
-        row.latency.upstream_us = evidence.map(|evidence| micros(evidence.upstream));
-        let used = usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0));
-        let caller = &self.call.caller;
-        self.governors.limits.settle(caller, &row.route, self.facts.reserved_tokens(), used);
+        row.latency.upstream_us = self.upstream.map(micros);
+        let estimated = self.facts.reserved_tokens();
+        self.governors.limits.settle(&self.call.caller, &row.route, estimated, used.tokens);
         let outcome = match ending {
-            Ending::Answered(_) | Ending::Cached(_) => Ok(()),
-            Ending::Failed(error) | Ending::Broken(error, _) => Err(error.kind()),
-            Ending::Abandoned(_) => Err(ErrorKind::Cancelled),
+            Ending::Answered | Ending::Cached(_) => Ok(()),
+            Ending::Failed(error) => Err(error.kind()),
+            Ending::Abandoned => Err(ErrorKind::Cancelled),
         };
         self.governors.observer.finished(&row, outcome);
-        match (self.hold.take(), own, is_estimated) {
-            (None, _, _) => self.governors.accounts.record(row),
-            (Some(hold), Some(cost), false) => hold.settle_with(Charge::Exact(cost), row),
-            (Some(hold), Some(cost), true) => hold.settle_with(Charge::Estimated(cost), row),
-            (Some(hold), None, _) => hold.settle_with(Charge::Unknown, row),
-        }
+        let Some(hold) = self.hold.take() else {
+            self.governors.accounts.record(row);
+            return cost;
+        };
+        hold.settle_with(
+            match used.cost {
+                Some(cost) if used.is_estimated => Charge::Estimated(cost),
+                Some(cost) => Charge::Exact(cost),
+                None => Charge::Unknown,
+            },
+            row,
+        );
         cost
     }
 
-    /// What was used, and whether that is an estimate.
-    fn used(&self, ending: &Ending<'_>) -> (Usage, bool) {
-        match ending {
-            Ending::Answered(usage) if usage.input.is_some() && usage.output.is_some() => (*usage, false),
-            Ending::Answered(usage) => (self.completed(*usage, None), true),
-            Ending::Cached(usage) => (*usage, false),
-            Ending::Failed(_) => (Usage::default(), false),
-            Ending::Broken(_, spoken) | Ending::Abandoned(spoken) if self.hold.is_some() => {
-                (self.completed(spoken.usage, Some(spoken.pieces)), true)
-            }
-            Ending::Broken(..) | Ending::Abandoned(_) => (Usage::default(), false),
+    /// What the answer alone used and cost. Attempts that were lost have been settled before.
+    fn used(&self, ending: Ending<'_>) -> Used {
+        let lost = self.lost.as_ref().map_or(0, |lost| lost.tokens);
+        if self.hold.is_none() {
+            let usage = match ending {
+                // What the earlier answer used, for whoever wants to know what was saved.
+                Ending::Cached(usage) => usage,
+                Ending::Answered | Ending::Failed(_) | Ending::Abandoned => Usage::default(),
+            };
+            return Used { usage, is_estimated: false, cost: Some(Usd::ZERO), tokens: lost };
+        }
+        let heard = self.heard.unwrap_or_default();
+        let is_whole = matches!(ending, Ending::Answered | Ending::Cached(_));
+        let is_told = heard.usage.input.is_some() && heard.usage.output.is_some();
+        let usage = if is_whole && is_told { heard.usage } else { self.completed(heard, is_whole) };
+        let own = usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0));
+        Used {
+            usage,
+            is_estimated: !(is_whole && is_told),
+            cost: BilledTokens::of(&usage).and_then(|tokens| self.cost(&tokens)),
+            tokens: own.saturating_add(lost),
         }
     }
 
     /// A usage without gaps: what the provider did not say is estimated.
-    fn completed(&self, usage: Usage, pieces: Option<u64>) -> Usage {
-        let output = match (usage.output, pieces) {
+    fn completed(&self, heard: Heard, is_whole: bool) -> Usage {
+        let output = match heard.usage.output {
+            Some(told) if is_whole => told,
             // What a provider reports at the start of a stream is not yet what was written.
-            (Some(told), Some(pieces)) => told.max(pieces),
-            (Some(told), None) => told,
-            (None, Some(pieces)) => pieces,
-            (None, None) => self.facts.max_output_tokens.unwrap_or(USUAL_OUTPUT),
+            Some(told) => told.max(heard.tokens),
+            None => heard.tokens,
         };
-        Usage { input: usage.input.or(Some(self.facts.input_tokens)), output: Some(output), ..usage }
+        let input = heard.usage.input.or(Some(self.facts.input_tokens));
+        Usage { input, output: Some(output), ..heard.usage }
     }
+}
 
-    /// What the answer alone cost, where that can be said.
-    fn own_cost(&self, ending: &Ending<'_>, usage: &Usage) -> Option<Usd> {
-        match ending {
-            Ending::Cached(_) | Ending::Failed(_) => Some(Usd::ZERO),
-            Ending::Answered(_) | Ending::Broken(..) | Ending::Abandoned(_) => {
-                BilledTokens::of(usage).and_then(|tokens| self.cost(&tokens))
-            }
-        }
-    }
+/// What an answer used.
+struct Used {
+    usage: Usage,
+    is_estimated: bool,
+    cost: Option<Usd>,
+    /// What counts for limits, lost attempts included.
+    tokens: u64,
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        if self.row.is_some() {
-            self.settle(&Ending::Abandoned(Spoken::default()), None);
-        }
+        self.settle(Ending::Abandoned);
     }
 }
 
@@ -278,10 +331,16 @@ impl StepCall {
 impl Facts {
     /// The tokens that are taken from a limit before a call.
     pub(crate) fn reserved_tokens(&self) -> u64 {
-        self.input_tokens.saturating_add(self.max_output_tokens.unwrap_or(0))
+        let output = self.max_output_tokens.unwrap_or(0).saturating_mul(self.replies());
+        self.input_tokens.saturating_add(output)
+    }
+
+    /// How many replies are asked for, each with a limit of its own.
+    fn replies(&self) -> u64 {
+        self.replies.unwrap_or(1).max(1)
     }
 }
 
-fn micros(duration: std::time::Duration) -> u64 {
+fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

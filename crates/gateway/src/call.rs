@@ -79,8 +79,10 @@ pub struct Decoded {
 pub struct Facts {
     /// An estimate of the tokens that go in.
     pub input_tokens: u64,
-    /// The most tokens that may come out.
+    /// The most tokens that may come out, in each reply.
     pub max_output_tokens: Option<u64>,
+    /// How many replies are asked for; one when it does not say.
+    pub replies: Option<u64>,
     /// Whether it offers tools.
     pub tools: bool,
     /// Whether it may hold pictures.

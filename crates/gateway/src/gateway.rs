@@ -94,6 +94,10 @@ impl Gateway {
     /// Dropping the future, or the stream in the reply, cancels the call to the provider; what it had cost until then
     /// is still accounted for.
     ///
+    /// Every call that may be made leaves one row, however it ends. One that is refused before that, by an unknown
+    /// name, a policy or a limit, leaves none: it cost nothing, and a caller who is refused a thousand times a second
+    /// must not fill storage. [`GatewayObserver::refused`] counts it.
+    ///
     /// # Errors
     ///
     /// Any kind but `Cancelled`, and how it came to that.
@@ -168,8 +172,11 @@ impl Inner {
             .order(&facts.needs(), &*self.source)
             .into_iter()
             .partition(|ranking| ranking.lack.as_ref().is_none_or(crate::route::Lack::passes));
-        for ranking in cannot {
-            if let Some(lack) = ranking.lack {
+        // A model with a lack that may be asked all the same has been passed over only if another one comes before it.
+        let has_better = can.first().is_some_and(|first| first.lack.is_none());
+        let behind = can.iter().filter(|_| has_better);
+        for ranking in behind.chain(&cannot) {
+            if let Some(lack) = &ranking.lack {
                 evidence.trail.push(format!("{}: {lack}", route.hops[ranking.place].key()));
             }
         }
@@ -193,9 +200,16 @@ impl Inner {
         let Admitted { asked, route, order, mut account } = admitted;
         let walked = attempt::Admitted { route: &route, order: &order, asked: &asked };
         match self.walk(walked, &mut account, &mut evidence).await {
-            Ok(answer) => self.deliver(answer, account, evidence, &asked, key).await,
+            Ok(answer) => {
+                let keeper = self
+                    .cache
+                    .as_ref()
+                    .zip(key)
+                    .map(|(cache, key)| streams::Keeper::new(Arc::clone(cache), key, asked.is_stream()));
+                self.deliver(answer, streams::Delivery { account, evidence, keeper }).await
+            }
             Err(error) => {
-                account.close(&Ending::Failed(&error), &evidence);
+                evidence.cost = account.close(Ending::Failed(&error));
                 Err(Failed { error, evidence })
             }
         }
@@ -218,7 +232,7 @@ fn earlier_reply(admitted: Admitted, mut evidence: Evidence, earlier: &CachedRep
         evidence.model = Arc::clone(&hop.model);
     }
     evidence.cached = true;
-    evidence.cost = admitted.account.close(&Ending::Cached(earlier.usage), &evidence);
+    evidence.cost = admitted.account.close(Ending::Cached(earlier.usage));
     let body = if earlier.stream {
         ReplyBody::RawStream(streams::at_once(earlier.body.clone()))
     } else {

@@ -5,8 +5,8 @@ use codeflow_model::{ChatRequest, ChatResponse};
 
 use crate::Caller;
 
-/// A rule over requests and replies. It is asked once for each call, before anything is reserved or sent, and once for
-/// each whole reply.
+/// A rule over requests and replies. It is asked once for each call, before anything is reserved or sent, and, if it
+/// reads replies, once for each whole one. Vectors are no reply.
 #[async_trait]
 pub trait Policy: Send + Sync {
     /// Its name, as a refusal tells it.
@@ -22,7 +22,7 @@ pub trait Policy: Send + Sync {
     /// A refusal ends the call.
     async fn on_request(&self, request: &RequestView<'_>) -> Result<(), Refusal>;
 
-    /// Judges a reply.
+    /// Judges a reply. Only policies that read replies are asked.
     ///
     /// # Errors
     ///
@@ -62,8 +62,8 @@ pub struct ReplyView<'a> {
     pub provider: &'a str,
     /// Which model.
     pub model: &'a str,
-    /// The reply, for policies that read it.
-    pub reply: Option<&'a ChatResponse>,
+    /// The reply.
+    pub reply: &'a ChatResponse,
 }
 
 /// A policy says no.

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::streams;
 use crate::body::Outgoing;
 use crate::exchange::{self, Exchange, json};
-use crate::{Error, Failure, Messages, Sketch, Stamp, decode_chat, encode_chat, evidence};
+use crate::{Failure, Messages, Sketch, Stamp, decode_chat, encode_chat, evidence};
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -71,11 +71,12 @@ fn read(
     let facts = Facts {
         input_tokens: input_tokens(&request, &sketch),
         max_output_tokens: sketch.limit(),
+        replies: sketch.n,
         tools: sketch.has_tools,
         images: sketch.has_images,
         json_schema: false,
         marked: sketch.has_thoughts && Messages::may_be_marked(&body),
-        tier: None,
+        tier: sketch.service_tier.as_deref().map(str::to_owned),
     };
     Ok(RawInbound { request, facts, decode })
 }
@@ -147,9 +148,7 @@ pub(crate) fn stamp(exchange: &Exchange<'_>, evidence: &Evidence) -> Stamp {
 
 pub(crate) fn refuse(exchange: &Exchange<'_>, failed: &Failed) -> Response<Outgoing> {
     log(exchange, failed);
-    let field = std::error::Error::source(&failed.error).and_then(|cause| cause.downcast_ref::<Error>());
-    let failure = field.map_or_else(|| Failure::from(&failed.error), Failure::from);
-    let mut response = exchange.refusal(&failure);
+    let mut response = exchange.refusal(&Failure::from(&failed.error));
     evidence::tell(response.headers_mut(), &failed.evidence);
     response
 }

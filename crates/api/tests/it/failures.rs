@@ -190,3 +190,14 @@ fn statuses_of_the_server_itself_have_their_types() {
         assert_eq!(body(&failure, Anthropic)["error"]["type"], anthropic);
     }
 }
+
+#[test]
+fn a_budget_that_nobody_knows_is_no_fault_of_a_provider() {
+    let unknown = codeflow_gateway::BudgetError::Unavailable;
+    let error = ApiClientError::new(ErrorKind::Overloaded, unknown.to_string()).because(unknown);
+
+    let failure = Failure::from(&error);
+
+    assert_eq!((failure.status, failure.code), (503, "budget.unavailable"));
+    assert_eq!(failure.message, "what is left of the budgets is not known at the moment");
+}

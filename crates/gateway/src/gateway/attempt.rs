@@ -1,5 +1,6 @@
 //! The walk through the models of a route: each attempt is reserved for, made, and settled before the next.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -109,7 +110,8 @@ fn facts_of(request: &ChatRequest) -> Facts {
         images: request.messages.iter().any(|message| has_image(&message.parts)),
         json_schema: matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })),
         marked: false,
-        tier: None,
+        replies: None,
+        tier: request.extra.get("service_tier").and_then(|tier| tier.as_str()).map(str::to_owned),
     }
 }
 
@@ -125,6 +127,7 @@ impl Inner {
         let mut asking = Asking { inner: self, admitted, account, evidence };
         let outcome = walk(admitted.order.len(), self.repeat, &mut asking).await;
         evidence.upstream = began.elapsed();
+        account.waited(evidence.upstream);
         match outcome {
             Ok(arrived) => Ok(arrived.won),
             Err(lost) => Err(lost.error),
@@ -153,16 +156,35 @@ impl<'a> Asking<'a> {
         &self.admitted.route.hops[self.admitted.order[step.hop]]
     }
 
-    async fn ask(&mut self, hop: &Hop) -> Result<Answer, ApiClientError> {
+    async fn ask(&mut self, hop: &Hop) -> Tried<Answer> {
         self.evidence.provider = Arc::clone(&hop.provider);
         self.evidence.model = Arc::clone(&hop.model);
-        self.account.reserve(hop).await.map_err(|error| refused(hop, error))?;
-        self.evidence.attempts += 1;
         let asked = self.admitted.asked;
-        let ask = asked.ask(|raw| self.passes(hop, raw))?;
+        let named = match asked.ask(|raw| self.passes(hop, raw)) {
+            Ok(ask) => ask.renamed(&hop.model),
+            Err(error) => return Tried::Failed(error),
+        };
+        let fitted = match fit(hop, named.ask()) {
+            Ok(fitted) => fitted,
+            Err(error) => return Tried::Skipped(error),
+        };
+        let deadline = self.account.call().deadline;
+        match in_time(deadline, self.account.reserve(hop)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Tried::Stopped(refused(hop, error)),
+            None => return Tried::Failed(late(hop, Reach::NotSent)),
+        }
+        self.evidence.attempts += 1;
+        let ask = fitted.as_ref().map_or(named.ask(), Fitted::ask);
         self.evidence.dropped = if matches!(ask, Ask::Forward(_)) { None } else { asked.dropped() };
-        let ask = ask.renamed(&hop.model);
-        in_time(hop, self.account.call().deadline, hop.client.call(ask.ask())).await
+        let outcome = in_time(deadline, hop.client.call(ask)).await;
+        match outcome.unwrap_or_else(|| Err(late(hop, Reach::Unknown))) {
+            Ok(answer) => Tried::Won(answer),
+            Err(error) => {
+                self.account.lose(error.details().reach);
+                Tried::Failed(error)
+            }
+        }
     }
 
     /// Whether the bytes may be forwarded: same format, and no policy has to read what comes back.
@@ -175,14 +197,7 @@ impl Walker for Asking<'_> {
     type Won = Answer;
 
     async fn attempt(&mut self, step: Step) -> Tried<Answer> {
-        let hop = self.hop(step);
-        match self.ask(hop).await {
-            Ok(answer) => Tried::Won(answer),
-            Err(error) => {
-                self.account.lose(&error);
-                Tried::Failed(error)
-            }
-        }
+        self.ask(self.hop(step)).await
     }
 
     async fn pause(&mut self, wait: Duration) {
@@ -190,15 +205,19 @@ impl Walker for Asking<'_> {
     }
 
     fn left(&self) -> Option<Duration> {
-        let deadline = self.account.call().deadline?;
-        Some(deadline.saturating_duration_since(Instant::now()))
+        let deadline = tokio::time::Instant::from(self.account.call().deadline?);
+        Some(deadline.saturating_duration_since(tokio::time::Instant::now()))
     }
 
-    /// Drawn from the request's own name, so that it can be told afterwards.
+    /// Drawn from the request's own name and the number of the attempt, so that it can be told afterwards.
     fn draw(&mut self) -> f64 {
         let name = self.account.call().request_id.as_bytes();
-        let seed = name.iter().fold(0_u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(u32::from(*byte)));
-        f64::from(seed) / f64::from(u32::MAX)
+        let begin = 0xcbf2_9ce4_8422_2325 ^ u64::from(self.evidence.attempts);
+        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = name.iter().fold(begin, mix);
+        // The last bytes of the name reach only the low half of the product.
+        let low = u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default().wrapping_mul(0x9e37_79b9);
+        f64::from(low) / f64::from(u32::MAX)
     }
 
     fn missed(&mut self, missed: &Missed, next: Next) {
@@ -213,7 +232,7 @@ impl Walker for Asking<'_> {
     }
 }
 
-/// A budget that is used up is so for every model, so nobody else is asked.
+/// A budget is the same for every model, so nobody else is asked.
 fn refused(hop: &Hop, error: BudgetError) -> ApiClientError {
     let kind = match &error {
         BudgetError::Exceeded { .. } => ErrorKind::BudgetExceeded,
@@ -228,24 +247,52 @@ fn refused(hop: &Hop, error: BudgetError) -> ApiClientError {
     ApiClientError::new(kind, error.to_string()).about(details).because(error)
 }
 
-async fn in_time(
-    hop: &Hop,
-    deadline: Option<Instant>,
-    asking: impl Future<Output = Result<Answer, ApiClientError>>,
-) -> Result<Answer, ApiClientError> {
-    let Some(deadline) = deadline else { return asking.await };
-    let left = deadline.saturating_duration_since(Instant::now());
-    match tokio::time::timeout(left.max(Duration::from_millis(1)), asking).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            let text = format!("`{}` did not answer before the call's deadline", hop.key());
-            let details = Details {
-                provider: hop.provider.as_ref().to_owned(),
-                model: hop.model.as_ref().to_owned(),
-                reach: Reach::Unknown,
-                ..Details::default()
-            };
-            Err(ApiClientError::new(ErrorKind::Timeout, text).about(details))
+/// What comes of it before the deadline; nothing when that passes.
+async fn in_time<T>(deadline: Option<Instant>, doing: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        None => Some(doing.await),
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), doing).await.ok(),
+    }
+}
+
+fn late(hop: &Hop, reach: Reach) -> ApiClientError {
+    let text = format!("`{}` did not answer before the call's deadline", hop.key());
+    let details = Details {
+        provider: hop.provider.as_ref().to_owned(),
+        model: hop.model.as_ref().to_owned(),
+        reach,
+        ..Details::default()
+    };
+    ApiClientError::new(ErrorKind::Timeout, text).about(details)
+}
+
+/// A request that had to be changed for its model.
+enum Fitted {
+    Complete(ChatRequest),
+    Stream(ChatRequest),
+}
+
+impl Fitted {
+    fn ask(&self) -> Ask<'_> {
+        match self {
+            Self::Complete(request) => Ask::Complete(request),
+            Self::Stream(request) => Ask::Stream(request),
         }
+    }
+}
+
+/// What the registry knows that a model refuses is left out. A request that is forwarded stays as it is: whoever speaks
+/// a provider's own format knows what it takes.
+fn fit(hop: &Hop, ask: Ask<'_>) -> Result<Option<Fitted>, ApiClientError> {
+    let Some(entry) = &hop.entry else { return Ok(None) };
+    let changed = |request| match entry.quirks.fit(request) {
+        Ok(Cow::Owned(changed)) => Ok(Some(changed)),
+        Ok(Cow::Borrowed(_)) => Ok(None),
+        Err(error) => Err(error),
+    };
+    match ask {
+        Ask::Complete(request) => Ok(changed(request)?.map(Fitted::Complete)),
+        Ask::Stream(request) => Ok(changed(request)?.map(Fitted::Stream)),
+        Ask::Forward(_) | Ask::Embed(_) => Ok(None),
     }
 }

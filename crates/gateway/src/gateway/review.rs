@@ -26,16 +26,19 @@ impl Inner {
         Ok(())
     }
 
-    /// Shows a whole reply to every policy.
+    /// Shows a whole reply to the policies that read replies.
     pub(super) async fn check_reply(
         &self,
         call: &Call,
         evidence: &Evidence,
-        reply: Option<&ChatResponse>,
+        reply: &ChatResponse,
     ) -> Result<(), ApiClientError> {
+        if !self.reads.reply {
+            return Ok(());
+        }
         let view =
             ReplyView { caller: &call.caller, provider: &evidence.provider, model: &evidence.model, reply };
-        for policy in &self.policies {
+        for policy in self.policies.iter().filter(|policy| policy.reads().reply) {
             policy.on_reply(&view).await.map_err(|refusal| told(&**policy, &refusal))?;
         }
         Ok(())

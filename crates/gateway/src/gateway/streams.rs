@@ -6,121 +6,141 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use codeflow_model::{
-    Answer, ApiClientError, ChatResponse, ChatStream, ErrorKind, Fold, RawPiece, RawReply, RawStream,
-    StreamEvent, Tap, Usage,
+    Answer, ApiClientError, ChatResponse, ChatStream, ErrorKind, Fold, Part, RawPiece, RawReply, RawStream,
+    StreamEvent, Tap, Thinking, ThinkingContent, Usage, estimate_bytes, estimate_text,
 };
 use futures_core::Stream;
 
 use super::Inner;
-use super::attempt::Asked;
-use crate::account::{Account, Ending, Spoken};
+use crate::account::{Account, Ending};
 use crate::cache::{CacheKey, CachedReply, ResponseCache};
 use crate::call::{Evidence, Failed, Reply, ReplyBody};
 
 /// The longest reply that is kept for the cache while it passes.
 const LONGEST_KEPT: usize = 4 << 20;
 
-impl Inner {
-    /// Hands an answer on, and closes its account when it is over.
-    pub(super) async fn deliver(
-        &self,
-        answer: Answer,
-        mut account: Box<Account>,
-        mut evidence: Evidence,
-        asked: &Asked,
-        key: Option<CacheKey>,
-    ) -> Result<Reply, Failed> {
-        account.speak();
-        let keeper = self.cache.as_ref().zip(key).map(|(cache, key)| Keeper {
-            cache: Arc::clone(cache),
-            key,
-            bytes: BytesMut::new(),
-            stream: asked.is_stream(),
-        });
-        let body = match answer {
-            Answer::Forward(RawReply::Whole { body, tap }) => {
-                if let Some(keeper) = keeper {
-                    keeper.keep(body.clone(), tap.usage.unwrap_or_default());
-                }
-                evidence.cost = account.close(&Ending::Answered(tap.usage.unwrap_or_default()), &evidence);
-                ReplyBody::Raw(body)
-            }
-            Answer::Forward(RawReply::Stream(inner)) => {
-                let told = evidence.clone();
-                let open = Some((account, told));
-                ReplyBody::RawStream(Box::pin(Metered { inner, open, spoken: Spoken::default(), keeper }))
-            }
-            Answer::Complete(response) => {
-                return Box::pin(self.whole(response, account, evidence)).await;
-            }
-            Answer::Stream(inner) if self.reads.reply => {
-                return Box::pin(self.held_back(inner, account, evidence)).await;
-            }
-            Answer::Stream(inner) => {
-                let open = Some((account, evidence.clone()));
-                let keeper = None;
-                ReplyBody::Stream(Box::pin(Metered { inner, open, spoken: Spoken::default(), keeper }))
-            }
-            Answer::Embed(response) => {
-                evidence.cost = account.close(&Ending::Answered(response.usage), &evidence);
-                ReplyBody::Embed(response)
-            }
-        };
-        Ok(Reply { body, evidence })
+/// An answer that has begun, and who has to hear of its end.
+pub(super) struct Delivery {
+    pub(super) account: Box<Account>,
+    pub(super) evidence: Evidence,
+    pub(super) keeper: Option<Keeper>,
+}
+
+impl Delivery {
+    /// Closes the account of an answer that is whole.
+    fn finish(self, body: ReplyBody) -> Reply {
+        let Self { account, mut evidence, keeper: _ } = self;
+        evidence.cost = account.close(Ending::Answered);
+        Reply { body, evidence }
     }
 
-    async fn whole(
-        &self,
-        response: ChatResponse,
-        account: Box<Account>,
-        mut evidence: Evidence,
-    ) -> Result<Reply, Failed> {
-        let judged = self.check_reply(account.call(), &evidence, Some(&response)).await;
-        evidence.cost = account.close(&Ending::Answered(response.usage), &evidence);
-        match judged {
-            Ok(()) => Ok(Reply { body: ReplyBody::Chat(response), evidence }),
-            Err(error) => Err(Failed { error, evidence }),
+    fn fail(self, error: ApiClientError) -> Failed {
+        let Self { account, mut evidence, keeper: _ } = self;
+        evidence.cost = account.close(Ending::Failed(&error));
+        Failed { error, evidence }
+    }
+
+    /// Hands on a stream, which closes the account.
+    fn meter<P>(self, inner: Pieces<P>) -> (Metered<P>, Evidence) {
+        let Self { account, evidence, keeper } = self;
+        (Metered { inner: Some(inner), account: Some(account), keeper }, evidence)
+    }
+}
+
+impl Inner {
+    /// Hands an answer on, and closes its account when it is over.
+    pub(super) async fn deliver(&self, answer: Answer, mut delivery: Delivery) -> Result<Reply, Failed> {
+        delivery.account.speak();
+        match answer {
+            Answer::Forward(RawReply::Whole { body, tap }) => {
+                delivery.account.hear(tap.usage, estimate_bytes(body.len()));
+                if let Some(keeper) = delivery.keeper.take() {
+                    keeper.keep(body.clone(), delivery.account.usage());
+                }
+                Ok(delivery.finish(ReplyBody::Raw(body)))
+            }
+            Answer::Forward(RawReply::Stream(inner)) => {
+                let (stream, evidence) = delivery.meter(inner);
+                Ok(Reply { body: ReplyBody::RawStream(Box::pin(stream)), evidence })
+            }
+            Answer::Complete(response) => Box::pin(self.whole(response, delivery)).await,
+            Answer::Stream(inner) if self.reads.reply => Box::pin(self.held_back(inner, delivery)).await,
+            Answer::Stream(inner) => {
+                let (stream, evidence) = delivery.meter(inner);
+                Ok(Reply { body: ReplyBody::Stream(Box::pin(stream)), evidence })
+            }
+            Answer::Embed(response) => {
+                // Vectors are no output, which some providers do not care to say.
+                let usage = Usage { output: response.usage.output.or(Some(0)), ..response.usage };
+                delivery.account.hear(Some(usage), 0);
+                Ok(delivery.finish(ReplyBody::Embed(response)))
+            }
         }
+    }
+
+    async fn whole(&self, response: ChatResponse, mut delivery: Delivery) -> Result<Reply, Failed> {
+        delivery.account.hear(Some(response.usage), tokens_of(&response));
+        let judged = self.check_reply(delivery.account.call(), &delivery.evidence, &response).await;
+        // What a policy keeps from the caller is paid for all the same.
+        let reply = delivery.finish(ReplyBody::Chat(response));
+        judged.map_err(|error| Failed { error, evidence: reply.evidence.clone() })?;
+        Ok(reply)
     }
 
     /// A stream that a policy has to see whole is given to the caller when it is.
-    async fn held_back(
-        &self,
-        mut inner: ChatStream,
-        account: Box<Account>,
-        mut evidence: Evidence,
-    ) -> Result<Reply, Failed> {
-        let mut fold = Fold::default();
-        let mut events = Vec::new();
-        let mut spoken = Spoken::default();
-        let outcome = loop {
-            match std::future::poll_fn(|cx| inner.as_mut().poll_next(cx)).await {
-                None => break fold.finish(),
-                Some(Err(error)) => break Err(error),
-                Some(Ok(event)) => {
-                    event.tell(&mut spoken);
-                    if let Err(error) = fold.push(event.clone()) {
-                        break Err(error);
-                    }
-                    events.push(event);
-                }
+    async fn held_back(&self, inner: ChatStream, mut delivery: Delivery) -> Result<Reply, Failed> {
+        let deadline = delivery.account.call().deadline;
+        let gathered = match deadline {
+            None => gather(inner, &mut delivery.account).await,
+            Some(deadline) => {
+                let gathering = gather(inner, &mut delivery.account);
+                tokio::time::timeout_at(deadline.into(), gathering).await.unwrap_or_else(|_| {
+                    let text = "the reply was not complete before the call's deadline";
+                    Err(ApiClientError::new(ErrorKind::Timeout, text))
+                })
             }
         };
-        let response = match outcome {
-            Ok(response) => response,
-            Err(error) => {
-                account.close(&Ending::Broken(&error, spoken), &evidence);
-                return Err(Failed { error, evidence });
-            }
+        let (response, events) = match gathered {
+            Ok(gathered) => gathered,
+            Err(error) => return Err(delivery.fail(error)),
         };
-        let judged = self.check_reply(account.call(), &evidence, Some(&response)).await;
-        evidence.cost = account.close(&Ending::Answered(response.usage), &evidence);
-        if let Err(error) = judged {
-            return Err(Failed { error, evidence });
-        }
+        let judged = self.check_reply(delivery.account.call(), &delivery.evidence, &response).await;
         let events = futures_util::stream::iter(events.into_iter().map(Ok));
-        Ok(Reply { body: ReplyBody::Stream(Box::pin(events)), evidence })
+        let reply = delivery.finish(ReplyBody::Stream(Box::pin(events)));
+        judged.map_err(|error| Failed { error, evidence: reply.evidence.clone() })?;
+        Ok(reply)
     }
+}
+
+/// Reads a stream to its end.
+async fn gather(
+    mut inner: ChatStream,
+    account: &mut Account,
+) -> Result<(ChatResponse, Vec<StreamEvent>), ApiClientError> {
+    let mut fold = Fold::default();
+    let mut events = Vec::new();
+    while let Some(event) = std::future::poll_fn(|cx| inner.as_mut().poll_next(cx)).await {
+        let event = event?;
+        event.tell(account);
+        fold.push(event.clone())?;
+        events.push(event);
+    }
+    Ok((fold.finish()?, events))
+}
+
+/// The tokens that a reply seems to be made of.
+fn tokens_of(response: &ChatResponse) -> u64 {
+    let tokens = response.parts.iter().map(|part| match part {
+        Part::Text(text) => estimate_text(text),
+        Part::ToolCall(call) => estimate_text(&call.name).saturating_add(estimate_text(&call.arguments)),
+        Part::Thinking(Thinking { content: ThinkingContent::Shown { text, .. }, .. }) => estimate_text(text),
+        Part::Thinking(Thinking { content: ThinkingContent::Redacted(data), .. }) => {
+            estimate_bytes(data.len())
+        }
+        // Not a thing that a model says.
+        Part::Image(_) | Part::ToolResult(_) => 0,
+    });
+    tokens.fold(0, u64::saturating_add)
 }
 
 /// A stream of an answer that was made before.
@@ -130,7 +150,7 @@ pub(super) fn at_once(bytes: Bytes) -> RawStream {
 }
 
 /// Keeps a copy of what passes, for the cache.
-struct Keeper {
+pub(super) struct Keeper {
     cache: Arc<dyn ResponseCache>,
     key: CacheKey,
     bytes: BytesMut,
@@ -138,6 +158,10 @@ struct Keeper {
 }
 
 impl Keeper {
+    pub(super) fn new(cache: Arc<dyn ResponseCache>, key: CacheKey, stream: bool) -> Self {
+        Self { cache, key, bytes: BytesMut::new(), stream }
+    }
+
     fn keep(self, body: Bytes, usage: Usage) {
         self.cache.put(self.key, Arc::new(CachedReply { body, stream: self.stream, usage }));
     }
@@ -145,19 +169,16 @@ impl Keeper {
 
 /// A piece of an answer that says how far the answer has come.
 trait Piece {
-    /// Adds what the piece says to what was said before; whether the answer is complete.
-    fn tell(&self, spoken: &mut Spoken) -> bool;
+    /// Tells the account what the piece says; whether the answer is complete.
+    fn tell(&self, account: &mut Account) -> bool;
 
     /// What a keeper copies.
     fn bytes(&self) -> &[u8];
 }
 
 impl Piece for RawPiece {
-    fn tell(&self, spoken: &mut Spoken) -> bool {
-        if let Some(usage) = self.tap.usage {
-            spoken.usage.update(usage);
-        }
-        spoken.pieces += u64::from(self.tap.said);
+    fn tell(&self, account: &mut Account) -> bool {
+        account.hear(self.tap.usage, u64::from(self.tap.said));
         self.tap.finished
     }
 
@@ -167,10 +188,11 @@ impl Piece for RawPiece {
 }
 
 impl Piece for StreamEvent {
-    fn tell(&self, spoken: &mut Spoken) -> bool {
+    fn tell(&self, account: &mut Account) -> bool {
         match self {
-            Self::Usage(usage) => spoken.usage.update(*usage),
-            Self::Text { .. } | Self::ToolCall { .. } | Self::Thinking { .. } => spoken.pieces += 1,
+            Self::Usage(usage) => account.hear(Some(*usage), 0),
+            // A piece is a token or a few.
+            Self::Text { .. } | Self::ToolCall { .. } | Self::Thinking { .. } => account.hear(None, 1),
             Self::Finished(_) => return true,
             Self::Started { .. } => {}
         }
@@ -182,38 +204,47 @@ impl Piece for StreamEvent {
     }
 }
 
-/// A stream whose account is closed at its end, at an error, or when nobody listens any more.
-struct Metered<P> {
-    inner: Pin<Box<dyn Stream<Item = Result<P, ApiClientError>> + Send>>,
-    open: Option<(Box<Account>, Evidence)>,
-    spoken: Spoken,
-    keeper: Option<Keeper>,
-}
+type Pieces<P> = Pin<Box<dyn Stream<Item = Result<P, ApiClientError>> + Send>>;
 
-impl<P> Metered<P> {
-    fn close(&mut self, ending: &Ending<'_>) {
-        if let Some((account, evidence)) = self.open.take() {
-            account.close(ending, &evidence);
-        }
-    }
+/// A stream whose account is closed at its end, at an error, or, by itself, when nobody listens any more.
+struct Metered<P> {
+    /// None once it is over, so that its connection is free whoever keeps this.
+    inner: Option<Pieces<P>>,
+    account: Option<Box<Account>>,
+    keeper: Option<Keeper>,
 }
 
 impl<P: Piece> Metered<P> {
     fn note(&mut self, piece: &P) {
-        let finished = piece.tell(&mut self.spoken);
+        let Some(account) = &mut self.account else { return };
+        let is_finished = piece.tell(account);
         if let Some(keeper) = &mut self.keeper {
             keeper.bytes.extend_from_slice(piece.bytes());
             if keeper.bytes.len() > LONGEST_KEPT {
                 self.keeper = None;
             }
         }
-        if finished {
-            if let Some(mut keeper) = self.keeper.take() {
-                let body = std::mem::take(&mut keeper.bytes).freeze();
-                keeper.keep(body, self.spoken.usage);
-            }
-            self.close(&Ending::Answered(self.spoken.usage));
+        if !is_finished {
+            return;
         }
+        if let Some(mut keeper) = self.keeper.take() {
+            let body = std::mem::take(&mut keeper.bytes).freeze();
+            keeper.keep(body, account.usage());
+        }
+        if let Some(account) = self.account.take() {
+            account.close(Ending::Answered);
+        }
+    }
+
+    /// The end, which is an error when it comes too early.
+    fn end(&mut self, error: Option<ApiClientError>) -> Option<ApiClientError> {
+        (self.inner, self.keeper) = (None, None);
+        let Some(account) = self.account.take() else { return error };
+        let error = error.unwrap_or_else(|| {
+            ApiClientError::new(ErrorKind::BadResponse, "the stream ended before the reply was complete")
+        });
+        account.close(Ending::Failed(&error));
+        Some(error)
     }
 }
 
@@ -221,31 +252,14 @@ impl<P: Piece + Unpin> Stream for Metered<P> {
     type Item = Result<P, ApiClientError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = ready!(self.inner.as_mut().poll_next(cx));
-        match &item {
-            Some(Ok(piece)) => self.note(piece),
-            Some(Err(error)) => {
-                let spoken = self.spoken;
-                self.close(&Ending::Broken(error, spoken));
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        Poll::Ready(match ready!(inner.as_mut().poll_next(cx)) {
+            Some(Ok(piece)) => {
+                self.note(&piece);
+                Some(Ok(piece))
             }
-            None if self.open.is_some() => {
-                let error = ApiClientError::new(
-                    ErrorKind::BadResponse,
-                    "the stream ended before the reply was complete",
-                );
-                let spoken = self.spoken;
-                self.close(&Ending::Broken(&error, spoken));
-                return Poll::Ready(Some(Err(error)));
-            }
-            None => {}
-        }
-        Poll::Ready(item)
-    }
-}
-
-impl<P> Drop for Metered<P> {
-    fn drop(&mut self) {
-        let spoken = self.spoken;
-        self.close(&Ending::Abandoned(spoken));
+            Some(Err(error)) => self.end(Some(error)).map(Err),
+            None => self.end(None).map(Err),
+        })
     }
 }

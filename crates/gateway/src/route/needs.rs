@@ -26,9 +26,14 @@ pub struct Needs {
 pub enum Lack {
     /// It cannot do something.
     Feature(ModelFeature),
-    /// The prompt does not fit.
+    /// The prompt does not seem to fit.
     Context {
         /// What fits.
+        limit: u64,
+    },
+    /// It cannot write as much.
+    Output {
+        /// What it can write.
         limit: u64,
     },
     /// It costs more than the route allows, or nobody knows what it costs.
@@ -40,11 +45,12 @@ pub enum Lack {
 }
 
 impl Lack {
-    /// Whether it may be different in a moment.
+    /// Whether the model is asked all the same when no better one is left. What is away may be back in a moment. And
+    /// the length of a prompt is an estimate, which tends to be too high: the provider knows, and says it better.
     pub fn passes(&self) -> bool {
         match self {
-            Self::Unavailable => true,
-            Self::Feature(_) | Self::Context { .. } | Self::Price | Self::Region => false,
+            Self::Unavailable | Self::Context { .. } => true,
+            Self::Feature(_) | Self::Output { .. } | Self::Price | Self::Region => false,
         }
     }
 }
@@ -54,6 +60,7 @@ impl fmt::Display for Lack {
         match self {
             Self::Feature(feature) => write!(f, "lacks `{feature}`"),
             Self::Context { limit } => write!(f, "takes no more than {limit} tokens"),
+            Self::Output { limit } => write!(f, "writes no more than {limit} tokens"),
             Self::Price => f.write_str("costs more than the route allows"),
             Self::Region => f.write_str("is not processed in the region"),
             Self::Unavailable => f.write_str("is not available now"),
@@ -73,11 +80,10 @@ impl Needs {
             return Some(Lack::Feature(*feature));
         }
         let Some(entry) = entry else {
-            return self.max_input_price.map(|_| Lack::Price);
+            // A cap and a region are promises to somebody, which silence does not keep.
+            let region = self.region.as_ref().map(|_| Lack::Region);
+            return self.max_input_price.map(|_| Lack::Price).or(region);
         };
-        if let Some(limit) = entry.context.filter(|limit| self.input_tokens > *limit) {
-            return Some(Lack::Context { limit });
-        }
         // An entry that lists nothing at all is one about which nobody said anything.
         let lists = !entry.capabilities.is_empty();
         if let Some(feature) = self.features.iter().find(|it| lists && !entry.capabilities.contains(it)) {
@@ -89,10 +95,19 @@ impl Needs {
                 return Some(Lack::Price);
             }
         }
-        let region = self.region.as_deref();
         let regions = entry.prices.as_ref().map(|prices| &prices.regions);
-        let is_there = |region: &str| regions.is_some_and(|regions| regions.contains_key(region));
-        region.filter(|region| !is_there(region)).map(|_| Lack::Region)
+        let is_there = |region: &String| regions.is_some_and(|regions| regions.contains_key(region));
+        if self.region.as_ref().is_some_and(|region| !is_there(region)) {
+            return Some(Lack::Region);
+        }
+        self.too_long(entry)
+    }
+
+    /// Whether the prompt or the answer are longer than the model takes. What is certain comes first.
+    fn too_long(&self, entry: &ModelEntry) -> Option<Lack> {
+        let output = entry.max_output.filter(|limit| self.output_tokens.is_some_and(|it| it > *limit));
+        let input = entry.context.filter(|limit| self.input_tokens > *limit);
+        output.map(|limit| Lack::Output { limit }).or(input.map(|limit| Lack::Context { limit }))
     }
 
     /// Both at once.

@@ -31,8 +31,8 @@ pub struct Ranking {
 }
 
 impl Route {
-    /// The models that may be asked, the best one first, by their places. Models that are away come last: when nothing
-    /// else is left, asking them tells why.
+    /// The models that may be asked, the best one first, by their places. Models that are away, and those whose prompt
+    /// seems too long, come last: when nothing else is left, asking them tells why.
     pub fn order(&self, needs: &Needs, source: &dyn ModelSource) -> Vec<Ranking> {
         let needs = if self.require.is_nothing() { needs.clone() } else { self.require.and(needs) };
         let seen: Vec<Seen> = self.hops.iter().map(|hop| source.seen(&hop.provider, &hop.model)).collect();
@@ -45,13 +45,18 @@ impl Route {
                 let lack = needs.lacking(hop.entry.as_deref(), &hop.client.describe().capabilities);
                 let away = (!seen[place].available).then_some(Lack::Unavailable);
                 let score = scores.as_ref().map_or(1.0 - place as f64 / 1e6, |scores| scores[place]);
-                Ranking { place, score, lack: lack.or(away) }
+                let lack = match (lack, away) {
+                    (Some(lack), Some(away)) if lack.passes() => Some(away),
+                    (lack, away) => lack.or(away),
+                };
+                Ranking { place, score, lack }
             })
             .collect();
         let group = |ranking: &Ranking| match &ranking.lack {
             None => 0,
-            Some(Lack::Unavailable) => 1,
-            Some(_) => 2,
+            Some(Lack::Context { .. }) => 1,
+            Some(Lack::Unavailable) => 2,
+            Some(Lack::Feature(_) | Lack::Output { .. } | Lack::Price | Lack::Region) => 3,
         };
         rankings.sort_by(|a, b| {
             group(a).cmp(&group(b)).then(b.score.total_cmp(&a.score)).then(a.place.cmp(&b.place))

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use codeflow_model::{ApiClientError, ErrorKind, ModelEntry, OnRetired, Registry, RegistryErrorKind};
+use codeflow_model::{
+    ApiClientError, ErrorKind, ModelEntry, ModelKind, OnRetired, Registry, RegistryErrorKind,
+};
 
 use super::{Hop, Needs, Route, Weights};
 use crate::ModelSource;
 
 /// How many names that are not routes are remembered.
 const REMEMBERED: usize = 1024;
+
+/// The longest name that is looked for, in bytes. The longest in use are Amazon's, with less than half of it.
+const LONGEST_NAME: usize = 512;
 
 /// A route as the settings say it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +51,8 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// When a route has no models, names one that is retired or of a provider that nobody knows, or has the name of a
-    /// model.
+    /// When a route has no models, names one that is retired or of a provider that nobody knows, has the name of a
+    /// model or of another route, or hides what `provider/name` would reach.
     pub fn new(
         rules: Vec<RouteRule>,
         registry: Arc<Registry>,
@@ -70,11 +75,14 @@ impl Routes {
         all
     }
 
-    /// The models of the registry whose provider is configured, retired ones left out.
+    /// The models of the registry whose provider is configured, but those that are retired and those that only the
+    /// vendor's interface for responses reaches, which is not spoken here.
     pub fn served(&self) -> Vec<Arc<ModelEntry>> {
         let providers = self.source.providers();
         let served = |entry: &&Arc<ModelEntry>| {
-            !entry.retired && providers.iter().any(|provider| **provider == *entry.provider)
+            !entry.retired
+                && entry.kind != ModelKind::Responses
+                && providers.iter().any(|provider| **provider == *entry.provider)
         };
         self.registry.entries().filter(served).cloned().collect()
     }
@@ -95,6 +103,9 @@ impl Routes {
         if let Some(route) = known {
             return Ok(route);
         }
+        if name.len() > LONGEST_NAME {
+            return Err(unavailable(format!("a model's name has {LONGEST_NAME} bytes at most")));
+        }
         let hops = self.hops(name)?;
         let route = Arc::new(Route { name: name.into(), hops, require: Needs::default(), weights: None });
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +123,12 @@ impl Routes {
         }
         if self.registry.find(&rule.name).is_some() {
             return Err(wrong("has the name of a model, which could then not be asked for".to_owned()));
+        }
+        if self.routes.contains_key(&rule.name) {
+            return Err(wrong("is there twice".to_owned()));
+        }
+        if rule.name.split_once('/').is_some_and(|(provider, _)| self.is_provider(provider)) {
+            return Err(wrong("has a name that always reaches its provider".to_owned()));
         }
         let mut hops = Vec::new();
         for model in &rule.models {
@@ -131,6 +148,10 @@ impl Routes {
         })
     }
 
+    fn is_provider(&self, name: &str) -> bool {
+        self.source.missing(name).is_some() || self.source.providers().iter().any(|known| **known == *name)
+    }
+
     fn is_merely_unconfigured(&self, model: &str) -> bool {
         match model.split_once('/') {
             Some((provider, _)) if self.source.missing(provider).is_some() => true,
@@ -146,7 +167,7 @@ impl Routes {
             && providers.iter().any(|known| **known == *provider)
         {
             let entry = self.current(name)?;
-            let model = entry.as_ref().map_or(model, |entry| &entry.id);
+            let model = entry.as_deref().map_or(model, |entry| own_name(entry, model));
             return Ok(self.hop(provider, model, entry.clone()).into_iter().collect());
         }
         match self.registry.resolve(name, self.on_retired) {
@@ -165,7 +186,7 @@ impl Routes {
         let others = self.registry.offers(name).filter(|offer| !offer.retired && !Arc::ptr_eq(offer, entry));
         let all = std::iter::once(entry).chain(others);
         let hops: Vec<_> =
-            all.filter_map(|offer| self.hop(&offer.provider, &offer.id, Some(Arc::clone(offer)))).collect();
+            all.filter_map(|it| self.hop(&it.provider, own_name(it, name), Some(Arc::clone(it)))).collect();
         if hops.is_empty() {
             let reason = self.source.missing(&entry.provider);
             let reason = reason.unwrap_or_else(|| format!("provider `{}` is not configured", entry.provider));
@@ -190,6 +211,12 @@ impl Routes {
         let passes = client.describe().passes;
         Some(Hop { provider: provider.into(), model: model.into(), entry, client, passes })
     }
+}
+
+/// The provider's name for a model. Whoever asks by another name that the provider accepts, such as one with a date,
+/// wants that one.
+fn own_name<'a>(entry: &'a ModelEntry, asked: &'a str) -> &'a str {
+    if entry.aliases.contains(asked) { asked } else { &entry.id }
 }
 
 fn unavailable(text: String) -> ApiClientError {

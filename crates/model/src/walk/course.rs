@@ -24,6 +24,8 @@ pub enum Tried<T> {
     /// The model must not be asked: a rule of ours forbids it, or it lacks what the request needs. Another may be,
     /// whatever the kind of the error.
     Skipped(ApiClientError),
+    /// The model was not asked, and for the same reason no other one must be.
+    Stopped(ApiClientError),
 }
 
 /// Makes the attempts of one walk. A walk that is dropped drops the attempt or the wait it is in, so whatever an attempt
@@ -64,7 +66,8 @@ pub struct Arrived<T> {
 /// The end of a walk that found none.
 #[derive(Clone, Debug)]
 pub struct Lost {
-    /// What to tell the caller: the last failure, or, when nobody could be asked, why the last model was not.
+    /// What to tell the caller: why the walk was stopped, or the last failure, or, when nobody could be asked, why the
+    /// last model was not.
     pub error: ApiClientError,
     /// Every attempt.
     pub missed: Vec<Missed>,
@@ -146,6 +149,7 @@ pub async fn walk<W: Walker>(hops: usize, repeat: Repeat, walker: &mut W) -> Res
                 (Missed { step, error, skipped: false }, next)
             }
             Tried::Skipped(error) => (Missed { step, error, skipped: true }, walk.skip()),
+            Tried::Stopped(error) => return Err(stopped(walker, missed, step, error)),
         };
         walker.missed(&miss, next);
         match next {
@@ -157,6 +161,14 @@ pub async fn walk<W: Walker>(hops: usize, repeat: Repeat, walker: &mut W) -> Res
             Next::GiveUp => return Err(lost(missed, miss)),
         }
     }
+}
+
+/// Whatever was asked before, the caller hears why nobody else was.
+fn stopped<W: Walker>(walker: &mut W, mut missed: Vec<Missed>, step: Step, error: ApiClientError) -> Lost {
+    let miss = Missed { step, error: error.clone(), skipped: true };
+    walker.missed(&miss, Next::GiveUp);
+    missed.push(miss);
+    Lost { error, missed }
 }
 
 fn lost(mut missed: Vec<Missed>, last: Missed) -> Lost {

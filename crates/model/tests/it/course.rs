@@ -114,6 +114,20 @@ fn a_refusal_of_ours_moves_on_when_it_is_about_one_model_and_ends_the_walk_when_
 }
 
 #[test]
+fn a_walk_that_is_stopped_asks_nobody_else_whatever_the_kind_and_tells_why() {
+    for kind in ErrorKind::ALL {
+        let stop = Tried::Stopped(error(kind, "stop"));
+        let mut script = Script::new([failed(ErrorKind::Authentication, "key"), stop]);
+
+        let lost = script.run(3).expect_err("is over");
+
+        assert_eq!((lost.error.kind(), lost.error.to_string()), (kind, "stop".to_owned()));
+        assert_eq!(lost.missed.iter().map(|miss| miss.skipped).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(script.seen, ["ask 0.1", "key next", "ask 1.1", "stop over"]);
+    }
+}
+
+#[test]
 fn the_caller_hears_of_the_last_failure_and_of_a_skipped_model_only_when_none_was_asked() {
     let slow = || failed(ErrorKind::BadResponse, "nonsense");
     let skip = || skipped(ErrorKind::InvalidPolicy, "forbidden");
