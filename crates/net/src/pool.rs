@@ -1,5 +1,5 @@
 //! Connections for model calls: hyper-util's client over the guarded connector, once for each thread, so that threads
-//! do not wait for each other. It follows no redirect and never repeats a request.
+//! do not wait for each other. It follows no redirect, and repeats a request only when nothing of it was sent.
 
 use std::cell::Cell;
 use std::fmt;
@@ -63,7 +63,9 @@ impl Pool {
                 .pool_max_idle_per_host(settings.idle_per_host)
                 .pool_idle_timeout(settings.idle_timeout)
                 .pool_timer(TokioTimer::new())
-                .retry_canceled_requests(false)
+                // A kept connection may turn out to be closed when it is wanted. What comes back untouched from
+                // it was not begun, and goes out on the next one; anything else is an error.
+                .retry_canceled_requests(true)
                 .http2_adaptive_window(true)
                 .build(connector.clone())
         };
