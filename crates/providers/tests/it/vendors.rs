@@ -11,6 +11,7 @@ use codeflow_providers::{
     LimitField, ProviderSpec, Vendor, provider,
 };
 use futures_util::TryStreamExt;
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -33,7 +34,7 @@ fn build(spec: &ProviderSpec) -> Result<Arc<dyn codeflow_model::ChatModel>, code
     let guard = Guard::new(NetPolicy { allowed_hosts, ..NetPolicy::default() });
     let pool = Pool::new(&guard, PoolSettings::default()).expect("can be set up");
     let credentials: Arc<dyn CredentialSource> = Arc::new(Arc::new(Credentials::Key("k".to_owned().into())));
-    let endpoint = Endpoint { base: spec.address()?, credentials };
+    let endpoint = Endpoint { base: spec.address()?, credentials, headers: HeaderMap::new() };
     provider(spec, endpoint, &guard, pool, Arc::new(Midnight))
 }
 

@@ -10,6 +10,7 @@ use codeflow_providers::{
     Anthropic, Availability, Breaker, CircuitSettings, Credentials, Deadlines, Endpoint, HttpModel, Retry,
     Timeout,
 };
+use http::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -65,6 +66,7 @@ fn model(port: u16) -> HttpModel<Anthropic> {
     let endpoint = Endpoint {
         base: format!("http://127.0.0.1:{port}").parse().expect("is an address"),
         credentials: Arc::new(Arc::new(Credentials::Key("key".to_owned().into()))),
+        headers: HeaderMap::new(),
     };
     HttpModel::new(Anthropic::new("fake"), endpoint, &guard, pool, TestClock::new()).expect("may be reached")
 }

@@ -12,6 +12,7 @@ use codeflow_providers::{Bounds, Credentials, Dialect, Endpoint, HttpModel, Limi
 use codeflow_testkit::ManualClock;
 use codeflow_testkit::providers::ProviderServer;
 use futures_util::StreamExt;
+use http::HeaderMap;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -39,7 +40,7 @@ impl Way {
         let base = format!("{}{base}", server.url()).parse().expect("is an address");
         let credentials = Arc::new(Arc::new(Credentials::Key("secret".to_owned().into())));
         let clock = Arc::new(ManualClock::default());
-        let endpoint = Endpoint { base, credentials };
+        let endpoint = Endpoint { base, credentials, headers: HeaderMap::new() };
         let model = HttpModel::new(dialect, endpoint, &self.guard, self.pool.clone(), clock);
         let frames = Limits { line: 100_000, frame: 200_000 };
         let bounds = Bounds { body: 1 << 20, error_body: 1 << 10, stream: 1 << 20, frames };
