@@ -80,7 +80,7 @@ fn same_in_pieces(input: &[u8], read: impl Fn(Limits, &[&[u8]]) -> Read) {
         assert!(whole.0.iter().all(|frame| held(frame) <= limits.frame + limits.line), "bounds hold");
         assert!(whole.0.iter().map(held).sum::<usize>() <= input.len(), "nothing is made up");
         for pieces in pieces::ways(input) {
-            assert_eq!(read(limits, &pieces), whole, "pieces of {:?}", pieces.iter().map(|it| it.len()));
+            assert_eq!(read(limits, &pieces), whole, "{pieces:?}");
         }
     }
 }
