@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     check, ci,
     coverage::Measurement,
-    dependencies, hooks, process,
+    dependencies, fuzzing, hooks, process,
     services::Services,
     testing::{self, Packages},
     workspace::Workspace,
@@ -50,6 +50,15 @@ enum Task {
         /// For `cargo bench`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// Feed every decoder what nobody would send, under cargo-fuzz on a nightly toolchain.
+    Fuzz {
+        /// Only this target.
+        #[arg(long)]
+        target: Option<String>,
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
     },
     /// Run everything, as continuous integration does.
     Ci,
@@ -91,6 +100,7 @@ fn dispatch(task: &Task) -> Result<()> {
             let services = Services::start(&Workspace::read(&root)?)?;
             process::run(services.announce(process::cargo().arg("bench").args(arguments)))
         }
+        Task::Fuzz { target, seconds } => fuzzing::run(&root, target.as_deref(), *seconds),
         Task::Ci => ci::run(&root),
         Task::Hooks => hooks::install_hooks(&root),
     }

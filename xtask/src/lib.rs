@@ -14,6 +14,7 @@ mod cli;
 mod coverage;
 mod dependencies;
 mod environment;
+mod fuzzing;
 mod hooks;
 mod process;
 mod programs;

@@ -15,6 +15,8 @@ pub(crate) struct Tool {
 pub(crate) const NEXTEST: Tool = Tool { package: "cargo-nextest", version: "0.9.143" };
 /// Judges dependencies: bans, licences, sources, advisories.
 pub(crate) const DENY: Tool = Tool { package: "cargo-deny", version: "0.20.2" };
+/// Feeds fuzz targets.
+pub(crate) const FUZZ: Tool = Tool { package: "cargo-fuzz", version: "0.13.2" };
 /// Finds dependencies that nobody uses.
 pub(crate) const MACHETE: Tool = Tool { package: "cargo-machete", version: "0.9.2" };
 

@@ -140,7 +140,7 @@ impl Error {
         } else {
             ErrorKind::Interrupted
         });
-        let phase = if connecting { Phase::NotSent } else { Phase::MaybeSent };
+        let phase = if connecting || was_not_begun(&*source) { Phase::NotSent } else { Phase::MaybeSent };
         Self { kind, phase, context: sentence(kind, url), source: Some(source) }
     }
 }
@@ -180,6 +180,18 @@ fn classify(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
         next = cause.source();
     }
     None
+}
+
+/// Whether the connection was gone before anything of the request was written: hyper calls it cancelled only then.
+fn was_not_begun(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 fn kind_of(cause: &(dyn StdError + 'static)) -> Option<ErrorKind> {

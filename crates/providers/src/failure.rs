@@ -74,17 +74,20 @@ pub(crate) fn bad(provider: &str, what: &str) -> ApiClientError {
     ApiClientError::new(ErrorKind::BadResponse, format!("`{provider}` sent {what}")).about(details)
 }
 
-/// The vectors of a reply, if there is one for each input.
+/// The vectors of a reply, if there is one for each input, of numbers that can be said again: JSON has none that are
+/// too large for a float.
 pub(crate) fn one_each(
     provider: &str,
     request: &EmbedRequest,
     vectors: Vec<Vec<f32>>,
 ) -> Result<Vec<Vec<f32>>, ApiClientError> {
-    if vectors.len() == request.input.len() {
-        Ok(vectors)
-    } else {
-        Err(bad(provider, "too few or too many vectors"))
+    if vectors.len() != request.input.len() {
+        return Err(bad(provider, "too few or too many vectors"));
     }
+    if vectors.iter().flatten().any(|number| !number.is_finite()) {
+        return Err(bad(provider, "a vector with a number that is too large"));
+    }
+    Ok(vectors)
 }
 
 /// Stands in for the id that some servers forget, without which no result could refer to the call.

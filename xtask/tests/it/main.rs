@@ -3,6 +3,7 @@
 mod counting;
 mod coverage;
 mod error_pages;
+mod fuzzing;
 mod hooks;
 mod layers;
 mod manifests;

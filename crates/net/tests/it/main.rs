@@ -6,6 +6,7 @@ mod addresses;
 mod bounds;
 mod connections;
 mod guard;
+mod pool;
 mod redirects;
 mod secure;
 mod world;

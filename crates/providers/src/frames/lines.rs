@@ -68,7 +68,7 @@ impl Lines {
         let text = std::str::from_utf8(line).map_err(|_| FrameError::NotUtf8)?;
         let first = !std::mem::replace(&mut self.begun, true);
         // A byte order mark may open a stream.
-        each(if first { text.trim_start_matches('\u{feff}') } else { text })
+        each(text.strip_prefix('\u{feff}').filter(|_| first).unwrap_or(text))
     }
 }
 

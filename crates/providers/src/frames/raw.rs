@@ -9,6 +9,7 @@ use super::{FrameError, Limits};
 pub struct RawFrames {
     limits: Limits,
     rest: BytesMut,
+    begun: bool,
 }
 
 /// One event, borrowed from the bytes that brought it.
@@ -23,7 +24,7 @@ pub struct RawFrame<'a> {
 impl RawFrames {
     /// At the start of a stream.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, rest: BytesMut::new() }
+        Self { limits, ..Self::default() }
     }
 
     /// Takes the next bytes, shows every event that they complete, and returns the bytes of those that `see` keeps;
@@ -43,7 +44,7 @@ impl RawFrames {
         while let Some(len) = blank_line_end(&whole[from..]) {
             let end = from + len;
             let mut scratch = Vec::new();
-            let keep = match frame(&whole[from..end], &mut scratch).map(&mut see) {
+            let keep = match frame(self.marked(&whole[from..end]), &mut scratch).map(&mut see) {
                 None => without_data(&whole[from..end]),
                 Some(Ok(keep)) => keep,
                 Some(Err(error)) => return (kept.of(&whole), Err(error)),
@@ -53,6 +54,12 @@ impl RawFrames {
         }
         let held = if from < whole.len() { self.hold(&whole[from..]) } else { Ok(()) };
         (kept.of(&whole), held.map_err(E::from))
+    }
+
+    /// The bytes of an event without the byte order mark that may open a stream.
+    fn marked<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let first = !std::mem::replace(&mut self.begun, true);
+        bytes.strip_prefix("\u{feff}".as_bytes()).filter(|_| first).unwrap_or(bytes)
     }
 
     /// What is at hand; nothing when it cannot complete an event.
@@ -168,6 +175,8 @@ fn frame<'a>(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<RawFrame<'a>> 
 }
 
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let value = line.strip_prefix(name)?.strip_prefix(b":")?;
+    let rest = line.strip_prefix(name)?;
+    // A name alone is a field without a value.
+    let value = if rest.is_empty() { rest } else { rest.strip_prefix(b":")? };
     Some(value.strip_prefix(b" ").unwrap_or(value))
 }

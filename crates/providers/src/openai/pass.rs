@@ -98,9 +98,10 @@ pub(super) fn frame(
 }
 
 fn is_absent_or_null(key: &Finder<'_>, data: &[u8]) -> bool {
-    let Some(at) = key.find(data) else { return true };
-    let rest = data[at + key.needle().len()..].trim_ascii_start();
-    rest.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"null"))
+    key.find_iter(data).all(|at| {
+        let rest = data[at + key.needle().len()..].trim_ascii_start();
+        rest.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"null"))
+    })
 }
 
 fn read(dialect: &OpenAi, stream: &mut OpenAiStream, data: &[u8]) -> Result<FrameTap, ApiClientError> {

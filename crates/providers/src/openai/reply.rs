@@ -100,6 +100,7 @@ pub(super) struct WireUsage {
 #[serde(default)]
 struct TokenDetails {
     cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
     reasoning_tokens: Option<u64>,
 }
 
@@ -211,15 +212,16 @@ impl WireMessage {
 }
 
 impl WireUsage {
-    /// The numbers as we count them. Cached tokens are already in `prompt_tokens`.
+    /// The numbers as we count them. Tokens that a cache gave or took are already in `prompt_tokens`.
     pub(super) fn normal(&self, dialect: &OpenAi) -> Usage {
-        let cached = self.prompt_tokens_details.as_ref().and_then(|it| it.cached_tokens);
+        let prompt = self.prompt_tokens_details.as_ref();
+        let cached = prompt.and_then(|it| it.cached_tokens);
         let reasoning = self.completion_tokens_details.as_ref().and_then(|it| it.reasoning_tokens);
         let beside = if dialect.compatibility.reasoning_apart { reasoning } else { None };
         Usage {
             input: self.prompt_tokens,
             cache_read: cached.or(self.prompt_cache_hit_tokens),
-            cache_write: None,
+            cache_write: prompt.and_then(|it| it.cache_write_tokens),
             cache_write_1h: None,
             output: self.completion_tokens.map(|tokens| tokens.saturating_add(beside.unwrap_or(0))),
             reasoning,

@@ -51,6 +51,37 @@ fn a_byte_order_mark_is_skipped() {
 }
 
 #[test]
+fn only_one_byte_order_mark_opens_a_stream() {
+    assert_eq!(sse("\u{feff}\u{feff}data: a\n\ndata: b\n\n".as_bytes()), [frame(None, "b")]);
+}
+
+/// The names and data of events that are handed on.
+fn raw(bytes: &str) -> Vec<(String, String)> {
+    let mut seen = Vec::new();
+    let (kept, read) = RawFrames::new(Limits::default()).push(bytes.to_owned().into(), |frame| {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("is UTF-8");
+        seen.push((text(frame.event), text(frame.data)));
+        Ok::<_, FrameError>(Keep::Shown)
+    });
+    read.expect("fits");
+    assert_eq!(kept, bytes);
+    seen
+}
+
+#[test]
+fn what_is_handed_on_is_seen_behind_a_byte_order_mark() {
+    let event = |data: &str| (String::new(), data.to_owned());
+
+    assert_eq!(raw("\u{feff}data: a\n\ndata: b\n\n"), [event("a"), event("b")]);
+    assert_eq!(raw("data: a\n\n\u{feff}data: b\n\n"), [event("a")]);
+}
+
+#[test]
+fn what_is_handed_on_may_have_fields_without_a_value() {
+    assert_eq!(raw("event: x\nevent\ndata\ndata: a\n\n"), [(String::new(), "\na".to_owned())]);
+}
+
+#[test]
 fn an_event_that_is_not_closed_is_lost() {
     assert_eq!(sse(b"data: a\n\ndata: b\n"), [frame(None, "a")]);
 }

@@ -9,6 +9,7 @@ mod bedrock;
 mod breaker;
 mod cohere;
 mod conformance;
+mod costs;
 mod failures;
 mod fallback;
 mod frames;

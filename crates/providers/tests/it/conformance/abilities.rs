@@ -71,6 +71,11 @@ pub(super) fn vectors_come_in_the_order_of_their_texts<D: Dialect>(suite: &Suite
     let expected = [vec![0.5, -1.0], vec![0.25, 2.0]];
     assert_eq!(reply.vectors, expected[..suite.embeds]);
     assert_eq!(reply.usage.output, None);
+    let text = String::from_utf8(fixture(suite.folder, "embed.json")).expect("is UTF-8");
+    let too_large = text.replacen("-1.0", "1e39", 1);
+    assert_ne!(too_large, text);
+    let error = suite.dialect.decode_embed(&request, too_large.as_bytes()).expect_err("no float holds it");
+    assert_eq!(error.kind(), ErrorKind::BadResponse);
     for nonsense in [&b"{}"[..], b"[]", b"<html>", b"{\"embeddings\":[],\"data\":[]}"] {
         let error = suite.dialect.decode_embed(&request, nonsense).expect_err("is nonsense");
         assert_eq!(error.kind(), ErrorKind::BadResponse);
