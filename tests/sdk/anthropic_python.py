@@ -295,7 +295,7 @@ def a_budget_ends_the_calls_at_once():
     poor = client.with_options(api_key=key("POOR"), max_retries=3)
     began = time.monotonic()
     raises(anthropic.RateLimitError, create, "anthropic", ask("Hi"), poor)
-    assert time.monotonic() - began < 0.5, "the package tried again"
+    assert time.monotonic() - began < 2, "the package tried again"
 
 
 @check(*MODELS)

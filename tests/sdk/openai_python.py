@@ -276,7 +276,7 @@ def a_budget_ends_the_calls_at_once():
     began = time.monotonic()
     error = raises(openai.RateLimitError, poor.chat.completions.create, model=MODELS["openai"], messages=ask("Hi"))
     equal((error.code, error.type), ("insufficient_quota", "insufficient_quota"))
-    assert time.monotonic() - began < 0.5, "the package tried again"
+    assert time.monotonic() - began < 2, "the package tried again"
 
 
 @check(*MODELS)
