@@ -49,6 +49,14 @@ impl<'a> Exchange<'a> {
         response
     }
 
+    /// What a path answers to a method that it does not take.
+    pub(crate) fn not_allowed(&self, takes: &'static str) -> Response<Outgoing> {
+        let text = format!("this path takes {takes}");
+        let mut response = self.refusal(&Failure::new(405, "api.method_not_allowed", text));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(takes));
+        response
+    }
+
     /// Who calls.
     pub(crate) fn key(&self, headers: &HeaderMap) -> Result<&'a Key, Failure> {
         self.api.keys.find(headers).map_err(|unknown| match unknown {

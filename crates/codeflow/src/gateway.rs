@@ -127,11 +127,8 @@ fn cache(settings: &Settings) -> Option<Arc<dyn ResponseCache>> {
     if !cache.enabled {
         return None;
     }
-    let bounds = CacheBounds {
-        ttl: cache.ttl,
-        bytes: cache.max_bytes as u64,
-        entry_bytes: cache.max_entry_bytes,
-    };
+    let bounds =
+        CacheBounds { ttl: cache.ttl, bytes: cache.max_bytes as u64, entry_bytes: cache.max_entry_bytes };
     Some(Arc::new(LocalCache::new(bounds)))
 }
 
