@@ -17,8 +17,6 @@
 //!
 //! What is not known is `null`, or absent within `usage`; `code` is that of a failure.
 
-use std::borrow::Cow;
-
 use codeflow_gateway::UsageRow;
 use codeflow_model::WireFormat;
 use http::{Request, Response};
@@ -75,12 +73,12 @@ impl Page {
     }
 }
 
-fn limit(value: &Cow<'_, str>) -> Result<u32, Failure> {
+fn limit(value: &str) -> Result<u32, Failure> {
     let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
     limit.ok_or_else(|| wrong("limit", "must be a whole number between 1 and 1000"))
 }
 
-fn before(value: &Cow<'_, str>) -> Result<Uuid, Failure> {
+fn before(value: &str) -> Result<Uuid, Failure> {
     value.parse().map_err(|_| wrong("before", "must be the `next` of an earlier page"))
 }
 

@@ -71,11 +71,15 @@ async fn a_head_has_a_bounded_size() {
     let limits = ServerLimits { headers: 10, header_bytes: 8 << 10, ..ServerLimits::default() };
     let live = Live::with(limited(limits)).await;
     let many: Vec<String> = (0..20).map(|number| format!("x-{number}: 1")).collect();
-    let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let long = format!("x-long: {}", "x".repeat(20 << 10));
 
-    assert_eq!(live.ask("GET /health/live", &many, "").await.status, 431);
-    assert_eq!(live.ask("GET /health/live", &[&long], "").await.status, 431);
+    for head in [many.join("\r\n"), long] {
+        let mut line = Line::open(&live).await;
+        line.say(&format!("GET /health/live HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n")).await;
+        // What was not read of the head may make the system withdraw the answer.
+        let answered = timeout(SOON, line.rest()).await.expect("the connection ends");
+        assert!(answered.is_empty() || answered.starts_with("HTTP/1.1 431"), "{answered}");
+    }
     assert_eq!(live.ask("GET /health/live", &[], "").await.status, 200);
 }
 
