@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use crate::body::Outgoing;
 use crate::keys::{Key, Unknown};
 use crate::reading::{self, Unread};
+use crate::refusal::Refusal;
 use crate::{Api, Failure, evidence};
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -52,7 +53,7 @@ impl<'a> Exchange<'a> {
     /// What a path answers to a method that it does not take.
     pub(crate) fn not_allowed(&self, takes: &'static str) -> Response<Outgoing> {
         let text = format!("this path takes {takes}");
-        let mut response = self.refusal(&Failure::new(405, "api.method_not_allowed", text));
+        let mut response = self.refusal(&Refusal::MethodNotAllowed.told(text));
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(takes));
         response
     }
@@ -62,13 +63,13 @@ impl<'a> Exchange<'a> {
         self.api.keys.find(headers).map_err(|unknown| match unknown {
             Unknown::Missing => {
                 let text = "this path needs a key, as `Authorization: Bearer …` or `x-api-key: …`";
-                Failure::new(401, "api.missing_key", text)
+                Refusal::MissingKey.told(text)
             }
             Unknown::Malformed => {
                 let text = "the key cannot be read: send one, as `Authorization: Bearer …` or `x-api-key: …`";
-                Failure::new(401, "api.malformed_key", text)
+                Refusal::MalformedKey.told(text)
             }
-            Unknown::Wrong => Failure::new(401, "api.unknown_key", "the key is not known here"),
+            Unknown::Wrong => Refusal::UnknownKey.told("the key is not known here"),
         })
     }
 
@@ -78,7 +79,7 @@ impl<'a> Exchange<'a> {
             return Ok(());
         }
         let text = "this key may not ask for this model";
-        Err(Failure { param: Some("model".to_owned()), ..Failure::new(403, "api.model_forbidden", text) })
+        Err(Failure { param: Some("model".to_owned()), ..Refusal::ModelForbidden.told(text) })
     }
 
     /// The body of a request, which has to be JSON.
@@ -90,19 +91,19 @@ impl<'a> Exchange<'a> {
         });
         if !is_json {
             let text = "the body must be JSON, announced by `content-type: application/json`";
-            return Err(Failure::new(415, "api.content_type", text));
+            return Err(Refusal::ContentType.told(text));
         }
         let limits = self.api.body;
         reading::body(request, limits).await.map_err(|unread| match unread {
             Unread::TooLarge => {
                 let text = format!("the body is larger than {} bytes", limits.bytes);
-                Failure::new(413, "api.body_too_large", text)
+                Refusal::BodyTooLarge.told(text)
             }
             Unread::Late => {
                 let text = format!("the body did not arrive within {} s", limits.time.as_secs());
-                Failure::new(408, "api.body_late", text)
+                Refusal::BodyLate.told(text)
             }
-            Unread::Broken => Failure::new(400, "api.body_broken", "the body ended before it was whole"),
+            Unread::Broken => Refusal::BodyBroken.told("the body ended before it was whole"),
         })
     }
 }

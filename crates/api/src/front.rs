@@ -15,6 +15,7 @@ use crate::body::Outgoing;
 use crate::exchange::Exchange;
 use crate::keys::KeyRing;
 use crate::reading::BodyLimits;
+use crate::refusal::Refusal;
 use crate::routes::{chat, embeddings, models, openapi, tokens, usage, vitals};
 use crate::{Failure, Vitals};
 
@@ -62,7 +63,7 @@ impl Api {
         let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| {
             tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
-            Err(Failure::new(500, "api.internal", "something went wrong inside the gateway"))
+            Err(Refusal::Internal.told("something went wrong inside the gateway"))
         });
         exchange.end(outcome)
     }
@@ -113,6 +114,6 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
         path if TAKES_GET.contains(&path) || path.starts_with("/v1/models/") => {
             Ok(exchange.not_allowed("GET, HEAD"))
         }
-        _ => Err(Failure::new(404, "api.no_such_path", "there is nothing at this path")),
+        _ => Err(Refusal::NoSuchPath.told("there is nothing at this path")),
     }
 }

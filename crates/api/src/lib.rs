@@ -28,6 +28,7 @@ mod front;
 mod keys;
 mod messages;
 mod reading;
+mod refusal;
 mod reply;
 mod routes;
 mod server;

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::streams;
 use crate::body::Outgoing;
 use crate::exchange::{Exchange, json};
+use crate::refusal::Refusal;
 use crate::{Failure, Sketch, Stamp, decode_chat, encode_chat, evidence};
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -55,7 +56,7 @@ fn read(
         let text = "`model` is missing; `GET /v1/models` lists the names there are";
         return Err(Failure {
             param: Some("model".to_owned()),
-            ..Failure::new(400, "api.invalid_field", text)
+            ..Failure::new(400, crate::ErrorKind::InvalidField.code(), text)
         });
     };
     let request = RawRequest {
@@ -120,7 +121,7 @@ fn deliver(exchange: &Exchange<'_>, reply: Reply, wants_usage: bool) -> Response
             events(streams::encoded(inner, exchange, stamp(exchange, &evidence), wants_usage))
         }
         ReplyBody::Embed(_) => {
-            exchange.refusal(&Failure::new(500, "api.internal", "something went wrong inside the gateway"))
+            exchange.refusal(&Refusal::Internal.told("something went wrong inside the gateway"))
         }
     };
     evidence::tell(response.headers_mut(), &evidence);

@@ -28,6 +28,7 @@ use uuid::Uuid;
 use crate::Failure;
 use crate::body::Outgoing;
 use crate::exchange::{self, Exchange};
+use crate::refusal::Refusal;
 
 /// How many rows a page has.
 const USUAL: u32 = 100;
@@ -43,7 +44,7 @@ pub(crate) async fn list(
     let rows = listed.map_err(|error| {
         let error: &dyn std::error::Error = &error;
         tracing::error!(request.id = %exchange.request_id, error, "calls could not be listed");
-        Failure::new(503, "api.storage_unavailable", "the calls cannot be looked up at the moment")
+        Refusal::StorageUnavailable.told("the calls cannot be looked up at the moment")
     })?;
     let is_full = rows.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| is_full).map(|row| row.id.to_string());

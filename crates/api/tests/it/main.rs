@@ -4,6 +4,7 @@ mod chat_completions;
 mod embeddings;
 mod failures;
 mod hostile;
+mod keys;
 mod live;
 mod messages;
 mod readers;
