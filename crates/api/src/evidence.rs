@@ -18,8 +18,8 @@ const CACHE: HeaderName = HeaderName::from_static("x-codeflow-cache");
 const DROPPED: HeaderName = HeaderName::from_static("x-codeflow-dropped");
 const COST: HeaderName = HeaderName::from_static("x-codeflow-cost-microusd");
 
-/// The longest trail that is told.
-const LONGEST_TRAIL: usize = 1024;
+/// The longest text that is told of anything; clients refuse heads that are too long.
+const LONGEST: usize = 1024;
 
 /// A name for a request.
 pub(crate) fn request_id(ids: &dyn Ids) -> Arc<str> {
@@ -40,17 +40,15 @@ pub(crate) fn name(headers: &mut HeaderMap, request_id: &str) {
 /// The route, who answered, and after how many attempts.
 pub(crate) fn tell(headers: &mut HeaderMap, evidence: &Evidence) {
     let mut put = |name: HeaderName, text: &str| {
-        if let Ok(value) = HeaderValue::from_str(text) {
-            headers.insert(name, value);
+        if !text.is_empty() {
+            headers.insert(name, value(text));
         }
     };
     put(ROUTE, &evidence.route);
     put(PROVIDER, &evidence.provider);
     put(MODEL, &evidence.model);
     if !evidence.trail.is_empty() {
-        let mut trail = evidence.trail.join(", ");
-        trail.truncate(trail.floor_char_boundary(LONGEST_TRAIL));
-        put(TRAIL, &trail);
+        put(TRAIL, &evidence.trail.join(", "));
     }
     if let Some(dropped) = &evidence.dropped {
         put(DROPPED, dropped);
@@ -62,4 +60,14 @@ pub(crate) fn tell(headers: &mut HeaderMap, evidence: &Evidence) {
     if let Some(cost) = evidence.cost {
         headers.insert(COST, HeaderValue::from(cost.micros()));
     }
+}
+
+/// A text as a header carries it: what no header may hold, and with it any end of a line, is a question mark.
+fn value(text: &str) -> HeaderValue {
+    let text = &text[..text.floor_char_boundary(LONGEST)];
+    HeaderValue::from_str(text).unwrap_or_else(|_| {
+        let shown = |character: char| if matches!(character, ' '..='~') { character } else { '?' };
+        let text: String = text.chars().map(shown).collect();
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("?"))
+    })
 }

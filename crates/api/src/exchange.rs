@@ -10,7 +10,8 @@ use hyper::body::Incoming;
 use crate::body::Outgoing;
 use crate::keys::{Key, Unknown};
 use crate::reading::{self, Unread};
-use crate::{Api, Failure, Refusal, evidence};
+use crate::refusal::Refusal;
+use crate::{Api, Failure, evidence};
 
 /// How many headers an answer has, and a few to spare.
 const HEADERS: usize = 16;
@@ -52,18 +53,26 @@ impl<'a> Exchange<'a> {
         response
     }
 
+    /// What a path answers to a method that it does not take.
+    pub(crate) fn not_allowed(&self, takes: &'static str) -> Response<Outgoing> {
+        let text = format!("this path takes {takes}");
+        let mut response = self.refusal(&Refusal::MethodNotAllowed.told(text));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(takes));
+        response
+    }
+
     /// Who calls.
     pub(crate) fn key(&self, headers: &HeaderMap) -> Result<&'a Key, Failure> {
         self.api.keys.find(headers).map_err(|unknown| match unknown {
             Unknown::Missing => {
                 let text = "this path needs a key, as `Authorization: Bearer …` or `x-api-key: …`";
-                Failure::refused(Refusal::MissingKey, text)
+                Refusal::MissingKey.told(text)
             }
             Unknown::Malformed => {
                 let text = "the key cannot be read: send one, as `Authorization: Bearer …` or `x-api-key: …`";
-                Failure::refused(Refusal::MalformedKey, text)
+                Refusal::MalformedKey.told(text)
             }
-            Unknown::Wrong => Failure::refused(Refusal::UnknownKey, "the key is not known here"),
+            Unknown::Wrong => Refusal::UnknownKey.told("the key is not known here"),
         })
     }
 
@@ -73,7 +82,7 @@ impl<'a> Exchange<'a> {
             return Ok(());
         }
         let text = "this key may not ask for this model";
-        Err(Failure { param: Some("model".to_owned()), ..Failure::refused(Refusal::ModelForbidden, text) })
+        Err(Failure { param: Some("model".to_owned()), ..Refusal::ModelForbidden.told(text) })
     }
 
     /// The body of a request, which has to be JSON.
@@ -85,19 +94,19 @@ impl<'a> Exchange<'a> {
         });
         if !is_json {
             let text = "the body must be JSON, announced by `content-type: application/json`";
-            return Err(Failure::refused(Refusal::ContentType, text));
+            return Err(Refusal::ContentType.told(text));
         }
         let limits = self.api.body;
         reading::body(request, limits).await.map_err(|unread| match unread {
             Unread::TooLarge => {
                 let text = format!("the body is larger than {} bytes", limits.bytes);
-                Failure::refused(Refusal::BodyTooLarge, text)
+                Refusal::BodyTooLarge.told(text)
             }
             Unread::Late => {
                 let text = format!("the body did not arrive within {} s", limits.time.as_secs());
-                Failure::refused(Refusal::BodyLate, text)
+                Refusal::BodyLate.told(text)
             }
-            Unread::Broken => Failure::refused(Refusal::BodyBroken, "the body ended before it was whole"),
+            Unread::Broken => Refusal::BodyBroken.told("the body ended before it was whole"),
         })
     }
 }

@@ -8,7 +8,7 @@ use codeflow_gateway::BudgetError;
 use codeflow_model::{ApiClientError, ErrorKind, Reach, WireFormat};
 use serde::Serialize;
 
-use crate::{Error, Refusal, sse};
+use crate::{Error, sse};
 
 /// A failure as a client may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,16 +59,6 @@ impl Failure {
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { status, code, message, param: None, retry_after: None, may_retry: None }
-    }
-
-    /// What the server itself refuses.
-    pub fn refused(why: Refusal, message: impl Into<String>) -> Self {
-        Self::new(why.status(), why.code(), message)
-    }
-
-    /// A fault of the server's, of which no word goes outside.
-    pub(crate) fn internal() -> Self {
-        Self::refused(Refusal::Internal, "something went wrong inside the gateway")
     }
 
     /// The body in the shape that the SDKs of `format` expect.

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use codeflow_core::{Clock, Ids};
-use codeflow_gateway::Gateway;
+use codeflow_gateway::{Gateway, UsageStore};
 use codeflow_model::WireFormat;
 use futures_util::FutureExt;
 use http::{Method, Request, Response};
@@ -15,8 +15,9 @@ use crate::body::Outgoing;
 use crate::exchange::Exchange;
 use crate::keys::KeyRing;
 use crate::reading::BodyLimits;
-use crate::routes::{chat, embeddings, models, tokens, vitals};
-use crate::{Failure, Refusal, Vitals};
+use crate::refusal::Refusal;
+use crate::routes::{chat, embeddings, models, openapi, tokens, usage, vitals};
+use crate::{Failure, Vitals};
 
 /// Everything that the routes need.
 pub struct ApiParts {
@@ -28,6 +29,8 @@ pub struct ApiParts {
     pub body: BodyLimits,
     /// How the process is.
     pub vitals: Arc<dyn Vitals>,
+    /// Where calls are looked up.
+    pub usage: Arc<dyn UsageStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Names for requests.
@@ -56,20 +59,41 @@ impl Api {
 
     /// Answers one request, whatever happens.
     pub async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
-        let exchange = Exchange::begin(self, format_of(request.uri().path()));
+        let exchange = Exchange::begin(self, format_of(&request));
         let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| {
             tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
-            Err(Failure::internal())
+            Err(Refusal::Internal.told("something went wrong inside the gateway"))
         });
         exchange.end(outcome)
     }
 }
 
-/// The format in which a client of this path expects its errors.
-fn format_of(path: &str) -> WireFormat {
-    if path.starts_with("/v1/messages") { WireFormat::Messages } else { WireFormat::ChatCompletions }
+/// The format in which a client expects its errors. The names of models are asked for by either SDK.
+fn format_of(request: &Request<Incoming>) -> WireFormat {
+    let path = request.uri().path();
+    let is_models = path.starts_with("/v1/models");
+    if path.starts_with("/v1/messages") || (is_models && request.headers().contains_key(models::VERSION)) {
+        WireFormat::Messages
+    } else {
+        WireFormat::ChatCompletions
+    }
 }
+
+/// The paths that take POST alone.
+const TAKES_POST: [&str; 4] =
+    ["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/messages/count_tokens"];
+
+/// The paths that take GET alone.
+const TAKES_GET: [&str; 7] = [
+    "/v1/models",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/api/v1/providers",
+    "/api/v1/usage",
+    "/openapi.json",
+];
 
 async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Response<Outgoing>, Failure> {
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -83,13 +107,13 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
         "/health/ready" if is_get => Ok(vitals::ready(exchange)),
         "/metrics" if is_get => vitals::metrics(exchange, &request),
         "/api/v1/providers" if is_get => vitals::providers(exchange, &request),
+        "/api/v1/usage" if is_get => usage::list(exchange, &request).await,
+        "/openapi.json" if is_get => Ok(openapi::answer()),
         path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request),
-        "/v1/chat/completions" | "/v1/messages" | "/v1/embeddings" | "/v1/messages/count_tokens" => {
-            Err(Failure::refused(Refusal::MethodNotAllowed, "this path takes POST"))
+        path if TAKES_POST.contains(&path) => Ok(exchange.not_allowed("POST")),
+        path if TAKES_GET.contains(&path) || path.starts_with("/v1/models/") => {
+            Ok(exchange.not_allowed("GET, HEAD"))
         }
-        "/v1/models" | "/health/live" | "/health/ready" | "/metrics" | "/api/v1/providers" => {
-            Err(Failure::refused(Refusal::MethodNotAllowed, "this path takes GET"))
-        }
-        _ => Err(Failure::refused(Refusal::NoSuchPath, "there is nothing at this path")),
+        _ => Err(Refusal::NoSuchPath.told("there is nothing at this path")),
     }
 }

@@ -65,11 +65,11 @@ impl KeyRing {
     /// Finds whose key a request brings, as OpenAI's SDKs send it or as Anthropic's do. Digests are compared, so the
     /// time it takes tells nothing about any key.
     pub(crate) fn find(&self, headers: &HeaderMap) -> Result<&Key, Unknown> {
-        let bearer = headers.get(header::AUTHORIZATION).map(|value| {
-            let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+        let bearer = only(headers, &header::AUTHORIZATION).map(|value| {
+            let (scheme, key) = value?.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
         });
-        let plain = headers.get(X_API_KEY).map(|value| value.to_str().ok());
+        let plain = only(headers, &X_API_KEY);
         let presented = match (bearer, plain) {
             (None, None) => return Err(Unknown::Missing),
             (Some(one), None) | (None, Some(one)) => one,
@@ -79,4 +79,12 @@ impl KeyRing {
         let digest: [u8; 32] = Sha256::digest(presented).into();
         self.keys.get(&digest).ok_or(Unknown::Wrong)
     }
+}
+
+/// The text of a header; within, nothing when it is no text, or when it comes twice: two readers might heed different
+/// ones.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some(first.to_str().ok().filter(|_| values.next().is_none()))
 }

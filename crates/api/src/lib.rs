@@ -46,7 +46,6 @@ pub use front::{Api, ApiParts};
 pub use keys::{Key, KeyRing};
 pub use messages::{Messages, MessagesStream};
 pub use reading::BodyLimits;
-pub use refusal::Refusal;
 pub use reply::{ReplyStream, Stamp, decode_chat, encode_chat};
 pub use routes::vitals::Vitals;
 pub use server::{ServerLimits, Serving, serve};

@@ -1,77 +1,72 @@
-//! Why the server itself refuses a request, before the gateway is asked: the code and the status of each reason.
+//! What the server itself refuses, before or beside any call to a model: the codes and their statuses.
 
-/// Why a request goes no further than the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// It brings no key where one is needed.
+use crate::Failure;
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It brings no key.
     MissingKey,
-    /// What it brings cannot be read as one key.
+    /// Its key cannot be read.
     MalformedKey,
-    /// Its key is none of ours.
+    /// Its key is not ours.
     UnknownKey,
-    /// Its key may not ask for this model.
+    /// Its key may not ask for the model.
     ModelForbidden,
-    /// Its body is not announced as JSON.
-    ContentType,
-    /// Its body is larger than allowed.
-    BodyTooLarge,
-    /// Its body did not arrive in time.
-    BodyLate,
-    /// Its body ended too early.
-    BodyBroken,
     /// There is nothing at its path.
     NoSuchPath,
-    /// Its path takes another method.
+    /// Its path does not take its method.
     MethodNotAllowed,
-    /// Something is wrong with the server.
+    /// Its body ended too early.
+    BodyBroken,
+    /// Its body took too long.
+    BodyLate,
+    /// Its body is too large.
+    BodyTooLarge,
+    /// Its body is not announced as JSON.
+    ContentType,
+    /// Storage is away.
+    StorageUnavailable,
+    /// A fault of ours.
     Internal,
 }
 
 impl Refusal {
-    /// Every reason.
-    pub const ALL: [Self; 11] = [
-        Self::MissingKey,
-        Self::MalformedKey,
-        Self::UnknownKey,
-        Self::ModelForbidden,
-        Self::ContentType,
-        Self::BodyTooLarge,
-        Self::BodyLate,
-        Self::BodyBroken,
-        Self::NoSuchPath,
-        Self::MethodNotAllowed,
-        Self::Internal,
-    ];
-
     /// Never changes once released; `docs/errors/<code>.md` explains each.
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::MissingKey => "api.missing_key",
             Self::MalformedKey => "api.malformed_key",
             Self::UnknownKey => "api.unknown_key",
             Self::ModelForbidden => "api.model_forbidden",
-            Self::ContentType => "api.content_type",
-            Self::BodyTooLarge => "api.body_too_large",
-            Self::BodyLate => "api.body_late",
-            Self::BodyBroken => "api.body_broken",
             Self::NoSuchPath => "api.no_such_path",
             Self::MethodNotAllowed => "api.method_not_allowed",
+            Self::BodyBroken => "api.body_broken",
+            Self::BodyLate => "api.body_late",
+            Self::BodyTooLarge => "api.body_too_large",
+            Self::ContentType => "api.content_type",
+            Self::StorageUnavailable => "api.storage_unavailable",
             Self::Internal => "api.internal",
         }
     }
 
-    /// The status that it is answered with.
-    pub fn status(self) -> u16 {
+    fn status(self) -> u16 {
         match self {
             Self::MissingKey | Self::MalformedKey | Self::UnknownKey => 401,
             Self::ModelForbidden => 403,
-            Self::ContentType => 415,
-            Self::BodyTooLarge => 413,
-            Self::BodyLate => 408,
-            Self::BodyBroken => 400,
             Self::NoSuchPath => 404,
             Self::MethodNotAllowed => 405,
+            Self::BodyBroken => 400,
+            Self::BodyLate => 408,
+            Self::BodyTooLarge => 413,
+            Self::ContentType => 415,
+            Self::StorageUnavailable => 503,
             Self::Internal => 500,
         }
+    }
+
+    /// The failure that tells it in these words.
+    pub(crate) fn told(self, message: impl Into<String>) -> Failure {
+        Failure::new(self.status(), self.code(), message)
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod chat;
 pub(crate) mod embeddings;
 pub(crate) mod models;
+pub(crate) mod openapi;
 pub(crate) mod streams;
 pub(crate) mod tokens;
+pub(crate) mod usage;
 pub(crate) mod vitals;

@@ -30,7 +30,8 @@ pub struct ServerLimits {
     pub header_bytes: usize,
     /// The headers of a request.
     pub headers: usize,
-    /// How long a head may take to arrive; an idle connection is closed after as long.
+    /// How long a head may take to arrive. A connection over which nothing is asked for as long is closed; over HTTP/2,
+    /// one that does not even answer a ping.
     pub header_time: Duration,
     /// How long a client may leave what is sent to it unread.
     pub write_time: Duration,
@@ -124,7 +125,7 @@ impl Connection {
     async fn run(self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         // Without it, the last piece of a stream waits for the client's acknowledgement of the one before.
         stream.set_nodelay(true).ok();
-        let io = TokioIo::new(Impatient::new(stream, self.serving.limits.write_time));
+        let io = TokioIo::new(Impatient::new(stream, &self.serving.limits));
         let api = self.serving.api.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let api = api.clone();

@@ -123,6 +123,7 @@ fn api(
         keys,
         body: BodyLimits { bytes: settings.server.body_limit, time: settings.server.body_read_timeout },
         vitals: Arc::new(vitals),
+        usage: Arc::new(database.clone()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     })

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::streams;
 use crate::body::Outgoing;
 use crate::exchange::{self, Exchange, json};
+use crate::refusal::Refusal;
 use crate::{Failure, Messages, Sketch, Stamp, decode_chat, encode_chat, evidence};
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -120,7 +121,9 @@ fn deliver(exchange: &Exchange<'_>, reply: Reply, wants_usage: bool) -> Response
         ReplyBody::Stream(inner) => {
             events(streams::encoded(inner, exchange, stamp(exchange, &evidence), wants_usage))
         }
-        ReplyBody::Embed(_) => exchange.refusal(&Failure::internal()),
+        ReplyBody::Embed(_) => {
+            exchange.refusal(&Refusal::Internal.told("something went wrong inside the gateway"))
+        }
     };
     evidence::tell(response.headers_mut(), &evidence);
     response

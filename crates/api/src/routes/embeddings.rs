@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use super::chat::{refuse, stamp};
 use crate::body::Outgoing;
 use crate::exchange::{Exchange, json};
+use crate::refusal::Refusal;
 use crate::{Embeddings, Failure, evidence};
 
 pub(crate) async fn answer(
@@ -29,7 +30,7 @@ pub(crate) async fn answer(
         Err(failed) => return Ok(refuse(exchange, &failed)),
     };
     let ReplyBody::Embed(vectors) = reply.body else {
-        return Err(Failure::internal());
+        return Err(Refusal::Internal.told("something went wrong inside the gateway"));
     };
     let body = Embeddings::encode(&vectors, decoded.format, &stamp(exchange, &reply.evidence));
     let mut response = json(body.into());

@@ -11,7 +11,7 @@ use crate::exchange::{self, Exchange};
 use crate::keys::Key;
 
 /// What Anthropic's SDKs send with every request.
-const VERSION: &str = "anthropic-version";
+pub(crate) const VERSION: &str = "anthropic-version";
 
 /// A name that can be asked for.
 struct Name {
@@ -41,9 +41,11 @@ pub(crate) fn show(
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
     let key = exchange.key(request.headers())?;
-    let path = request.uri().path().trim_start_matches("/v1/models/");
+    let path = request.uri().path();
+    let path = path.strip_prefix("/v1/models/").unwrap_or(path);
     let asked = percent_decode_str(path).decode_utf8_lossy();
-    let found = names(exchange, key).into_iter().find(|name| name.id == *asked);
+    let listed = names(exchange, key).into_iter().find(|name| name.id == *asked);
+    let found = listed.or_else(|| known(exchange, key, &asked));
     let name = found.ok_or_else(|| {
         Failure::new(404, codeflow_model::ErrorKind::ModelNotAvailable.code(), "there is no such model here")
     })?;
@@ -61,6 +63,17 @@ fn names(exchange: &Exchange<'_>, key: &Key) -> Vec<Name> {
     let served =
         routes.served().into_iter().map(|entry| Name { id: entry.key(), owner: entry.provider.clone() });
     named.chain(served).filter(|name| key.may_ask(&name.id)).collect()
+}
+
+/// A name that is not listed because it is another one for a model that is. One that only a provider could know is
+/// not looked up there.
+fn known(exchange: &Exchange<'_>, key: &Key, asked: &str) -> Option<Name> {
+    if !key.may_ask(asked) {
+        return None;
+    }
+    let route = exchange.api.gateway.routes().find(asked).ok()?;
+    let entry = route.hops.first()?.entry.as_ref()?;
+    Some(Name { id: asked.to_owned(), owner: entry.provider.clone() })
 }
 
 impl Name {

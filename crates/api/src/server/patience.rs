@@ -1,4 +1,5 @@
-//! A connection that is given up when its client reads nothing of what is sent to it for too long.
+//! A connection that is given up when its client does not say which HTTP it speaks, or reads nothing of what is sent to
+//! it, for too long. Everything in between, hyper watches itself.
 
 use std::io;
 use std::pin::Pin;
@@ -8,18 +9,44 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream whose writes may stall for a while, but not longer.
+use crate::ServerLimits;
+
+/// What a connection of HTTP/2 begins with. Until it is clear whether one does, nobody else watches the time.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A stream whose beginning and whose writes may stall for a while, but not longer.
 pub(super) struct Impatient<S> {
     inner: S,
     within: Duration,
     /// Runs only while a write stalls.
     stalled: Option<Pin<Box<Sleep>>>,
     is_stalled: bool,
+    /// The wait for the beginning; nothing once it is there.
+    greeting: Option<Greeting>,
+}
+
+/// The first bytes of a connection.
+struct Greeting {
+    /// How many came that may be the preface.
+    seen: usize,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Greeting {
+    /// Whether these bytes, or the end of all bytes, settle which HTTP it is.
+    fn is_settled_by(&mut self, bytes: &[u8]) -> bool {
+        let rest = &PREFACE[self.seen..];
+        let len = bytes.len().min(rest.len());
+        self.seen += len;
+        bytes.is_empty() || bytes[..len] != rest[..len] || self.seen == PREFACE.len()
+    }
 }
 
 impl<S> Impatient<S> {
-    pub(super) fn new(inner: S, within: Duration) -> Self {
-        Self { inner, within, stalled: None, is_stalled: false }
+    pub(super) fn new(inner: S, limits: &ServerLimits) -> Self {
+        let greeting = Greeting { seen: 0, until: Box::pin(sleep(limits.header_time)) };
+        let within = limits.write_time;
+        Self { inner, within, stalled: None, is_stalled: false, greeting: Some(greeting) }
     }
 
     /// The same outcome, or an error when writes have stalled for too long.
@@ -47,7 +74,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        let this = &mut *self;
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut this.inner).poll_read(cx, buffer);
+        let Some(greeting) = &mut this.greeting else { return outcome };
+        if outcome.is_ready() {
+            if greeting.is_settled_by(&buffer.filled()[before..]) {
+                this.greeting = None;
+            }
+            return outcome;
+        }
+        greeting.until.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codeflow_api::{ChatCompletions, Failure, Refusal};
+use codeflow_api::{ChatCompletions, Failure};
 use codeflow_model::WireFormat::{ChatCompletions as OpenAi, Messages as Anthropic};
 use codeflow_model::{ApiClientError, Details, ErrorKind, Reach, WireFormat};
 use serde_json::{Value, json};
@@ -166,29 +166,6 @@ fn a_body_that_is_not_understood_names_its_field() {
         json!({ "type": "error", "error": { "type": "invalid_request_error", "message": message }, "request_id": "req_1" })
     );
     assert_eq!(failure.status, 400);
-}
-
-#[test]
-fn statuses_of_the_server_itself_have_their_types() {
-    for why in Refusal::ALL {
-        let (status, openai, anthropic) = match why {
-            Refusal::MissingKey | Refusal::MalformedKey | Refusal::UnknownKey => {
-                (401, "authentication_error", "authentication_error")
-            }
-            Refusal::ModelForbidden => (403, "permission_error", "permission_error"),
-            Refusal::NoSuchPath => (404, "invalid_request_error", "not_found_error"),
-            Refusal::MethodNotAllowed => (405, "invalid_request_error", "invalid_request_error"),
-            Refusal::BodyLate => (408, "invalid_request_error", "invalid_request_error"),
-            Refusal::BodyTooLarge => (413, "invalid_request_error", "request_too_large"),
-            Refusal::ContentType => (415, "invalid_request_error", "invalid_request_error"),
-            Refusal::BodyBroken => (400, "invalid_request_error", "invalid_request_error"),
-            Refusal::Internal => (500, "server_error", "api_error"),
-        };
-        let failure = Failure::refused(why, "no");
-        assert_eq!(failure.status, status, "{why:?}");
-        assert_eq!(body(&failure, OpenAi)["error"]["type"], openai);
-        assert_eq!(body(&failure, Anthropic)["error"]["type"], anthropic);
-    }
 }
 
 #[test]
