@@ -1,4 +1,5 @@
-//! A connection that is given up when its client reads nothing of what is sent to it for too long.
+//! A connection that is given up when its client reads nothing of what is sent to it for too long, or begins a request
+//! and does not come to the end of its head.
 
 use std::io;
 use std::pin::Pin;
@@ -8,18 +9,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream whose writes may stall for a while, but not longer.
+use super::heads::Heads;
+
+/// A stream whose writes and heads may stall for a while, but not longer.
 pub(super) struct Impatient<S> {
     inner: S,
     within: Duration,
     /// Runs only while a write stalls.
     stalled: Option<Pin<Box<Sleep>>>,
     is_stalled: bool,
+    heads: Heads,
 }
 
 impl<S> Impatient<S> {
-    pub(super) fn new(inner: S, within: Duration) -> Self {
-        Self { inner, within, stalled: None, is_stalled: false }
+    pub(super) fn new(inner: S, within: Duration, heads: Heads) -> Self {
+        Self { inner, within, stalled: None, is_stalled: false, heads }
     }
 
     /// The same outcome, or an error when writes have stalled for too long.
@@ -47,7 +51,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        match &outcome {
+            Poll::Ready(Ok(())) => self.heads.came(&buffer.filled()[before..]),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                if self.heads.is_late(cx) {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        outcome
     }
 }
 
