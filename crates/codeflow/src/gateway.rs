@@ -117,6 +117,8 @@ fn circuits(settings: &Settings) -> CircuitSettings {
         minimum: breaker.min_calls,
         failure_rate: breaker.error_rate,
         open: breaker.cool_down,
+        // A provider that is left alone for longer gets its traffic back more slowly.
+        ramp: breaker.cool_down.saturating_mul(2),
         open_cap: breaker.cool_down.saturating_mul(8).max(Duration::from_secs(60)),
         ..CircuitSettings::default()
     }
@@ -127,11 +129,8 @@ fn cache(settings: &Settings) -> Option<Arc<dyn ResponseCache>> {
     if !cache.enabled {
         return None;
     }
-    let bounds = CacheBounds {
-        ttl: cache.ttl,
-        bytes: cache.max_bytes as u64,
-        entry_bytes: cache.max_entry_bytes,
-    };
+    let bounds =
+        CacheBounds { ttl: cache.ttl, bytes: cache.max_bytes as u64, entry_bytes: cache.max_entry_bytes };
     Some(Arc::new(LocalCache::new(bounds)))
 }
 

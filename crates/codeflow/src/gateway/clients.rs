@@ -11,8 +11,8 @@ use codeflow_gateway::{ModelSource, Seen};
 use codeflow_model::{ChatModel, Registry};
 use codeflow_net::{Guard, NetPolicy, Pool, PoolSettings};
 use codeflow_providers::{
-    Availability, AwsCredentials, Breaker, Bulkhead, Credentials, Deadlines, Endpoint,
-    ProviderSpec, Setup, Timeout, Vendor, provider,
+    Availability, AwsCredentials, Breaker, Bulkhead, Credentials, Deadlines, Endpoint, ProviderSpec, Setup,
+    Timeout, Vendor, provider,
 };
 use codeflow_runtime::SystemClock;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -113,9 +113,10 @@ fn configured(settings: &Settings, environment: &Environment) -> Result<Vec<Prov
 }
 
 fn from_environment(vendor: &Vendor, environment: &Environment) -> Result<Option<ProviderSettings>, Error> {
-    let identity = vendor.identity_variables.as_ref().map(|names| {
-        [&*names.access_key_id, &*names.secret_access_key, &*names.session_token]
-    });
+    let identity = vendor
+        .identity_variables
+        .as_ref()
+        .map(|names| [&*names.access_key_id, &*names.secret_access_key, &*names.session_token]);
     let variables = VendorVariables {
         key: &vendor.key_variables,
         base_url: &vendor.base_url_variables,
@@ -144,7 +145,8 @@ fn client(
         vendor: own.vendor.clone(),
         base_url: own.base_url.clone(),
         region: own.region.clone(),
-        overrides: serde_json::from_value(own.overrides.clone().into()).map_err(|error| unusable(error.into()))?,
+        overrides: serde_json::from_value(own.overrides.clone().into())
+            .map_err(|error| unusable(error.into()))?,
     };
     let base = spec.address().map_err(|error| unusable(error.into()))?;
     let guard = guard(own, &base).map_err(|error| unusable(error.into()))?;

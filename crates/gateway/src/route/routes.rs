@@ -96,12 +96,7 @@ impl Routes {
             return Ok(route);
         }
         let hops = self.hops(name)?;
-        let route = Arc::new(Route {
-            name: name.into(),
-            hops,
-            require: Needs::default(),
-            weights: None,
-        });
+        let route = Arc::new(Route { name: name.into(), hops, require: Needs::default(), weights: None });
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {
             remembered.clear();
