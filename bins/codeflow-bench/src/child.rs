@@ -45,7 +45,8 @@ impl Process {
     /// The processor time of it and of its children that are alive.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let mut ticks = ticks_of(self.id())?;
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.id())).unwrap_or_default();
+        let children =
+            fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.id())).unwrap_or_default();
         for child in children.split_whitespace() {
             ticks += ticks_of(child.parse()?)?;
         }
@@ -55,7 +56,8 @@ impl Process {
     /// The most memory that it, or one of its children, has had, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         let mut peak = peak_of(self.id())?;
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.id())).unwrap_or_default();
+        let children =
+            fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.id())).unwrap_or_default();
         for child in children.split_whitespace() {
             peak = peak.max(peak_of(child.parse()?)?);
         }

@@ -45,8 +45,20 @@ struct Scenario {
 const SCENARIOS: [Scenario; 4] = [
     Scenario { name: "small, 32 connections", connections: 32, requests: 40_000, prompt: 60, stream: false },
     Scenario { name: "small, 1 connection", connections: 1, requests: 5_000, prompt: 60, stream: false },
-    Scenario { name: "stream of 20, 16 connections", connections: 16, requests: 6_000, prompt: 60, stream: true },
-    Scenario { name: "106 KB, 8 connections", connections: 8, requests: 6_000, prompt: 106_000, stream: false },
+    Scenario {
+        name: "stream of 20, 16 connections",
+        connections: 16,
+        requests: 6_000,
+        prompt: 60,
+        stream: true,
+    },
+    Scenario {
+        name: "106 KB, 8 connections",
+        connections: 8,
+        requests: 6_000,
+        prompt: 106_000,
+        stream: false,
+    },
 ];
 
 /// What one measured run showed.
@@ -86,7 +98,10 @@ struct Bench<'a> {
 impl Bench<'_> {
     #[expect(clippy::print_stdout, reason = "the table is the result")]
     fn run(&self) -> Result<()> {
-        println!("{:<30} {:>10} {:>10} {:>7} {:>12} {:>12} {:>12}", "", "nginx", "codeflow", "ratio", "first +µs", "total +µs", "direct µs");
+        println!(
+            "{:<30} {:>10} {:>10} {:>7} {:>12} {:>12} {:>12}",
+            "", "nginx", "codeflow", "ratio", "first +µs", "total +µs", "direct µs"
+        );
         for scenario in &SCENARIOS {
             let mut rounds: [Vec<Shown>; 2] = [Vec::new(), Vec::new()];
             let mut direct = Vec::new();
@@ -116,8 +131,15 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn load(&self, scenario: &Scenario, at: SocketAddr, share: usize, process: Option<&Process>) -> Result<Shown> {
-        let requests = (scenario.requests * self.options.percent / 100 * share / 100).max(scenario.connections);
+    fn load(
+        &self,
+        scenario: &Scenario,
+        at: SocketAddr,
+        share: usize,
+        process: Option<&Process>,
+    ) -> Result<Shown> {
+        let requests =
+            (scenario.requests * self.options.percent / 100 * share / 100).max(scenario.connections);
         let before = process.map(Process::cpu).transpose()?;
         let mut command = Command::new("taskset");
         command.args(["-c", &OTHER_CORE.to_string()]).arg(&self.me).args(["load", "--to", &at.to_string()]);
@@ -135,7 +157,8 @@ impl Bench<'_> {
         let after = process.map(Process::cpu).transpose()?;
         let line: Value = serde_json::from_slice(&output.stdout)?;
         let sent = line["requests"].as_f64().context("no number of requests")?;
-        let cpu = after.zip(before).map_or(0.0, |(after, before)| (after - before).as_secs_f64() * 1e6 / sent);
+        let cpu =
+            after.zip(before).map_or(0.0, |(after, before)| (after - before).as_secs_f64() * 1e6 / sent);
         let time = |name: &str| line[name]["p50"].as_f64().unwrap_or_default();
         Ok(Shown { cpu_us: cpu, first_us: time("first_us"), total_us: time("total_us") })
     }

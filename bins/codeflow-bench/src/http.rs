@@ -37,13 +37,18 @@ impl<S: AsyncRead + Unpin> Messages<S> {
     }
 
     /// Reads the body that a head announces, calling `first` when its first byte is there.
-    pub(crate) async fn body(&mut self, head: &str, first: &mut (dyn FnMut() + Send)) -> Result<(usize, usize)> {
+    pub(crate) async fn body(
+        &mut self,
+        head: &str,
+        first: &mut (dyn FnMut() + Send),
+    ) -> Result<(usize, usize)> {
         let lower = head.to_ascii_lowercase();
         if lower.contains("transfer-encoding: chunked") {
             return self.chunks(first).await;
         }
         let length = lower.split("content-length:").nth(1).and_then(|rest| rest.lines().next());
-        let length: usize = length.map_or(Ok(0), |text| text.trim().parse()).context("a length that is none")?;
+        let length: usize =
+            length.map_or(Ok(0), |text| text.trim().parse()).context("a length that is none")?;
         let mut pieces = 0;
         while self.buffer.len() - self.from < length {
             pieces += 1;

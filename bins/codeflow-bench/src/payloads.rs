@@ -58,7 +58,8 @@ pub(crate) fn frames(pieces: usize) -> Vec<String> {
         })
     };
     let mut frames = vec![chunk(json!({ "role": "assistant", "content": "", "refusal": null }), json!(null))];
-    frames.extend((0..pieces).map(|number| chunk(json!({ "content": format!(" word{number}") }), json!(null))));
+    frames
+        .extend((0..pieces).map(|number| chunk(json!({ "content": format!(" word{number}") }), json!(null))));
     frames.push(chunk(json!({}), json!("stop")));
     let usage = json!({ "prompt_tokens": 24, "completion_tokens": pieces, "total_tokens": 24 + pieces });
     let mut last = chunk(json!({}), json!(null));

@@ -42,7 +42,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     );
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let frames = payloads::frames(options.pieces);
-    let chunks = frames.iter().map(|frame| format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes()).collect();
+    let chunks =
+        frames.iter().map(|frame| format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes()).collect();
     let answers = Arc::new(Answers {
         whole: whole.into_bytes(),
         head: head.as_bytes().to_vec(),
@@ -70,7 +71,8 @@ async fn serve(stream: TcpStream, answers: &Answers) -> Result<()> {
     let mut messages = Messages::new(stream);
     while let Some(head) = messages.head().await? {
         let body = messages.body_bytes(&head).await?;
-        let is_stream = body.windows(13).any(|window| window == b"\"stream\":true,") || body.ends_with(b"\"stream\":true}");
+        let is_stream = body.windows(13).any(|window| window == b"\"stream\":true,")
+            || body.ends_with(b"\"stream\":true}");
         let stream = messages.stream();
         if !is_stream {
             stream.write_all(&answers.whole).await?;
