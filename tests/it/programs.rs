@@ -12,14 +12,21 @@ pub(crate) fn crash_worker() -> Command {
 /// The command line, as a user builds it.
 pub(crate) fn codeflow() -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let path = BUILT.get_or_init(|| {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "codeflow-cli", "--bin", "codeflow"])
-            .current_dir(&root)
-            .status();
-        assert!(status.expect("cargo can be started").success(), "the command line does not build");
-        root.join("target/debug/codeflow")
-    });
-    Command::new(path)
+    Command::new(BUILT.get_or_init(|| built("codeflow-cli", "codeflow")))
+}
+
+/// The gateway, as a user builds it.
+pub(crate) fn codeflow_server() -> Command {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    Command::new(BUILT.get_or_init(|| built("codeflow-server", "codeflow-server")))
+}
+
+fn built(package: &str, program: &str) -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", package, "--bin", program])
+        .current_dir(&root)
+        .status();
+    assert!(status.expect("cargo can be started").success(), "`{program}` does not build");
+    root.join("target/debug").join(program)
 }
