@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Parser;
 use codeflow::Server;
 use codeflow::config::{Environment, Flags, Settings};
+use codeflow::core::{Class, Coded};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -42,9 +43,15 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             tell(&error);
-            ExitCode::from(if error.is::<codeflow::config::Error>() { 2 } else { 3 })
+            ExitCode::from(if is_wrong_use(&error) { 2 } else { 3 })
         }
     }
+}
+
+/// Some settings are found to be wrong only when they are used.
+fn is_wrong_use(error: &anyhow::Error) -> bool {
+    let opened = error.downcast_ref::<codeflow::Error>();
+    error.is::<codeflow::config::Error>() || opened.is_some_and(|error| error.class() == Class::Invalid)
 }
 
 #[expect(clippy::print_stderr, reason = "there may be no log yet")]

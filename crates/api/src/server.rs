@@ -1,14 +1,16 @@
 //! The server: connections with bounds on what a client may make it hold or wait for, and an orderly end.
 
+mod heads;
 mod patience;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use codeflow_runtime::Tasks;
-use http::{Request, Response};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::Api;
-use crate::body::Outgoing;
+use crate::body::UntilSent;
+use heads::{Heads, Requests};
 use patience::Impatient;
 
 /// What a client may make the server hold or wait for.
@@ -30,9 +33,10 @@ pub struct ServerLimits {
     pub header_bytes: usize,
     /// The headers of a request.
     pub headers: usize,
-    /// How long a head may take to arrive. A connection over which nothing is asked for as long is closed; over HTTP/2,
-    /// one that does not even answer a ping.
+    /// How long a head may take to arrive once it has begun.
     pub header_time: Duration,
+    /// How long a connection may ask for nothing.
+    pub idle_time: Duration,
     /// How long a client may leave what is sent to it unread.
     pub write_time: Duration,
     /// Requests at the same time over one connection of HTTP/2.
@@ -45,7 +49,8 @@ impl Default for ServerLimits {
             connections: 10_000,
             header_bytes: 64 << 10,
             headers: 100,
-            header_time: Duration::from_secs(30),
+            header_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(75),
             write_time: Duration::from_secs(60),
             streams: 200,
         }
@@ -99,17 +104,17 @@ fn builder(limits: ServerLimits) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
+        .header_read_timeout(limits.header_time.max(limits.idle_time))
         .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes.max(8 << 10))
-        .half_close(false)
-        .pipeline_flush(true);
+        // No `pipeline_flush`: it keeps an answer back while more has come, even when nobody will ever read that.
+        .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(limits.streams)
-        .keep_alive_interval(Some(limits.header_time))
+        .keep_alive_interval(Some(limits.idle_time))
         .keep_alive_timeout(limits.write_time);
     builder
 }
@@ -125,11 +130,17 @@ impl Connection {
     async fn run(self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         // Without it, the last piece of a stream waits for the client's acknowledgement of the one before.
         stream.set_nodelay(true).ok();
-        let io = TokioIo::new(Impatient::new(stream, &self.serving.limits));
+        let limits = self.serving.limits;
+        let requests = Requests::default();
+        let heads = Heads::new(limits.header_time, requests.clone());
+        let io = TokioIo::new(Impatient::new(stream, &limits, heads));
         let api = self.serving.api.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let api = api.clone();
-            async move { Ok::<Response<Outgoing>, std::convert::Infallible>(api.answer(request).await) }
+            let (api, begun) = (api.clone(), requests.begin());
+            async move {
+                let response = api.answer(request).await;
+                Ok::<_, Infallible>(response.map(|body| UntilSent { body, _begun: begun }))
+            }
         });
         let mut serving = pin!(self.builder.serve_connection(io, service));
         let outcome = tokio::select! {

@@ -116,6 +116,8 @@ fn circuits(settings: &Settings) -> CircuitSettings {
         minimum: breaker.min_calls,
         failure_rate: breaker.error_rate,
         open: breaker.cool_down,
+        // A provider that is left alone for longer gets its traffic back more slowly.
+        ramp: breaker.cool_down.saturating_mul(2),
         open_cap: breaker.cool_down.saturating_mul(8).max(Duration::from_secs(60)),
         ..CircuitSettings::default()
     }

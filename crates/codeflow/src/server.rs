@@ -144,7 +144,8 @@ fn limits(settings: &ServerSettings) -> ServerLimits {
         connections: settings.max_connections,
         header_bytes: settings.max_header_bytes,
         headers: settings.max_headers,
-        header_time: settings.header_read_timeout.max(settings.idle_timeout),
+        header_time: settings.header_read_timeout,
+        idle_time: settings.idle_timeout,
         write_time: settings.write_timeout,
         ..ServerLimits::default()
     }

@@ -136,7 +136,10 @@ impl Inner {
         let mut asked = Asked::new(inbound);
         self.check_request(&call, &mut asked).await?;
         let facts = asked.facts();
-        let order = self.order(&route, &facts, evidence)?;
+        let mut order = self.order(&route, &facts, evidence)?;
+        if !self.policies.is_empty() {
+            self.check_models(&call, &route, &mut order, evidence)?;
+        }
         self.governors.limits.admit(&call.caller, &route.name, facts.reserved_tokens()).map_err(
             |limited| {
                 let details = codeflow_model::Details {

@@ -22,6 +22,16 @@ pub trait Policy: Send + Sync {
     /// A refusal ends the call.
     async fn on_request(&self, request: &RequestView<'_>) -> Result<(), Refusal>;
 
+    /// Judges a model that may answer, by its full name, whatever name it is asked for by. A route goes on without one
+    /// that is refused.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, which ends the call when nobody else may answer.
+    fn on_model(&self, _caller: &Caller, _model: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Judges a reply. Only policies that read replies are asked.
     ///
     /// # Errors
@@ -73,12 +83,12 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// Allows and denies models by name, and bounds what a call may ask for.
+/// Allows and denies models by their full names, and bounds what a call may ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelPolicy {
-    /// The only names that may be asked for; `None` allows all. A `*` at the end stands for any rest.
+    /// The only models that may answer, as `provider/model`; `None` allows all. A `*` at the end stands for any rest.
     pub allow: Option<Vec<String>>,
-    /// Names that may not be asked for.
+    /// Models that may not answer.
     pub deny: Vec<String>,
     /// The most tokens that a call may ask for.
     pub max_output_tokens: Option<u64>,
@@ -95,21 +105,24 @@ impl Policy for ModelPolicy {
     }
 
     async fn on_request(&self, request: &RequestView<'_>) -> Result<(), Refusal> {
-        let name = request.model;
-        let refuse = |reason: String| Err(Refusal { reason });
-        if self.deny.iter().any(|pattern| matches(pattern, name)) {
-            return refuse(format!("model `{name}` is denied"));
-        }
-        let allowed = |allow: &Vec<String>| allow.iter().any(|pattern| matches(pattern, name));
-        if !self.allow.as_ref().is_none_or(allowed) {
-            return refuse(format!("model `{name}` is not among the allowed ones"));
-        }
         match (self.max_output_tokens, request.max_output_tokens) {
             (Some(most), Some(asked)) if asked > most => {
-                refuse(format!("{asked} output tokens are asked for, and {most} are allowed"))
+                let reason = format!("{asked} output tokens are asked for, and {most} are allowed");
+                Err(Refusal { reason })
             }
             _ => Ok(()),
         }
+    }
+
+    fn on_model(&self, _caller: &Caller, model: &str) -> Result<(), Refusal> {
+        if self.deny.iter().any(|pattern| matches(pattern, model)) {
+            return Err(Refusal { reason: format!("model `{model}` is denied") });
+        }
+        let allowed = |allow: &Vec<String>| allow.iter().any(|pattern| matches(pattern, model));
+        if self.allow.as_ref().is_none_or(allowed) {
+            return Ok(());
+        }
+        Err(Refusal { reason: format!("model `{model}` is not among the allowed ones") })
     }
 
     async fn on_reply(&self, _reply: &ReplyView<'_>) -> Result<(), Refusal> {

@@ -107,7 +107,10 @@ fn passed(headers: &HeaderMap) -> Vec<(&'static str, String)> {
 /// Whether the client takes an earlier answer.
 fn may_cache(headers: &HeaderMap) -> bool {
     let control = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
-    !control.is_some_and(|control| control.contains("no-store") || control.contains("no-cache"))
+    !control.is_some_and(|control| {
+        let mut words = control.split(',').map(str::trim);
+        words.any(|word| word.eq_ignore_ascii_case("no-store") || word.eq_ignore_ascii_case("no-cache"))
+    })
 }
 
 fn deliver(exchange: &Exchange<'_>, reply: Reply, wants_usage: bool) -> Response<Outgoing> {

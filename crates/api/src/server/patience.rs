@@ -1,5 +1,5 @@
-//! A connection that is given up when its client does not say which HTTP it speaks, or reads nothing of what is sent to
-//! it, for too long. Everything in between, hyper watches itself.
+//! A connection that is given up when its client does not say which HTTP it speaks, begins a request and does not come to
+//! the end of its head, or reads nothing of what is sent to it, for too long.
 
 use std::io;
 use std::pin::Pin;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::heads::Heads;
 use crate::ServerLimits;
 
 /// What a connection of HTTP/2 begins with. Until it is clear whether one does, nobody else watches the time.
@@ -23,6 +24,7 @@ pub(super) struct Impatient<S> {
     is_stalled: bool,
     /// The wait for the beginning; nothing once it is there.
     greeting: Option<Greeting>,
+    heads: Heads,
 }
 
 /// The first bytes of a connection.
@@ -43,10 +45,10 @@ impl Greeting {
 }
 
 impl<S> Impatient<S> {
-    pub(super) fn new(inner: S, limits: &ServerLimits) -> Self {
+    pub(super) fn new(inner: S, limits: &ServerLimits, heads: Heads) -> Self {
         let greeting = Greeting { seen: 0, until: Box::pin(sleep(limits.header_time)) };
         let within = limits.write_time;
-        Self { inner, within, stalled: None, is_stalled: false, greeting: Some(greeting) }
+        Self { inner, within, stalled: None, is_stalled: false, greeting: Some(greeting), heads }
     }
 
     /// The same outcome, or an error when writes have stalled for too long.
@@ -77,14 +79,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         let this = &mut *self;
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut this.inner).poll_read(cx, buffer);
-        let Some(greeting) = &mut this.greeting else { return outcome };
-        if outcome.is_ready() {
-            if greeting.is_settled_by(&buffer.filled()[before..]) {
-                this.greeting = None;
-            }
-            return outcome;
+        let Poll::Ready(read) = &outcome else {
+            let is_silent =
+                this.greeting.as_mut().is_some_and(|greeting| greeting.until.as_mut().poll(cx).is_ready());
+            let is_late = is_silent || this.heads.is_late(cx);
+            return if is_late { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { outcome };
+        };
+        let came = &buffer.filled()[before..];
+        if read.is_ok() {
+            this.heads.came(came);
         }
-        greeting.until.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        if this.greeting.as_mut().is_some_and(|greeting| greeting.is_settled_by(came)) {
+            this.greeting = None;
+        }
+        outcome
     }
 }
 

@@ -1,11 +1,14 @@
 //! Policies at work: what they read, and how their refusals are told.
 
+use std::sync::Arc;
+
 use codeflow_model::{ApiClientError, ChatResponse, ErrorKind};
 
 use super::Inner;
 use super::attempt::Asked;
 use crate::call::{Call, Evidence};
 use crate::policy::{Policy, Refusal, ReplyView, RequestView};
+use crate::route::Route;
 
 impl Inner {
     /// Shows a request to every policy, decoded if one of them reads it.
@@ -24,6 +27,29 @@ impl Inner {
             policy.on_request(&view).await.map_err(|refusal| told(&**policy, &refusal))?;
         }
         Ok(())
+    }
+
+    /// Takes the models out that a policy refuses.
+    pub(super) fn check_models(
+        &self,
+        call: &Call,
+        route: &Route,
+        order: &mut Vec<usize>,
+        evidence: &mut Evidence,
+    ) -> Result<(), ApiClientError> {
+        let mut refused = None;
+        order.retain(|place| {
+            let key = route.hops[*place].key();
+            let judge = |policy: &Arc<dyn Policy>| {
+                let verdict = policy.on_model(&call.caller, &key);
+                verdict.map_err(|refusal| told(&**policy, &refusal))
+            };
+            let Err(error) = self.policies.iter().try_for_each(judge) else { return true };
+            evidence.trail.push(format!("{key}: denied by a policy"));
+            refused.get_or_insert(error);
+            false
+        });
+        if order.is_empty() { refused.map_or(Ok(()), Err) } else { Ok(()) }
     }
 
     /// Shows a whole reply to the policies that read replies.
