@@ -40,7 +40,7 @@ SEES = {name: model for name, model in MODELS.items() if name not in ("ollama", 
 
 # What providers do that no client should notice.
 ODDITIES = (
-    "comments", "rechunks-one-byte", "rechunks-split-characters", "line-ends-cr-lf", "usage-with-reason",
+    "rechunks-one-byte", "rechunks-split-characters", "line-ends-cr-lf", "usage-with-reason",
     "usage-apart-with-choice", "slow", "wrong-content-type", "closes-after",
 )
 

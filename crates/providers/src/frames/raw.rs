@@ -28,7 +28,7 @@ impl RawFrames {
     }
 
     /// Takes the next bytes, shows every event that they complete, and returns the bytes of those that `see` keeps;
-    /// also those before an error, which ends the stream. Comments are kept, for they show that the connection lives.
+    /// also those before an error, which ends the stream. Comments are kept.
     pub fn push<E: From<FrameError>>(
         &mut self,
         chunk: Bytes,
@@ -45,7 +45,7 @@ impl RawFrames {
             let end = from + len;
             let mut scratch = Vec::new();
             let keep = match frame(self.marked(&whole[from..end]), &mut scratch).map(&mut see) {
-                None => without_data(&whole[from..end]),
+                None => Keep::Shown,
                 Some(Ok(keep)) => keep,
                 Some(Err(error)) => return (kept.of(&whole), Err(error)),
             };
@@ -139,16 +139,7 @@ fn blank_line_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// An event without data is none to readers that follow the standard, but the SDKs fail on it.
-fn without_data(bytes: &[u8]) -> Keep {
-    let is_comment = |line: &[u8]| line.is_empty() || line.starts_with(b":");
-    match bytes.split(|byte| matches!(byte, b'\n' | b'\r')).all(is_comment) {
-        true => Keep::Shown,
-        false => Keep::Hidden,
-    }
-}
-
-/// The event in whole lines; none when they bring no data. Data of several lines is put together in `scratch`.
+/// The event in whole lines; none when they are comments. Data of several lines is put together in `scratch`.
 fn frame<'a>(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<RawFrame<'a>> {
     let mut event: &[u8] = b"";
     let mut data: Option<&[u8]> = None;
@@ -171,7 +162,7 @@ fn frame<'a>(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<RawFrame<'a>> 
         }
     }
     let data = if joined { Some(scratch.as_slice()) } else { data };
-    data.filter(|data| !data.is_empty()).map(|data| RawFrame { event, data })
+    data.map(|data| RawFrame { event, data })
 }
 
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {

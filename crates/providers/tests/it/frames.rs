@@ -26,21 +26,6 @@ fn comments_other_fields_and_events_without_data_are_skipped() {
 }
 
 #[test]
-fn what_is_handed_on_keeps_comments_but_no_event_without_data() {
-    let bytes = b": hi\n\nevent: ping\n\nid: 3\nretry: 9\n\ndata:\n\nevent: x\ndata: 1\n\n";
-    let mut seen = Vec::new();
-
-    let (kept, outcome) = RawFrames::new(Limits::default()).push(bytes[..].into(), |frame| {
-        seen.push((frame.event.to_vec(), frame.data.to_vec()));
-        Ok::<_, FrameError>(Keep::Shown)
-    });
-
-    assert_eq!(outcome, Ok(()));
-    assert_eq!(kept.as_ref(), b": hi\n\nevent: x\ndata: 1\n\n");
-    assert_eq!(seen, [(b"x".to_vec(), b"1".to_vec())]);
-}
-
-#[test]
 fn lines_of_one_event_are_joined_and_lose_one_space() {
     assert_eq!(sse(b"data:a\ndata:  b\ndata\n\n"), [frame(None, "a\n b\n")]);
 }
