@@ -177,7 +177,8 @@ pub(crate) fn start_server(
     command.arg("--config").arg(&config).args(["--listen", &listen.to_string()]);
     command.args(["--database-url", database]);
     command.env("OPENAI_BASE_URL", format!("http://{upstream}")).env("OPENAI_API_KEY", "sk-bench");
-    Process::start(PROXY_CORE, &mut command).context("build it: cargo build --profile dist --bin codeflow-server")
+    Process::start(PROXY_CORE, &mut command)
+        .context("build it: cargo build --profile dist --bin codeflow-server")
 }
 
 /// Everything switched on: a key, its limits, a budget, usage rows.

@@ -161,11 +161,7 @@ async fn streams(at: SocketAddr, count: usize, server: &Process) -> Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "the lines are the result")]
-async fn cancels(
-    at: SocketAddr,
-    count: usize,
-    mut hearing: mpsc::UnboundedReceiver<Instant>,
-) -> Result<()> {
+async fn cancels(at: SocketAddr, count: usize, mut hearing: mpsc::UnboundedReceiver<Instant>) -> Result<()> {
     while hearing.try_recv().is_ok() {}
     let mut waits = Vec::with_capacity(count);
     for _ in 0..count {
@@ -177,7 +173,8 @@ async fn cancels(
         waits.push(heard.saturating_duration_since(gone));
     }
     waits.sort_unstable();
-    let at = |share: f64| waits[((waits.len() as f64 * share) as usize).min(waits.len() - 1)].as_secs_f64() * 1e3;
+    let at =
+        |share: f64| waits[((waits.len() as f64 * share) as usize).min(waits.len() - 1)].as_secs_f64() * 1e3;
     println!("a client goes, the upstream hears it: p50 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.99));
     Ok(())
 }

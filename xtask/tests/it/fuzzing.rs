@@ -15,7 +15,10 @@ fn an_unknown_target_is_refused_and_the_known_ones_are_named() {
 
     assert!(!succeeded);
     assert!(said.contains("there is no target `nonsense`"), "{said}");
-    assert!(["anthropic", "event_stream", "inbound", "sketch"].iter().all(|name| said.contains(name)), "{said}");
+    assert!(
+        ["anthropic", "event_stream", "inbound", "sketch"].iter().all(|name| said.contains(name)),
+        "{said}"
+    );
 }
 
 #[test]
