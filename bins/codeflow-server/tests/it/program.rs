@@ -47,7 +47,8 @@ impl Program {
         BufReader::new(stdout).read_line(&mut line).expect("it says something");
         let address = line.trim().strip_prefix("listening on http://").map(str::to_owned);
         let mut program = Self { child, address: String::new() };
-        program.address = address.unwrap_or_else(|| panic!("it does not listen: {}", program.errors()));
+        let errors = if address.is_none() { program.errors() } else { String::new() };
+        program.address = address.expect(&errors);
         program
     }
 

@@ -19,7 +19,8 @@ fn limited(limits: ServerLimits) -> Setting {
 }
 
 fn impatient() -> Setting {
-    limited(ServerLimits { header_time: Duration::from_millis(100), ..ServerLimits::default() })
+    let time = Duration::from_millis(100);
+    limited(ServerLimits { header_time: time, idle_time: time, ..ServerLimits::default() })
 }
 
 fn ask(body: &str) -> String {

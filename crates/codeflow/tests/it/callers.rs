@@ -32,7 +32,7 @@ async fn a_call_without_a_key_of_ours_is_refused_in_the_shape_of_its_sdk() {
         ("", "api.missing_key"),
         ("authorization: Basic abc\r\n", "api.malformed_key"),
         ("authorization: Bearer one\r\nx-api-key: two\r\n", "api.malformed_key"),
-        ("authorization: Bearer cf_test_0123456789abcdee\r\n", "api.unknown_key"),
+        ("authorization: Bearer nobodys-key-at-all\r\n", "api.unknown_key"),
         ("x-api-key: \r\n", "api.unknown_key"),
     ];
 
