@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// How many requests a round has, in hundredths of the usual number
     #[arg(long, default_value_t = 100)]
     percent: usize,
+    /// Milliseconds between two pieces of a stream; without any, several arrive in one moment
+    #[arg(long, default_value_t = 0)]
+    pause: u64,
 }
 
 /// One kind of load.
@@ -72,7 +75,8 @@ struct Shown {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let me = std::env::current_exe()?;
-    let mut upstream = Process::start(OTHER_CORE, Command::new(&me).arg("upstream"))?;
+    let pause = options.pause.to_string();
+    let mut upstream = Process::start(OTHER_CORE, Command::new(&me).args(["upstream", "--pause", &pause]))?;
     let upstream_at: SocketAddr = upstream.first_line()?.parse()?;
     let nginx_at = free()?;
     let nginx = nginx::start(PROXY_CORE, folder.path(), nginx_at, upstream_at)?;

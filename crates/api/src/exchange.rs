@@ -45,6 +45,10 @@ impl<'a> Exchange<'a> {
         let mut response = json(body.into());
         let status = StatusCode::from_u16(failure.status(self.format));
         *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if matches!(failure.status, 408 | 413) {
+            // What is left of the body is not read, so the connection cannot serve again, and the client has to know.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         for (name, value) in failure.headers() {
             if let Ok(value) = HeaderValue::try_from(value) {
                 response.headers_mut().insert(HeaderName::from_static(name), value);

@@ -2,6 +2,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod embeddings;
+mod gather;
 pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod streams;

@@ -5,16 +5,13 @@
 //! over requests and replies:
 //!
 //! ```
-//! use codeflow_gateway::{Caller, ModelPolicy, Policy, RequestView};
+//! use codeflow_gateway::{Caller, ModelPolicy, Policy};
 //!
-//! # #[tokio::main(flavor = "current_thread")] async fn main() {
 //! let policy = ModelPolicy { deny: vec!["openai/o1*".to_owned()], ..ModelPolicy::default() };
 //! let caller = Caller { tenant: "acme".into(), user: None, key: "ci".into() };
-//! let asked = |model| RequestView { caller: &caller, model, max_output_tokens: None, chat: None };
 //!
-//! assert!(policy.on_request(&asked("openai/gpt-5.1")).await.is_ok());
-//! assert!(policy.on_request(&asked("openai/o1-pro")).await.is_err());
-//! # }
+//! assert!(policy.on_model(&caller, "openai/gpt-5.1").is_ok());
+//! assert!(policy.on_model(&caller, "openai/o1-pro").is_err());
 //! ```
 
 mod account;

@@ -9,6 +9,7 @@ use codeflow_core::Coded;
 use codeflow_model::{ApiClientError, ChatStream, RawStream, WireFormat};
 use futures_core::Stream;
 
+use super::gather::Gathered;
 use crate::body::Outgoing;
 use crate::exchange::Exchange;
 use crate::{Failure, ReplyStream, Stamp};
@@ -16,7 +17,8 @@ use crate::{Failure, ReplyStream, Stamp};
 /// A stream that is handed on as it is.
 pub(crate) fn handed_on(inner: RawStream, exchange: &Exchange<'_>) -> Outgoing {
     let request_id = Arc::clone(&exchange.request_id);
-    Outgoing::Stream(Box::pin(HandedOn { inner, format: exchange.format, request_id, over: false }))
+    let stream = HandedOn { inner, format: exchange.format, request_id, over: false };
+    Outgoing::Stream(Box::pin(Gathered::new(stream)))
 }
 
 struct HandedOn {
@@ -62,7 +64,7 @@ pub(crate) fn encoded(
 ) -> Outgoing {
     let words = ReplyStream::new(exchange.format, stamp, wants_usage);
     let request_id = Arc::clone(&exchange.request_id);
-    Outgoing::Stream(Box::pin(Encoded { inner, words, request_id, over: false }))
+    Outgoing::Stream(Box::pin(Gathered::new(Encoded { inner, words, request_id, over: false })))
 }
 
 struct Encoded {
