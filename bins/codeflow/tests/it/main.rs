@@ -6,6 +6,7 @@ mod live;
 mod models;
 mod opinion;
 mod output;
+mod providers;
 mod review;
 mod run;
 mod settings;
