@@ -6,7 +6,7 @@ mod vitals;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ServerLimits, Serving};
@@ -117,6 +117,7 @@ fn api(
         availability: Arc::clone(&assembled.availability),
         accounts: assembled.accounts.clone(),
         database: database.clone(),
+        lost: AtomicU64::new(0),
     };
     Api::new(ApiParts {
         gateway: assembled.gateway.clone(),

@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::body::Outgoing;
 use crate::exchange::{self, Exchange};
 
-const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const PROMETHEUS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// How the process is.
 pub trait Vitals: Send + Sync {
@@ -19,7 +19,7 @@ pub trait Vitals: Send + Sync {
     /// Such a word.
     fn ready(&self) -> Result<(), &'static str>;
 
-    /// The metrics, as Prometheus reads them.
+    /// The metrics, as OpenMetrics text.
     fn metrics(&self) -> String;
 
     /// How each provider and model fares.

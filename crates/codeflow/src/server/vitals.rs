@@ -1,7 +1,7 @@
 //! How the server is, for those who watch it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use codeflow_api::Vitals;
 use codeflow_gateway::Accounts;
@@ -20,6 +20,8 @@ pub(super) struct Process {
     pub(super) availability: Arc<Availability>,
     pub(super) accounts: Accounts,
     pub(super) database: Database,
+    /// How many lost rows have been counted.
+    pub(super) lost: AtomicU64,
 }
 
 impl Vitals for Process {
@@ -41,6 +43,9 @@ impl Vitals for Process {
                 metrics.set_cooling(model.cooling_until.is_some());
             }
         }
+        let lost = self.accounts.lost_rows();
+        let counted = self.lost.fetch_max(lost, Ordering::Relaxed);
+        self.metrics.usage_rows_dropped(lost.saturating_sub(counted));
         self.metrics.render()
     }
 
@@ -60,6 +65,16 @@ fn level(state: CircuitState) -> CircuitLevel {
     }
 }
 
+/// Never changes once released.
+fn name(state: CircuitState) -> &'static str {
+    match state {
+        CircuitState::Closed => "closed",
+        CircuitState::Closing => "closing",
+        CircuitState::HalfOpen => "half_open",
+        CircuitState::Open => "open",
+    }
+}
+
 fn view(model: &ModelAvailability) -> Value {
     let missing = match &model.setup {
         Setup::Configured => None,
@@ -70,7 +85,7 @@ fn view(model: &ModelAvailability) -> Value {
         "model": model.model,
         "configured": missing.is_none(),
         "missing": missing,
-        "circuit": format!("{:?}", level(model.state)).to_lowercase(),
+        "circuit": name(model.state),
         "cooling_until": model.cooling_until,
         "next_probe": model.next_probe,
         "last_error": model.last_error.as_ref().map(|error| json!({ "code": error.kind.code(), "at": error.at })),
