@@ -188,7 +188,7 @@ pub(crate) fn start_server(
 /// Everything switched on: a key, its limits, a budget, usage rows.
 fn settings(key: &str) -> String {
     format!(
-        "[server]\nthreads = 1\n\n[keys.bench]\nsecret = \"{key}\"\ntenant = \"bench\"\n\
+        "[server]\nthreads = 1\n\n[providers.openai]\nmax_connections = 10000\n\n[keys.bench]\nsecret = \"{key}\"\ntenant = \"bench\"\n\
          requests_per_minute = 100000000\ntokens_per_minute = 1000000000\n\n\
          [[budgets]]\nname = \"bench\"\nscope = \"key\"\nperiod = \"month\"\nlimit = \"1000000\"\n"
     )

@@ -400,7 +400,9 @@ async fn how_the_process_is_can_be_asked() {
     assert_eq!(draining.json(), json!({ "status": "not ready", "reason": "draining" }));
     assert_eq!(live.get("/health/live").await.json(), json!({ "status": "live" }));
     assert_eq!((metrics.status, metrics.body.as_str()), (200, "codeflow_calls 3\n"));
-    assert!(metrics.header("content-type").is_some_and(|kind| kind.starts_with("application/openmetrics-text")));
+    assert!(
+        metrics.header("content-type").is_some_and(|kind| kind.starts_with("application/openmetrics-text"))
+    );
     assert_eq!(live.get("/api/v1/providers").await.json(), json!({ "models": [] }));
 }
 

@@ -18,7 +18,7 @@ use crate::settings::DatabaseSettings;
 const READERS: usize = 4;
 
 /// Waiting for another process comes first: the other settings need the file, too.
-const SETUP: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;";
+const SETUP: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA cache_size = -2000;";
 const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 const READER: &str = "PRAGMA query_only = ON;";
 
