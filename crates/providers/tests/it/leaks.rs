@@ -8,7 +8,10 @@ use codeflow_providers::{Anthropic, Compatibility, Dialect, HttpModel, OpenAi};
 use codeflow_testkit::providers::{Counters, Manner, Misbehaviour, Moment, ProviderServer, Refusal, When};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::world::{Ask, Way, ask, raw, request};
 
@@ -166,14 +169,23 @@ async fn a_refusal_lends_its_connection_to_the_next() {
 }
 
 #[tokio::test]
-async fn two_hundred_dropped_streams_leave_no_connection() {
+async fn two_hundred_dropped_streams_leave_no_connection_and_no_task() {
     let (server, model) = world().await;
     server.always(stops(Moment::AfterTokens, Manner::Hangs));
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
 
     let streams = join_all((0..200).map(|_| async { model.stream(&request()).await.expect("begins") })).await;
     server.wait_until(|counters| counters.stalled == 200).await;
+    assert!(tasks() >= before + 200, "every connection has a task");
     drop(streams);
 
     let counters = promptly(&server, |counters| counters.open_connections == 0).await;
     assert_eq!((counters.hung_up, counters.open_requests), (200, 0));
+    let ended = async {
+        while tasks() > before {
+            yield_now().await;
+        }
+    };
+    assert!(timeout(PROMPTLY, ended).await.is_ok(), "{} tasks are left of {before}", tasks());
 }
