@@ -9,6 +9,7 @@ mod mixed;
 mod pgbench;
 mod place;
 mod postgres;
+mod profile;
 mod queue;
 mod rig;
 mod single;
@@ -19,7 +20,7 @@ use anyhow::Result;
 use clap::{ArgAction, Args, Subcommand};
 use serde_json::Value;
 
-use pgbench::Yardstick;
+use pgbench::{Figures, Yardstick};
 use place::Place;
 
 /// What is measured.
@@ -55,6 +56,9 @@ pub(crate) struct Common {
     /// Run `pgbench` before and after, if it is installed
     #[arg(long, default_value_t = true, action = ArgAction::Set)]
     pgbench: bool,
+    /// Tell on standard error what statements each measured stretch spent the server's time on
+    #[arg(long)]
+    profile: bool,
 }
 
 impl Workload {
@@ -101,14 +105,21 @@ async fn measured(workload: &Workload) -> Result<Value> {
 
 async fn between_yardsticks(workload: &Workload, place: &Place) -> Result<Value> {
     let yardstick = if workload.common().pgbench { Yardstick::find(place).await? } else { None };
-    let before = yardstick.as_ref().map(Yardstick::measure).transpose()?;
+    let before = run_yardstick(yardstick.as_ref(), place).await?;
     place.settle().await;
     let mut line = workload.measure(place).await?;
-    let after = yardstick.as_ref().map(Yardstick::measure).transpose()?;
+    let after = run_yardstick(yardstick.as_ref(), place).await?;
     if let (Some(before), Some(after)) = (before, after) {
         pgbench::compare(&mut line, before, after);
     }
     Ok(line)
+}
+
+async fn run_yardstick(yardstick: Option<&Yardstick>, place: &Place) -> Result<Option<Figures>> {
+    match yardstick {
+        Some(yardstick) => Ok(Some(yardstick.measure(place).await?)),
+        None => Ok(None),
+    }
 }
 
 /// Says how far it is.

@@ -8,6 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use super::place::Place;
+use super::profile;
 use super::times::rounded;
 
 /// The clock ticks in a second, in which `/proc/<pid>/stat` counts.
@@ -18,6 +19,7 @@ pub(super) struct Meter<'a> {
     place: &'a Place,
     client: Duration,
     server: Option<f64>,
+    machine: Option<f64>,
     wal: Option<i64>,
     began: Instant,
 }
@@ -28,14 +30,19 @@ pub(super) struct Cost {
     seconds: f64,
     client: f64,
     server: Option<f64>,
+    machine: Option<f64>,
     wal: Option<i64>,
 }
 
 impl<'a> Meter<'a> {
     pub(super) async fn start(place: &'a Place) -> Result<Self> {
         let wal = place.wal().await?;
+        if let Some(client) = place.profiled() {
+            profile::reset(client).await?;
+        }
+        let machine = machine_seconds();
         let server = place.postmaster().and_then(server_seconds);
-        Ok(Self { place, client: own_time(), server, wal, began: Instant::now() })
+        Ok(Self { place, client: own_time(), server, machine, wal, began: Instant::now() })
     }
 
     pub(super) async fn stop(self) -> Result<Cost> {
@@ -43,8 +50,12 @@ impl<'a> Meter<'a> {
         let client = (own_time() - self.client).as_secs_f64();
         let server = self.place.postmaster().and_then(server_seconds);
         let server = server.zip(self.server).map(|(now, then)| now - then);
+        let machine = machine_seconds().zip(self.machine).map(|(now, then)| now - then);
         let wal = self.place.wal().await?.zip(self.wal).map(|(now, then)| now - then);
-        Ok(Cost { seconds, client, server, wal })
+        if let Some(client) = self.place.profiled() {
+            profile::report(client).await?;
+        }
+        Ok(Cost { seconds, client, server, machine, wal })
     }
 }
 
@@ -69,6 +80,9 @@ impl Cost {
             "client_cpu_us_per_job": us(self.client),
             "server_cpu_us_per_job": self.server.map(us),
             "cores_used": rounded((self.client + self.server.unwrap_or(0.0)) / self.seconds),
+            "other_cores_used": self.machine.zip(self.server).map(|(machine, server)| {
+                rounded((machine - server - self.client).max(0.0) / self.seconds)
+            }),
             "wal_bytes_per_job": self.wal.map(|bytes| rounded(bytes as f64 / jobs as f64)),
         })
     }
@@ -78,6 +92,15 @@ impl Cost {
 fn own_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The processor time that the machine has spent on anything at all.
+fn machine_seconds() -> Option<f64> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let fields: Vec<u64> = text.lines().next()?.split_whitespace().skip(1).flat_map(str::parse).collect();
+    // Not counted: being idle, the fourth and fifth, and the last two, which the first two have in them.
+    let busy = [0, 1, 2, 5, 6, 7].into_iter().filter_map(|place| fields.get(place)).sum::<u64>();
+    Some(busy as f64 / TICKS)
 }
 
 /// The processor time of a server: its first process, the children that live, and those that ended.

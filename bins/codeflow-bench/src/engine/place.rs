@@ -6,12 +6,13 @@ use codeflow_runtime::Tasks;
 use tokio_postgres::{Client, NoTls};
 
 use super::postgres::Server;
-use super::{Common, cost, tell};
+use super::{Common, cost, profile, tell};
 
 /// A migrated database.
 pub(super) struct Place {
     url: String,
     sql: Option<Sql>,
+    profile: bool,
     /// The address of the server's other database and the name of ours, which is dropped in the end.
     own: Option<(String, String)>,
     _server: Option<Server>,
@@ -30,24 +31,46 @@ impl Place {
             Some(url) => (url.clone(), None),
             None => {
                 tell("starting a PostgreSQL server");
-                let server = Server::start()?;
+                let server = Server::start(common.profile)?;
                 (server.url(), Some(server))
             }
         };
-        let is_postgres = address.starts_with("postgres://") || address.starts_with("postgresql://");
-        let (url, own) = if is_postgres && !common.in_place {
-            let name = format!("codeflow_bench_{}", std::process::id());
-            let (client, _tasks) = connect(&address).await?;
-            client.batch_execute(&format!("CREATE DATABASE {name}")).await?;
-            (with_database(&address, &name), Some((address, name)))
-        } else {
-            (address, None)
-        };
-        let database = Database::open(&DatabaseSettings::new(&url)).await?;
+        let mut place = Self { url: address, sql: None, profile: common.profile, own: None, _server: server };
+        if place.is_postgres() && !common.in_place {
+            place.make_own().await?;
+        }
+        if let Err(error) = place.prepare().await {
+            place.remove().await?;
+            return Err(error);
+        }
+        Ok(place)
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres://") || self.url.starts_with("postgresql://")
+    }
+
+    /// Makes a database on the same server, and is there from then on.
+    async fn make_own(&mut self) -> Result<()> {
+        let name = format!("codeflow_bench_{}", std::process::id());
+        let (client, _tasks) = connect(&self.url).await?;
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await?;
+        let own = with_database(&self.url, &name);
+        self.own = Some((std::mem::replace(&mut self.url, own), name));
+        Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<()> {
+        let database = Database::open(&DatabaseSettings::new(&self.url)).await?;
         database.migrate().await?;
         database.close();
-        let sql = if is_postgres { Some(Sql::open(&url).await?) } else { None };
-        Ok(Self { url, sql, own, _server: server })
+        if self.is_postgres() {
+            self.sql = Some(Sql::open(&self.url).await?);
+        }
+        match self.profiled() {
+            Some(client) => profile::prepare(client).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn url(&self) -> &str {
@@ -57,6 +80,11 @@ impl Place {
     /// A connection to it, if it is PostgreSQL.
     pub(super) fn sql(&self) -> Option<&Client> {
         self.sql.as_ref().map(|sql| &sql.client)
+    }
+
+    /// A connection to it, if it is PostgreSQL and to say what it does.
+    pub(super) fn profiled(&self) -> Option<&Client> {
+        self.sql().filter(|_| self.profile)
     }
 
     /// The server's first process, if it is on this machine.

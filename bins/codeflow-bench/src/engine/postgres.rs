@@ -26,7 +26,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start() -> Result<Self> {
+    /// Starts it, with `pg_stat_statements` if it is `profiled`.
+    pub(super) fn start(profiled: bool) -> Result<Self> {
         let initdb = program("initdb").context("PostgreSQL's `initdb` is not installed")?;
         let postgres = program("postgres").context("PostgreSQL's `postgres` is not installed")?;
         let folder = tempfile::Builder::new().prefix("codeflow-bench-").tempdir()?;
@@ -44,6 +45,10 @@ impl Server {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut serve = command(user.as_ref(), &postgres, folder.path());
         serve.arg("-D").arg(&data).args(settings(port));
+        if profiled {
+            serve.args(["-c", "shared_preload_libraries=pg_stat_statements"]);
+            serve.args(["-c", "pg_stat_statements.track_planning=on"]);
+        }
         let log = fs::File::create(folder.path().join("log"))?;
         let process = serve.stdout(Stdio::null()).stderr(log).spawn()?;
         let mut server = Self { process, port, _folder: folder };
