@@ -107,6 +107,11 @@ id!(
     "task_"
 );
 id!(
+    /// Names one job: a call of an action outside any workflow.
+    JobId,
+    "job_"
+);
+id!(
     /// Names one boot of one worker process.
     SessionId,
     "sess_"

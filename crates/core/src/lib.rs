@@ -26,7 +26,9 @@ pub use action::{
     InputSpec, InvalidActionName, NoActions, Permission, Upstream, ValueType,
 };
 pub use error::{Class, Coded, Location, Problem, Problems};
-pub use ids::{BatchId, BlobId, ExecutionId, Ids, InvalidId, MessageId, SessionId, TaskId, WorkflowId};
+pub use ids::{
+    BatchId, BlobId, ExecutionId, Ids, InvalidId, JobId, MessageId, SessionId, TaskId, WorkflowId,
+};
 pub use money::{InvalidUsd, Usd};
 pub use redact::redact;
 pub use retry::{Backoff, RetryPolicy};

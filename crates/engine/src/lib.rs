@@ -48,6 +48,7 @@ mod cache;
 mod engine;
 mod error;
 mod inputs;
+mod jobs;
 mod live;
 mod observer;
 mod plan;
@@ -58,12 +59,13 @@ mod worker;
 
 pub use engine::{Engine, Parts};
 pub use error::{BoxError, Error, ErrorKind};
-pub use observer::{Event, Observer, Silent};
+pub use jobs::JobRequest;
+pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ,
-    Flushed, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask,
-    Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, StepSummary, Store,
-    StoredVersion, Task, TaskQueue, Work, WorkflowStore,
+    ActionRunner, Advance, Claim, Claimed, Dead, Ending, Enqueued, ExecutionFilter, ExecutionRecord,
+    FIRST_SEQ, Flushed, JobEnds, JobQueue, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution,
+    NewJob, NewTask, NewVersion, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot,
+    Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Work, WorkflowStore,
 };
 pub use starts::StartRequest;
 pub use worker::{Worker, WorkerSettings};

@@ -57,7 +57,7 @@ impl Live {
     pub(crate) fn open_iterations(&self, step: &StepName) -> Vec<u32> {
         let iteration = |task: &OpenTask| match &task.work {
             Work::Attempt(path) if path.step == *step => path.iteration,
-            Work::Attempt(_) | Work::Expire(_) | Work::Deadline | Work::Inbox => None,
+            Work::Attempt(_) | Work::Expire(_) | Work::Deadline | Work::Inbox | Work::Job(_) => None,
         };
         self.open.values().filter_map(iteration).collect()
     }

@@ -1,8 +1,8 @@
 //! What a process may watch while it works: for progress on a terminal, never for decisions.
 
-use codeflow_core::ExecutionId;
 use codeflow_core::execution::{ExecutionStatus, Settled, StepPath};
 use codeflow_core::workflow::StepName;
+use codeflow_core::{ExecutionId, JobId};
 
 /// Something that this process did. Results are told after they are durable.
 #[derive(Clone, Debug)]
@@ -46,6 +46,26 @@ pub enum Event {
         /// How.
         status: ExecutionStatus,
     },
+    /// An attempt of a job ended.
+    Job {
+        /// The job.
+        job: JobId,
+        /// The attempt, counted from one.
+        attempt: u32,
+        /// How.
+        end: JobEnd,
+    },
+}
+
+/// How an attempt of a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    /// The job is done.
+    Done,
+    /// Another attempt follows.
+    Again,
+    /// The job was given up and is among the dead letters.
+    Dead,
 }
 
 /// Hears of events. It must return at once.

@@ -108,7 +108,7 @@ impl<'p> Plan<'p> {
         }
         let works = |task: &OpenTask| match task.work {
             Work::Attempt(_) | Work::Inbox => !task.delayed && !task.quarantined,
-            Work::Expire(_) | Work::Deadline => false,
+            Work::Expire(_) | Work::Deadline | Work::Job(_) => false,
         };
         let event = match self.live.open.values().any(works) {
             true => ExecutionEvent::Worked,

@@ -1,11 +1,13 @@
 //! What the engine needs from outside: storage and actions. Adapters implement these; the root joins them.
 
 mod actions;
+mod jobs;
 mod journal;
 mod queue;
 mod workflows;
 
 pub use actions::ActionRunner;
+pub use jobs::{Enqueued, JobEnds, JobQueue, NewJob};
 pub use journal::{
     Advance, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine, Message,
     MessageBody, NewExecution, Snapshot, Started,
@@ -17,6 +19,6 @@ pub use queue::{
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.
-pub trait Store: Journal + TaskQueue + WorkflowStore {}
+pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore {}
 
-impl<T: Journal + TaskQueue + WorkflowStore> Store for T {}
+impl<T: Journal + TaskQueue + JobQueue + WorkflowStore> Store for T {}

@@ -5,6 +5,7 @@ mod claims;
 mod committer;
 mod direct;
 mod flight;
+mod jobs;
 mod lease;
 
 use std::sync::atomic::AtomicBool;
@@ -26,6 +27,7 @@ pub(crate) use direct::{Taker, Workers};
 
 use committer::Report;
 use flight::Flight;
+use jobs::JobReport;
 
 /// The most results that go into one commit.
 const MAX_COMMIT: usize = 1_000;
@@ -82,6 +84,7 @@ pub(crate) struct Boot {
     executions: Executions,
     flight: Flight,
     reports: mpsc::Sender<Report>,
+    job_reports: mpsc::Sender<JobReport>,
     /// The actions that may run at once.
     slots: Semaphore,
     attempts: Tasks,
@@ -161,6 +164,7 @@ impl Worker {
     async fn boot(&self, session: Session, stop: &CancellationToken) -> Ended {
         let store = Arc::clone(&self.engine.parts.store);
         let (reports, queue) = mpsc::channel(MAX_COMMIT);
+        let (job_reports, jobs) = mpsc::channel(MAX_COMMIT);
         let boot = Arc::new(Boot {
             engine: self.engine.clone(),
             settings: self.settings.clone(),
@@ -168,6 +172,7 @@ impl Worker {
             executions: Executions::new(store, Arc::clone(&self.engine.workflows)),
             flight: Flight::default(),
             reports,
+            job_reports,
             slots: Semaphore::new(self.settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             attempts: Tasks::new(),
             room: Notify::new(),
@@ -180,17 +185,23 @@ impl Worker {
             abandon: CancellationToken::new(),
         });
         self.engine.workers.add(&boot);
-        boot.work(stop, queue).await
+        boot.work(stop, queue, jobs).await
     }
 }
 
 impl Boot {
-    async fn work(self: Arc<Self>, stop: &CancellationToken, queue: mpsc::Receiver<Report>) -> Ended {
+    async fn work(
+        self: Arc<Self>,
+        stop: &CancellationToken,
+        queue: mpsc::Receiver<Report>,
+        jobs: mpsc::Receiver<JobReport>,
+    ) -> Ended {
         let background = Tasks::new();
         // Whoever drops this future ends all of it; a heartbeat that went on would hold the work for ever.
         let _ends = [&self.lost, &self.abandon, &background.stop_token()].map(|end| end.clone().drop_guard());
         let committer = Arc::clone(&self).commit_all(queue);
         background.spawn("committer", committer);
+        background.spawn("job committer", Arc::clone(&self).finish_jobs(jobs));
         background.spawn("heartbeat", Arc::clone(&self).keep_lease(background.stop_token()));
         background.spawn("recovery", Arc::clone(&self).recover_others(background.stop_token()));
 

@@ -1,5 +1,6 @@
 //! The queue of due work: sessions with leases, claims, timers, recovery, quarantine.
 
+mod jobs;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod quarantine;

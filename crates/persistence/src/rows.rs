@@ -16,6 +16,8 @@ const ATTEMPT: i16 = 1;
 const EXPIRE: i16 = 2;
 const DEADLINE: i16 = 3;
 const INBOX: i16 = 4;
+/// Its path is the job's call.
+pub(crate) const JOB: i16 = 5;
 
 /// The kind and the path of a task.
 pub(crate) fn pack_work(work: &Work) -> (i16, String) {
@@ -24,6 +26,7 @@ pub(crate) fn pack_work(work: &Work) -> (i16, String) {
         Work::Expire(step) => (EXPIRE, step.to_string()),
         Work::Deadline => (DEADLINE, String::new()),
         Work::Inbox => (INBOX, String::new()),
+        Work::Job(call) => (JOB, call.to_string()),
     }
 }
 
@@ -35,6 +38,7 @@ pub(crate) fn unpack_work(kind: i16, path: &str) -> Result<Work, Error> {
         EXPIRE => path.parse().map(Work::Expire).map_err(|source| unreadable(source.into())),
         DEADLINE => Ok(Work::Deadline),
         INBOX => Ok(Work::Inbox),
+        JOB => Ok(Work::Job(path.into())),
         unknown => {
             Err(Error::new(ErrorKind::Corrupt, format!("a stored task has the unknown kind {unknown}")))
         }

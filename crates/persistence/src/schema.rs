@@ -148,6 +148,7 @@ table! {
         deaths -> Integer,
         suspect -> Bool,
         quarantined_at -> Nullable<DbTime>,
+        reason -> Nullable<Text>,
     }
 }
 

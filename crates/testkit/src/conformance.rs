@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod commits;
 pub mod executions;
+pub mod jobs;
 pub mod leases;
 pub mod messages;
 pub mod queue;
@@ -67,6 +68,11 @@ macro_rules! conformance {
             queue: a_task_that_is_done_before_it_is_claimed_is_gone,
             queue: a_delayed_task_waits_for_its_time,
             queue: promotion_moves_no_more_than_asked,
+            jobs: a_job_that_is_done_is_gone,
+            jobs: a_job_with_a_known_key_finds_the_first,
+            jobs: a_job_that_failed_is_tried_again_or_given_up,
+            jobs: a_dead_job_is_released_or_discarded,
+            jobs: a_stale_session_ends_no_job,
             leases: a_stale_session_writes_nothing_after_its_lease,
             leases: a_stale_session_writes_nothing_after_its_recovery,
             leases: a_session_opens_only_once,

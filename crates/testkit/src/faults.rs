@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, SessionId, TaskId};
 use codeflow_engine::{
-    Advance, Claim, Claimed, Dead, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed, Journal,
-    LogLine, Message, NewExecution, NewTask, NewVersion, Promoted, QuarantinedTask, Recovered, Renewal,
-    Session, Snapshot, Started, Store, StoredVersion, TaskQueue, WorkflowStore,
+    Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed,
+    JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask, NewVersion, Promoted,
+    QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store, StoredVersion, TaskQueue,
+    WorkflowStore,
 };
 use tokio::sync::watch;
 
@@ -197,6 +198,25 @@ impl TaskQueue for FaultyStore {
 
     async fn release(&self, task: TaskId) -> Result<(), Error> {
         self.inner().await?.release(task).await
+    }
+}
+
+#[async_trait]
+impl JobQueue for FaultyStore {
+    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
+        self.inner().await?.enqueue(jobs).await
+    }
+
+    async fn finish(&self, session: Session, ends: JobEnds) -> Result<(), Error> {
+        if take(&mut self.faults().refused_flushes) {
+            return Err(unavailable());
+        }
+        self.inner().await?.finish(session, ends).await?;
+        if take(&mut self.faults().lost_answers) { Err(unavailable()) } else { Ok(()) }
+    }
+
+    async fn discard(&self, task: TaskId) -> Result<(), Error> {
+        self.inner().await?.discard(task).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The ports to storage, in memory: small enough to be read as what they mean.
 
+mod jobs;
 mod journal;
 mod queue;
 mod workflows;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use codeflow_core::execution::{Fact, FactKind};
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_core::{BatchId, Clock, ExecutionId, SessionId, TaskId, Timestamp, WorkflowId};
+use codeflow_core::{BatchId, Clock, ExecutionId, JobId, SessionId, TaskId, Timestamp, WorkflowId};
 use codeflow_engine::{Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, Session, StoredVersion};
 
 /// A storage that forgets everything with its last clone. Its clock is the one it is given.
@@ -36,6 +37,7 @@ struct Model {
     workflows: HashMap<WorkflowName, (WorkflowId, VersionId)>,
     versions: HashMap<VersionId, StoredVersion>,
     keys: HashMap<(WorkflowName, String), ExecutionId>,
+    job_keys: HashMap<String, JobId>,
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,
     sessions: HashMap<SessionId, Lease>,
@@ -68,6 +70,7 @@ struct Entry {
     body: NewTask,
     deaths: u32,
     suspect: bool,
+    reason: Option<String>,
     place: Place,
 }
 
@@ -107,7 +110,7 @@ impl Model {
                 (None, Some(batch), Some(taker)) => Place::Claimed(taker.id, batch),
                 (None, ..) => Place::Ready,
             };
-            let entry = Entry { execution, generation, deaths: 0, suspect: false, place, body };
+            let entry = Entry { execution, generation, deaths: 0, suspect: false, reason: None, place, body };
             self.tasks.insert(entry.body.id, entry);
         }
     }

@@ -34,6 +34,11 @@ impl Gate {
     }
 }
 
+/// The action that does nothing.
+pub(super) fn nothing() -> ActionName {
+    "bench/nothing".parse().expect("the name is well formed")
+}
+
 impl Actions {
     pub(super) fn new() -> Arc<Self> {
         let names = ["bench/nothing", "bench/note", "bench/gate"];

@@ -28,7 +28,7 @@ pub(super) async fn measure(options: &Options, place: &Place) -> Result<Value> {
     let rig = Rig::open(place.url()).await?;
     let version = rig.register(DOCUMENT).await?;
     tell(&format!("starting {executions} executions"));
-    rig.enqueue(&version, executions).await?;
+    rig.start_many(&version, executions).await?;
     let (_, before) = memory().context("this system does not tell the memory of a process")?;
 
     let meter = Meter::start(place).await?;

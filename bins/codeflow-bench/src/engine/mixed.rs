@@ -42,7 +42,7 @@ pub(super) async fn measure(options: &Options, place: &Place) -> Result<Value> {
     let version = rig.register(DOCUMENT).await?;
     tell(&format!("{waiting} executions that wait"));
     let working = rig.work(concurrency);
-    rig.enqueue(&version, waiting).await?;
+    rig.start_many(&version, waiting).await?;
     rig.watch.waiting.reach(waiting, "executions that wait").await?;
     working.stop().await?;
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use codeflow_core::workflow::VersionId;
 use serde_json::{Map, Value, json};
 
 use super::Common;
@@ -14,9 +13,6 @@ use super::place::{Place, connect};
 use super::rig::Rig;
 use super::tell;
 use super::times::{joined, quantiles, rounded};
-
-/// One step that does nothing.
-pub(super) const DOCUMENT: &str = "version: 1\nname: job\nsteps: { work: { uses: bench/nothing } }\n";
 
 /// How many jobs are put in at once where they are not measured.
 const PORTION: u64 = 20_000;
@@ -56,19 +52,18 @@ struct Drained {
 pub(super) async fn measure(options: &Options, place: &Place) -> Result<Value> {
     let size = Size { jobs: options.jobs, concurrency: options.concurrency };
     let rig = Rig::open(place.url()).await?;
-    let version = rig.register(DOCUMENT).await?;
-    let fresh = drain(&rig, place, &version, size).await?;
+    let fresh = drain(&rig, place, size).await?;
     let mut line = fresh.fields.clone();
     if let Some(finished) = options.finished {
-        burn(&rig, &version, Size { jobs: finished, ..size }).await?;
-        let again = drain(&rig, place, &version, size).await?;
+        burn(&rig, Size { jobs: finished, ..size }).await?;
+        let again = drain(&rig, place, size).await?;
         line.insert(
             "after_finished".to_owned(),
             compared(&fresh, again, size.jobs, json!({ "finished": finished })),
         );
     }
     if let Some(seconds) = options.hold_snapshot {
-        let again = with_snapshot(&rig, place, &version, (size, seconds)).await?;
+        let again = with_snapshot(&rig, place, (size, seconds)).await?;
         line.insert(
             "held_snapshot".to_owned(),
             compared(&fresh, again, size.jobs, json!({ "held_s": seconds })),
@@ -81,18 +76,17 @@ pub(super) async fn measure(options: &Options, place: &Place) -> Result<Value> {
 /// Drains once, in a rig of its own.
 pub(super) async fn measure_once(place: &Place, size: Size) -> Result<Value> {
     let rig = Rig::open(place.url()).await?;
-    let version = rig.register(DOCUMENT).await?;
-    let drained = drain(&rig, place, &version, size).await?;
+    let drained = drain(&rig, place, size).await?;
     rig.close()?;
     Ok(Value::Object(drained.fields))
 }
 
 /// Puts the jobs in, then starts the worker; both are measured, each by itself.
-async fn drain(rig: &Rig, place: &Place, version: &VersionId, size: Size) -> Result<Drained> {
+async fn drain(rig: &Rig, place: &Place, size: Size) -> Result<Drained> {
     let Size { jobs, concurrency } = size;
     tell(&format!("putting in {jobs} jobs"));
     let meter = Meter::start(place).await?;
-    rig.enqueue(version, jobs).await?;
+    rig.enqueue(jobs).await?;
     let put = meter.stop().await?;
     place.settle().await;
 
@@ -123,14 +117,14 @@ async fn drain(rig: &Rig, place: &Place, version: &VersionId, size: Size) -> Res
 }
 
 /// Runs jobs that nobody measures.
-async fn burn(rig: &Rig, version: &VersionId, size: Size) -> Result<()> {
+async fn burn(rig: &Rig, size: Size) -> Result<()> {
     tell(&format!("{} jobs that are not measured", size.jobs));
     let working = rig.work(size.concurrency);
     let mut left = size.jobs;
     while left > 0 {
         let portion = left.min(PORTION);
         let wanted = rig.watch.ended.get() + portion;
-        rig.enqueue(version, portion).await?;
+        rig.enqueue(portion).await?;
         rig.watch.ended.reach(wanted, "jobs that are not measured").await?;
         left -= portion;
     }
@@ -138,7 +132,7 @@ async fn burn(rig: &Rig, version: &VersionId, size: Size) -> Result<()> {
 }
 
 /// Holds a snapshot, runs jobs for so many seconds, and then measures.
-async fn with_snapshot(rig: &Rig, place: &Place, version: &VersionId, load: (Size, u64)) -> Result<Drained> {
+async fn with_snapshot(rig: &Rig, place: &Place, load: (Size, u64)) -> Result<Drained> {
     let (size, seconds) = load;
     place.sql().context("only PostgreSQL has snapshots that stand in the way")?;
     let (client, _tasks) = connect(place.url()).await?;
@@ -146,9 +140,9 @@ async fn with_snapshot(rig: &Rig, place: &Place, version: &VersionId, load: (Siz
     tell(&format!("a snapshot is held for {seconds} s under load"));
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(seconds) {
-        burn(rig, version, Size { jobs: PORTION.min(size.jobs), ..size }).await?;
+        burn(rig, Size { jobs: PORTION.min(size.jobs), ..size }).await?;
     }
-    let drained = drain(rig, place, version, size).await?;
+    let drained = drain(rig, place, size).await?;
     client.batch_execute("COMMIT").await?;
     Ok(drained)
 }

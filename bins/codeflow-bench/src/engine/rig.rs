@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use codeflow_core::execution::{ExecutionStatus, StepPath};
 use codeflow_core::workflow::{self, VersionId};
 use codeflow_core::{ExecutionId, NoActions};
-use codeflow_engine::{Engine, Event, Observer, Parts, StartRequest, WorkerSettings};
+use codeflow_engine::{Engine, Event, JobEnd, JobRequest, Observer, Parts, StartRequest, WorkerSettings};
 use codeflow_persistence::{Database, DatabaseSettings};
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use serde_json::Map;
@@ -22,8 +22,8 @@ use super::counter::Counter;
 /// Of so many executions, one is timed: to time all of them would cost what is to be measured.
 const TIMED: u64 = 32;
 
-/// How many starts are under way at once.
-const STARTS: u64 = 64;
+/// How many are put in with one call.
+const AT_ONCE: u64 = 10_000;
 
 /// An engine with a pool of connections of its own, as a process has it.
 pub(super) struct Rig {
@@ -58,18 +58,21 @@ impl Rig {
         Ok(self.engine.start(request).await?.0)
     }
 
-    /// Puts in `count` executions, which is all that a workload does to fill the queue.
-    pub(super) async fn enqueue(&self, version: &VersionId, count: u64) -> Result<()> {
-        let tasks = Tasks::new();
-        let left = Arc::new(AtomicU64::new(count));
-        let starters: Vec<_> = (0..STARTS.min(count))
-            .map(|_| {
-                let (engine, version, left) = (self.engine.clone(), version.clone(), Arc::clone(&left));
-                tasks.spawn("starter", start_all(engine, version, left))
-            })
-            .collect();
-        for starter in starters {
-            starter.await?.context("a starter panicked")??;
+    /// Starts `count` executions, in portions.
+    pub(super) async fn start_many(&self, version: &VersionId, count: u64) -> Result<()> {
+        for portion in portions(count) {
+            let request =
+                || StartRequest { version: version.clone(), inputs: Map::new(), idempotency_key: None };
+            self.engine.start_all((0..portion).map(|_| request()).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts in `count` jobs that do nothing, in portions.
+    pub(super) async fn enqueue(&self, count: u64) -> Result<()> {
+        for portion in portions(count) {
+            let nothing = || JobRequest::new(super::actions::nothing(), Map::new());
+            self.engine.enqueue((0..portion).map(|_| nothing()).collect()).await?;
         }
         Ok(())
     }
@@ -93,12 +96,9 @@ impl Rig {
     }
 }
 
-async fn start_all(engine: Engine, version: VersionId, left: Arc<AtomicU64>) -> Result<()> {
-    while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-        let request = StartRequest { version: version.clone(), inputs: Map::new(), idempotency_key: None };
-        engine.start(request).await?;
-    }
-    Ok(())
+/// The sizes of calls that together make so many.
+fn portions(count: u64) -> impl Iterator<Item = u64> {
+    (0..count.div_ceil(AT_ONCE)).map(move |n| AT_ONCE.min(count - n * AT_ONCE))
 }
 
 /// A worker at work.
@@ -154,6 +154,12 @@ impl Observer for Watch {
             }
             Event::Ended { status, .. } => {
                 if status != ExecutionStatus::Succeeded {
+                    self.failed.fetch_add(1, Ordering::SeqCst);
+                }
+                self.ended.add();
+            }
+            Event::Job { end, .. } => {
+                if end != JobEnd::Done {
                     self.failed.fetch_add(1, Ordering::SeqCst);
                 }
                 self.ended.add();

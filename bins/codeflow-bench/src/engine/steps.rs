@@ -55,7 +55,7 @@ pub(super) async fn measure(place: &Place, size: Size) -> Result<Value> {
     let rig = Rig::open(place.url()).await?;
     let version = rig.register(DOCUMENT).await?;
     tell(&format!("starting {} executions", size.executions));
-    rig.enqueue(&version, size.executions).await?;
+    rig.start_many(&version, size.executions).await?;
     place.settle().await;
 
     let meter = Meter::start(place).await?;

@@ -1,5 +1,6 @@
 //! The port to the queue of due work: sessions with leases, claims, timers, recovery.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,6 +24,8 @@ pub enum Work {
     Deadline,
     /// Read the messages that came for the execution.
     Inbox,
+    /// Make an attempt of a job, whose call this is as text. There is no execution.
+    Job(Arc<str>),
 }
 
 /// A task to put into the queue. Its body never changes: another attempt is another task.
@@ -157,7 +160,7 @@ pub struct Recovered {
     pub quarantined: Vec<TaskId>,
 }
 
-/// A task that workers died of, for the dead-letter view.
+/// A task that workers died of, or a job that was given up, for the dead-letter view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuarantinedTask {
     /// Its id.
@@ -168,6 +171,8 @@ pub struct QuarantinedTask {
     pub work: Work,
     /// How many workers died of it.
     pub deaths: u32,
+    /// Why it was given up, if no worker died of it.
+    pub reason: Option<String>,
     /// Since when.
     pub since: Timestamp,
 }

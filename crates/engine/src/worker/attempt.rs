@@ -10,8 +10,8 @@ use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Boot;
 use super::committer::{Report, Verdict};
+use super::{Boot, jobs};
 use crate::cache::{Shared, lock};
 use crate::ports::{Task, Work};
 use crate::{Error, ErrorKind, Event, brief};
@@ -25,6 +25,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 impl Boot {
     /// Does a task and reports it, unless the worker gives it up.
     pub(super) async fn run(self: Arc<Self>, task: Task, stop: CancellationToken) {
+        if let Some(text) = jobs::text(&task) {
+            return self.run_job(task, &text, stop).await;
+        }
         let (id, execution) = (task.id, task.execution);
         let made = AssertUnwindSafe(self.make(&task, stop)).catch_unwind();
         let made = tokio::select! {
@@ -51,12 +54,23 @@ impl Boot {
         }
     }
 
+    async fn run_job(&self, task: Task, text: &str, stop: CancellationToken) {
+        let done = AssertUnwindSafe(self.do_job(task.clone(), text, stop)).catch_unwind();
+        let done = tokio::select! {
+            biased;
+            () = self.abandon.cancelled() => return,
+            done = done => done,
+        };
+        let _ = self.job_reports.send(done.unwrap_or_else(|_| Self::broken_job(task))).await;
+    }
+
     /// Makes an attempt, if it is still wanted.
     async fn make(&self, task: &Task, stop: CancellationToken) -> Result<Option<Report>, Error> {
         let path = match &task.work {
             Work::Attempt(path) => path,
             Work::Expire(_) | Work::Deadline => return Ok(Some(Report::Due(task.clone()))),
             Work::Inbox => return Ok(Some(Report::Inbox(task.clone()))),
+            Work::Job(_) => return Ok(None),
         };
         self.flight.messages_read(task.execution).await;
         let Some(live) = self.known(task).await? else { return Ok(None) };
@@ -107,7 +121,11 @@ impl Boot {
         }
     }
 
-    async fn act(&self, call: ActionCall, stop: CancellationToken) -> Result<ActionOutcome, ActionError> {
+    pub(super) async fn act(
+        &self,
+        call: ActionCall,
+        stop: CancellationToken,
+    ) -> Result<ActionOutcome, ActionError> {
         let limit = call.timeout;
         let uses = call.uses.clone();
         let action = AssertUnwindSafe(self.engine.parts.actions.run(call, stop.clone())).catch_unwind();

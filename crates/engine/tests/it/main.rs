@@ -5,6 +5,7 @@
 mod attempts;
 mod cancels;
 mod endings;
+mod jobs;
 mod order;
 mod poison;
 mod random;

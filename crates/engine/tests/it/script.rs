@@ -1,13 +1,14 @@
 //! Actions that do what a test tells them, and remember how often they were asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use codeflow_core::{
-    ActionCall, ActionCatalog, ActionError, ActionErrorKind, ActionOutcome, Clock, NoActions, Timestamp,
+    ActionCall, ActionCatalog, ActionError, ActionErrorKind, ActionName, ActionOutcome, ActionSpec, Clock,
+    Timestamp,
 };
 use codeflow_engine::ActionRunner;
 use serde_json::Value;
@@ -28,13 +29,22 @@ pub(crate) struct Made {
 /// Steps do what was said with [`Script::on`]; others give their inputs back.
 pub(crate) struct Script {
     clock: Arc<dyn Clock>,
+    only: ActionSpec,
     handlers: Mutex<HashMap<String, Handler>>,
     made: Mutex<Vec<Made>>,
 }
 
 impl Script {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, handlers: Mutex::default(), made: Mutex::default() }
+        let only = ActionSpec {
+            name: "test/x".parse().unwrap(),
+            summary: "Does what a test says.",
+            inputs: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            permissions: Vec::new(),
+            trusted: true,
+        };
+        Self { clock, only, handlers: Mutex::default(), made: Mutex::default() }
     }
 
     /// Says what a step does.
@@ -91,10 +101,21 @@ pub(crate) fn failed(kind: ActionErrorKind) -> Answer {
     Err(ActionError::new(kind, "the script says so"))
 }
 
+/// There is `test/x` and nothing else.
+impl ActionCatalog for Script {
+    fn find(&self, name: &ActionName) -> Option<&ActionSpec> {
+        (*name == self.only.name).then_some(&self.only)
+    }
+
+    fn names(&self) -> Vec<ActionName> {
+        vec![self.only.name.clone()]
+    }
+}
+
 #[async_trait]
 impl ActionRunner for Script {
     fn catalog(&self) -> &dyn ActionCatalog {
-        &NoActions
+        self
     }
 
     async fn run(&self, call: ActionCall, stop: CancellationToken) -> Answer {

@@ -19,6 +19,7 @@ struct QuarantinedRow {
     kind: i16,
     path: String,
     deaths: i32,
+    reason: Option<String>,
     since: Option<At>,
 }
 
@@ -39,6 +40,7 @@ pub(super) async fn list(
                 task::kind,
                 task::path,
                 task::deaths,
+                task::reason,
                 task::quarantined_at,
             ))
             .into_boxed();
@@ -55,6 +57,7 @@ pub(super) async fn list(
                 execution: row.execution_id.into(),
                 work: unpack_work(row.kind, &row.path)?,
                 deaths: unsigned(row.deaths),
+                reason: row.reason,
                 since: row.since.map_or(Timestamp::EPOCH, |at| at.0),
             })
         })
@@ -72,7 +75,7 @@ async fn set_free(tx: &mut Tx<'_>, id: TaskId) -> Result<(), Fault> {
     let freed: Option<(String, i16)> = on_conn!(tx, conn => {
         let quarantined = task::table.filter(task::id.eq(Id::from(id))).filter(task::quarantined_at.is_not_null());
         diesel::update(quarantined)
-            .set((task::quarantined_at.eq(None::<At>), task::deaths.eq(0)))
+            .set((task::quarantined_at.eq(None::<At>), task::deaths.eq(0), task::reason.eq(None::<String>)))
             .returning((task::lane, task::priority))
             .get_result(conn)
             .await

@@ -124,6 +124,7 @@ impl TaskQueue for MemoryStore {
                 execution: entry.execution,
                 work: entry.body.work.clone(),
                 deaths: entry.deaths,
+                reason: entry.reason.clone(),
                 since,
             }),
             Place::Ready | Place::Timer(_) | Place::Claimed(..) => None,
@@ -137,6 +138,7 @@ impl TaskQueue for MemoryStore {
         let entry = entry
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("task `{task}` is not in quarantine")))?;
         entry.deaths = 0;
+        entry.reason = None;
         entry.place = Place::Ready;
         Ok(())
     }

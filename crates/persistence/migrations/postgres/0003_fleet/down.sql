@@ -1,3 +1,4 @@
+ALTER TABLE task DROP COLUMN reason;
 ALTER TABLE workflow_executions RESET (fillfactor, autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
 ALTER TABLE session RESET (fillfactor);
 ALTER TABLE task  RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold, autovacuum_vacuum_cost_delay, autovacuum_analyze_scale_factor, autovacuum_analyze_threshold);

@@ -1,2 +1,3 @@
+ALTER TABLE task DROP COLUMN reason;
 DROP INDEX workflow_executions_stopping;
 CREATE UNIQUE INDEX step_result_in_order ON step_result (execution_id, seq, ordinal);

@@ -1,0 +1,175 @@
+//! Jobs on PostgreSQL: each call is one statement, which is its own transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use codeflow_core::JobId;
+use codeflow_engine::{Enqueued, JobEnds, NewJob, NewTask, Session};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text};
+use diesel_async::RunQueryDsl;
+
+use super::SCOPE;
+use crate::Database;
+use crate::conn::PgConn;
+use crate::error::{Fault, lease_lost};
+use crate::probe::Moment;
+use crate::rows::{JOB, pack_work, signed};
+use crate::schema::dedup;
+use crate::sql_types::{DbUuid, Id};
+use crate::statement::Statement;
+
+const ENQUEUE: &str = "
+WITH new AS MATERIALIZED (
+  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) AS n (id, path, attempt, lane, priority, after_us, key)
+), keyed AS (
+  INSERT INTO dedup (scope, key, execution_id, created_at)
+  SELECT ?, key, id, clock_timestamp() FROM new WHERE key IS NOT NULL ORDER BY key, id
+  ON CONFLICT DO NOTHING
+  RETURNING execution_id
+), put AS MATERIALIZED (
+  SELECT * FROM new WHERE key IS NULL OR id IN (SELECT execution_id FROM keyed)
+), task_in AS (
+  INSERT INTO task
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect)
+  SELECT id, id, 0, ?, path, attempt, lane, priority, 0, FALSE FROM put
+), ready_in AS (
+  INSERT INTO ready (task_id, lane, priority, suspect)
+  SELECT id, lane, priority, FALSE FROM put WHERE after_us IS NULL
+), timer_in AS (
+  INSERT INTO timer (task_id, due)
+  SELECT id, clock_timestamp() + after_us * INTERVAL '1 microsecond' FROM put WHERE after_us IS NOT NULL
+)
+SELECT ARRAY (SELECT id FROM put WHERE key IS NOT NULL) AS keyed";
+
+#[derive(QueryableByName)]
+struct Put {
+    #[diesel(sql_type = Array<DbUuid>)]
+    keyed: Vec<Id>,
+}
+
+pub(super) async fn enqueue(
+    db: &Database,
+    conn: &mut PgConn,
+    jobs: Vec<NewJob>,
+) -> Result<Vec<Enqueued>, Fault> {
+    let tasks: Vec<&NewTask> = jobs.iter().map(|job| &job.task).collect();
+    let afters: Vec<Option<i64>> = tasks.iter().map(|task| micros(task)).collect();
+    let statement = Statement::new(ENQUEUE)
+        .bind::<Array<DbUuid>, _>(jobs.iter().map(|job| Id(job.id.uuid())).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(tasks.iter().map(|task| pack_work(&task.work).1).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(tasks.iter().map(|task| signed(task.attempt)).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(tasks.iter().map(|task| task.lane.as_str()).collect::<Vec<_>>())
+        .bind::<Array<SmallInt>, _>(tasks.iter().map(|task| task.priority).collect::<Vec<_>>())
+        .bind::<Array<Nullable<BigInt>>, _>(afters)
+        .bind::<Array<Nullable<Text>>, _>(jobs.iter().map(|job| job.key.as_deref()).collect::<Vec<_>>())
+        .bind::<Text, _>(SCOPE)
+        .bind::<SmallInt, _>(JOB);
+    db.tell("enqueue", Moment::Before);
+    let put: Put = statement.get_result(conn).await?;
+    db.tell("enqueue", Moment::After);
+    answers(conn, &jobs, &put.keyed.into_iter().collect()).await
+}
+
+fn micros(task: &NewTask) -> Option<i64> {
+    task.after.map(|after| i64::try_from(after.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Those that were not put in have a key, and another job has it.
+async fn answers(conn: &mut PgConn, jobs: &[NewJob], put: &HashSet<Id>) -> Result<Vec<Enqueued>, Fault> {
+    let keyed = jobs.iter().filter(|job| !put.contains(&Id(job.id.uuid())));
+    let keys: HashSet<&str> = keyed.filter_map(|job| job.key.as_deref()).collect();
+    let mut first: HashMap<String, Id> = HashMap::new();
+    if !keys.is_empty() {
+        let same = dedup::table.filter(dedup::scope.eq(SCOPE)).filter(dedup::key.eq_any(keys));
+        first.extend(same.select((dedup::key, dedup::execution_id)).load::<(String, Id)>(conn).await?);
+    }
+    let answer = |job: &NewJob| match &job.key {
+        Some(key) if !put.contains(&Id(job.id.uuid())) => {
+            let earlier = first.get(key);
+            // Whoever had the key was removed in between.
+            let earlier = earlier.ok_or(Fault::Sql(diesel::result::Error::BrokenTransactionManager))?;
+            Ok(Enqueued::Existing(JobId::from_uuid(earlier.0)))
+        }
+        Some(_) | None => Ok(Enqueued::Created),
+    };
+    jobs.iter().map(answer).collect()
+}
+
+/// Those that did their work, which are nearly all.
+const DONE: &str = "
+WITH fence AS MATERIALIZED (
+  SELECT id FROM session
+  WHERE id = ? AND epoch = ? AND ended_at IS NULL AND expires_at > clock_timestamp()
+  FOR KEY SHARE
+), done AS (
+  DELETE FROM task WHERE id = ANY (?) AND EXISTS (SELECT FROM fence)
+)
+SELECT EXISTS (SELECT FROM fence) AS alive";
+
+/// An attempt that is not there any more has no next one.
+const ENDS: &str = "
+WITH fence AS MATERIALIZED (
+  SELECT id FROM session
+  WHERE id = ? AND epoch = ? AND ended_at IS NULL AND expires_at > clock_timestamp()
+  FOR KEY SHARE
+), done AS (
+  DELETE FROM task WHERE id = ANY (?) AND EXISTS (SELECT FROM fence)
+), again AS MATERIALIZED (
+  SELECT * FROM unnest(?, ?, ?, ?) AS a (failed, id, attempt, after_us)
+), failed AS (
+  DELETE FROM task WHERE id = ANY (ARRAY (SELECT failed FROM again)) AND EXISTS (SELECT FROM fence)
+  RETURNING id, execution_id, kind, path, lane, priority
+), next AS MATERIALIZED (
+  SELECT again.id, again.attempt, again.after_us, failed.execution_id, failed.kind, failed.path, failed.lane,
+    failed.priority
+  FROM again JOIN failed ON failed.id = again.failed
+), task_in AS (
+  INSERT INTO task
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect)
+  SELECT id, execution_id, 0, kind, path, attempt, lane, priority, 0, FALSE FROM next
+), timer_in AS (
+  INSERT INTO timer (task_id, due)
+  SELECT id, clock_timestamp() + after_us * INTERVAL '1 microsecond' FROM next
+), dead AS (
+  UPDATE task SET quarantined_at = clock_timestamp(), reason = d.reason
+  FROM unnest(?, ?) AS d (id, reason) WHERE task.id = d.id AND EXISTS (SELECT FROM fence)
+)
+SELECT EXISTS (SELECT FROM fence) AS alive";
+
+#[derive(QueryableByName)]
+struct Finished {
+    #[diesel(sql_type = Bool)]
+    alive: bool,
+}
+
+pub(super) async fn finish(
+    db: &Database,
+    conn: &mut PgConn,
+    session: Session,
+    ends: JobEnds,
+) -> Result<(), Fault> {
+    let plain = ends.again.is_empty() && ends.dead.is_empty();
+    let statement = Statement::new(if plain { DONE } else { ENDS })
+        .bind::<DbUuid, _>(Id::from(session.id))
+        .bind::<BigInt, _>(session.epoch)
+        .bind::<Array<DbUuid>, _>(ends.done.iter().copied().map(Id::from).collect::<Vec<_>>());
+    let statement = if plain { statement } else { bind_failures(statement, &ends) };
+    db.tell("finish", Moment::Before);
+    let finished: Finished = statement.get_result(conn).await?;
+    db.tell("finish", Moment::After);
+    if finished.alive { Ok(()) } else { Err(lease_lost().into()) }
+}
+
+fn bind_failures<'a>(statement: Statement<'a>, ends: &'a JobEnds) -> Statement<'a> {
+    let again = &ends.again;
+    let visible = |reason: &String| reason.replace('\0', "\u{2400}");
+    statement
+        .bind::<Array<DbUuid>, _>(again.iter().map(|(failed, _)| Id::from(*failed)).collect::<Vec<_>>())
+        .bind::<Array<DbUuid>, _>(again.iter().map(|(_, next)| Id::from(next.id)).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(again.iter().map(|(_, next)| signed(next.attempt)).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(
+            again.iter().map(|(_, next)| micros(next).unwrap_or_default()).collect::<Vec<_>>(),
+        )
+        .bind::<Array<DbUuid>, _>(ends.dead.iter().map(|(id, _)| Id::from(*id)).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(ends.dead.iter().map(|(_, reason)| visible(reason)).collect::<Vec<_>>())
+}
