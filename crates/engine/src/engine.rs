@@ -15,7 +15,7 @@ use crate::ports::{
     ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewExecution, NewTask,
     NewVersion, QuarantinedTask, Snapshot, Started, StepSummary, Store, Work,
 };
-use crate::{Error, ErrorKind, Observer, Worker, WorkerSettings, inputs};
+use crate::{Error, ErrorKind, Observer, Wakeups, Worker, WorkerSettings, inputs};
 
 /// How long an idempotency key may be.
 const MAX_KEY_BYTES: usize = 255;
@@ -44,6 +44,7 @@ pub struct Engine {
     pub(crate) parts: Parts,
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) wake: Arc<Notify>,
+    pub(crate) wakeups: Wakeups,
 }
 
 /// An execution to start.
@@ -61,7 +62,18 @@ impl Engine {
     /// An engine over these parts.
     pub fn new(parts: Parts) -> Self {
         let workflows = Arc::new(Workflows::new(Arc::clone(&parts.store)));
-        Self { parts, workflows, wake: Arc::new(Notify::new()) }
+        Self { parts, workflows, wake: Arc::new(Notify::new()), wakeups: Wakeups::none() }
+    }
+
+    /// The same engine, which tells other processes of work and hears it from them.
+    #[must_use]
+    pub fn with_wakeups(self, wakeups: Wakeups) -> Self {
+        Self { wakeups, ..self }
+    }
+
+    /// The wake-ups across processes.
+    pub fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
     }
 
     /// A worker that runs what this engine starts, and whatever else is due in the same storage.
@@ -104,7 +116,7 @@ impl Engine {
         let id = ExecutionId::generate(self.parts.ids.as_ref());
         let execution = self.first_moves(id, &workflow, inputs, request.idempotency_key);
         let started = self.parts.store.start(execution).await?;
-        self.wake.notify_one();
+        self.work_is_due();
         match started {
             Started::Created => Ok((id, started)),
             Started::Existing(earlier) => Ok((earlier, started)),
@@ -258,8 +270,14 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound).
     pub async fn release(&self, task: TaskId) -> Result<(), Error> {
         self.parts.store.release(task).await?;
-        self.wake.notify_one();
+        self.work_is_due();
         Ok(())
+    }
+
+    /// Wakes a worker of this process, and those of others.
+    fn work_is_due(&self) {
+        self.wake.notify_one();
+        self.wakeups.ring(DEFAULT_LANE);
     }
 
     async fn must_be(
@@ -287,7 +305,7 @@ impl Engine {
             after: None,
         };
         self.parts.store.send(id, message, task).await?;
-        self.wake.notify_one();
+        self.work_is_due();
         Ok(())
     }
 }

@@ -53,6 +53,7 @@ mod observer;
 mod plan;
 mod ports;
 mod scope;
+mod wakeups;
 mod worker;
 
 pub use engine::{Engine, Parts, StartRequest};
@@ -62,6 +63,7 @@ pub use ports::{
     ActionRunner, Advance, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal,
     LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask, Promoted,
     QuarantinedTask, Recovered, Session, Snapshot, Started, StepSummary, Store, StoredVersion, Task,
-    TaskQueue, Work, WorkflowStore,
+    TaskQueue, Wire, WireConnection, Work, WorkflowStore,
 };
-pub use worker::{Worker, WorkerSettings};
+pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};
+pub use worker::{NotReady, Worker, WorkerSettings, WorkerVitals};

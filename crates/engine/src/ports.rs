@@ -3,6 +3,7 @@
 mod actions;
 mod journal;
 mod queue;
+mod wakeups;
 mod workflows;
 
 pub use actions::ActionRunner;
@@ -14,6 +15,7 @@ pub use queue::{
     Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Session, Task,
     TaskQueue, Work,
 };
+pub use wakeups::{Wire, WireConnection};
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.

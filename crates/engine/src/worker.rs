@@ -4,7 +4,9 @@ mod attempt;
 mod claims;
 mod committer;
 mod flight;
+mod heeding;
 mod lease;
+mod vitals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use codeflow_core::{BatchId, SessionId};
 use codeflow_runtime::Tasks;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Executions;
@@ -23,6 +25,7 @@ pub(crate) use committer::Verdict;
 
 use committer::Report;
 use flight::Flight;
+pub use vitals::{NotReady, WorkerVitals};
 
 /// The most results that go into one commit.
 const MAX_COMMIT: usize = 1_000;
@@ -62,6 +65,7 @@ impl Default for WorkerSettings {
 pub struct Worker {
     engine: Engine,
     settings: WorkerSettings,
+    vitals: WorkerVitals,
 }
 
 /// Why a boot ended.
@@ -76,6 +80,7 @@ struct Boot {
     engine: Engine,
     settings: WorkerSettings,
     session: Session,
+    vitals: WorkerVitals,
     executions: Executions,
     flight: Flight,
     reports: mpsc::Sender<Report>,
@@ -87,7 +92,12 @@ struct Boot {
 
 impl Worker {
     pub(crate) fn new(engine: Engine, settings: WorkerSettings) -> Self {
-        Self { engine, settings }
+        Self { engine, settings, vitals: WorkerVitals::new() }
+    }
+
+    /// How it is, for those who watch it.
+    pub fn vitals(&self) -> WorkerVitals {
+        self.vitals.clone()
     }
 
     /// Works until `stop` is cancelled; then lets running work end within the grace period, and gives the
@@ -96,6 +106,7 @@ impl Worker {
     /// # Errors
     /// When the first session cannot be opened. Later on, storage that is away is waited for.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
+        self.vitals.begin(stop.clone());
         let mut session = self.open().await?;
         while self.boot(session, &stop).await == Ended::LeaseLost && !stop.is_cancelled() {
             tracing::warn!("the lease was lost; starting over with a new session");
@@ -110,7 +121,9 @@ impl Worker {
     async fn open(&self) -> Result<Session, Error> {
         let parts = &self.engine.parts;
         let id = SessionId::generate(parts.ids.as_ref());
+        let asked = Instant::now();
         let session = parts.store.open_session(id, self.settings.lease).await?;
+        self.vitals.open(session.id, self.settings.lease, asked);
         tracing::debug!(session.id = %session.id, "session opened");
         if self.settings.exclusive {
             let recovered = parts.store.recover(Dead::AllBut(session.id)).await?;
@@ -147,13 +160,16 @@ impl Worker {
             engine: self.engine.clone(),
             settings: self.settings.clone(),
             session,
+            vitals: self.vitals.clone(),
             executions: Executions::new(store, Arc::clone(&self.engine.workflows)),
             flight: Flight::default(),
             reports,
             lost: CancellationToken::new(),
             abandon: CancellationToken::new(),
         });
-        boot.work(stop, queue).await
+        let ended = boot.work(stop, queue).await;
+        self.vitals.close();
+        ended
     }
 }
 
@@ -166,10 +182,10 @@ impl Boot {
         let committer = Arc::clone(&self).commit_all(queue);
         background.spawn("committer", committer);
         background.spawn("heartbeat", Arc::clone(&self).keep_lease(background.stop_token()));
+        background.spawn("wakeups", Arc::clone(&self).heed(background.stop_token()));
         background.spawn("recovery", Arc::clone(&self).recover_others(background.stop_token()));
 
         self.claim_until(stop, &attempts).await;
-
         self.land().await;
         self.abandon.cancel();
         attempts.shut_down(Duration::from_secs(5)).await;

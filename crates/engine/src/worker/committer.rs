@@ -60,6 +60,7 @@ type Pending = HashMap<ExecutionId, Vec<Report>>;
 impl Boot {
     /// Commits what comes until every sender is gone or told to end.
     pub(super) async fn commit_all(self: Arc<Self>, mut queue: mpsc::Receiver<Report>) {
+        let _alive = self.vitals.committing(self.session.id);
         let mut batch = Vec::new();
         loop {
             tokio::select! {
@@ -186,6 +187,7 @@ impl Boot {
             self.executions.forget(advance.execution);
         }
         self.engine.wake.notify_one();
+        self.tell_others(&advance);
         self.tell(advance);
     }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Boot;
 use crate::ErrorKind;
 use crate::ports::Dead;
+use crate::wakeups::CONTROL;
 
 impl Boot {
     /// Renews the lease until told to end. When storage cannot be reached for as long as the lease
@@ -17,6 +18,7 @@ impl Boot {
     pub(super) async fn keep_lease(self: Arc<Self>, end: CancellationToken) {
         let beat = self.settings.lease / 3;
         let mut renewed = Instant::now();
+        let mut control = self.engine.wakeups.listen(&[CONTROL.to_owned()]);
         loop {
             let ends = renewed + self.settings.lease;
             tokio::select! {
@@ -24,6 +26,8 @@ impl Boot {
                 () = self.lost.cancelled() => return,
                 () = sleep_until(ends) => return self.lose(),
                 () = sleep(beat) => {}
+                // Something is to stop, and the renewal tells what.
+                () = control.rung() => {}
             }
             let asked = Instant::now();
             // The answer is about what runs now; what begins meanwhile may belong to a restart.
@@ -34,6 +38,7 @@ impl Boot {
             match timeout_at(ends.min(asked + beat), renewal).await {
                 Ok(Ok(stopping)) => {
                     renewed = asked;
+                    self.vitals.renew(asked, running.len());
                     let told = running.iter().filter(|(execution, _)| stopping.contains(execution));
                     told.for_each(|(_, stop)| stop.cancel());
                 }

@@ -14,5 +14,7 @@ mod script;
 mod starts;
 mod storage;
 mod waits;
+mod wakeups;
+mod wire;
 mod workers;
 mod world;
