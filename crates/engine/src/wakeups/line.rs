@@ -144,10 +144,11 @@ impl Line {
                 false
             }
             None if text == shared.name => {
-                if shared.hearing.send_replace(Hearing::Listening) != Hearing::Listening {
-                    tracing::info!("wake-ups of other processes are heard");
+                if *shared.hearing.borrow() != Hearing::Listening {
                     // Nobody knows what was missed.
                     let _ = shared.heard.send(None);
+                    shared.hearing.send_replace(Hearing::Listening);
+                    tracing::info!("wake-ups of other processes are heard");
                 }
                 true
             }
