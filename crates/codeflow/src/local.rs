@@ -9,8 +9,7 @@ use codeflow_core::workflow::{Workflow, parse};
 use codeflow_core::{ExecutionId, Problems};
 use codeflow_engine::{Engine, Parts, StartRequest, Started, WorkerSettings};
 use codeflow_gateway::Committer;
-use codeflow_integrations::LocalGit;
-use codeflow_persistence::{Database, EngineLock};
+use codeflow_persistence::{Database, DatabaseSettings, EngineLock};
 use codeflow_runtime::{SystemClock, SystemIds};
 use serde_json::{Map, Value};
 
@@ -65,16 +64,11 @@ impl Local {
         let project = Project::around(&folder)?;
         let place = Place::of(&settings.database, &project)?;
         let database = open(&place, &settings).await?;
-        let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (models, committer) = match models {
             Some(models) => (models, None),
             None => gateway::models(&settings, &environment, Arc::new(database.clone()))?,
         };
-        let mut catalog = builtin::catalog(LocalGit::new(project.root(), variables), models);
-        for action in further {
-            catalog.register(action);
-        }
-        let actions = Arc::new(Actions(catalog));
+        let actions = builtin::runner(&project, &environment, models, further);
         let bell = Bell::default();
         let engine = Engine::new(Parts {
             store: Arc::new(database),
@@ -175,6 +169,11 @@ impl Local {
 }
 
 pub(crate) async fn open(place: &Place, settings: &Settings) -> Result<Database, Error> {
+    open_at(place, &place.database(&settings.database)).await
+}
+
+/// The same, with settings that say more about the connections.
+pub(crate) async fn open_at(place: &Place, address: &DatabaseSettings) -> Result<Database, Error> {
     let failed = |source: codeflow_engine::Error| {
         let context = match place {
             Place::Shared(_) => "could not open the database".to_owned(),
@@ -182,7 +181,7 @@ pub(crate) async fn open(place: &Place, settings: &Settings) -> Result<Database,
         };
         Error::new(ErrorKind::Database, context).with_source(source)
     };
-    let database = Database::open(&place.database(&settings.database)).await.map_err(failed)?;
+    let database = Database::open(address).await.map_err(failed)?;
     database.migrate().await.map_err(failed)?;
     Ok(database)
 }
