@@ -25,7 +25,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 64;
 /// How long a connection may take for its one request and the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a process is.
 pub trait Health: Send + Sync {

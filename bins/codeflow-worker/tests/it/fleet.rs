@@ -92,9 +92,9 @@ impl Fleet {
     pub(crate) async fn attempts(&self, id: ExecutionId) -> Vec<u32> {
         use codeflow::core::execution::Fact;
         let facts = self.local.engine().get(id, None).await.expect("it exists").facts;
-        let settled = facts.into_iter().filter_map(|(_, fact)| match fact {
-            Fact::Settled(settled) => Some(settled.attempt),
-            _ => None,
+        let settled = facts.into_iter().filter_map(|(_, fact)| {
+            let Fact::Settled(settled) = fact else { return None };
+            Some(settled.attempt)
         });
         settled.collect()
     }

@@ -48,11 +48,9 @@ impl Program {
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut program = Self { child, stdout, session: String::new(), health: String::new() };
         let first = program.line();
-        let Some((session, lanes)) =
-            first.strip_prefix("worker ").and_then(|rest| rest.split_once(" on lanes "))
-        else {
-            panic!("it said `{first}`: {}", program.errors());
-        };
+        let said = first.strip_prefix("worker ").and_then(|rest| rest.split_once(" on lanes "));
+        let errors = if said.is_none() { program.errors() } else { String::new() };
+        let (session, lanes) = said.expect(&errors);
         assert_eq!(lanes, "default");
         program.session = session.to_owned();
         let second = program.line();

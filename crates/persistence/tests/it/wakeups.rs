@@ -39,8 +39,8 @@ async fn heard(url: &str, settings: WakeupSettings, tasks: &Tasks) -> Wakeups {
 }
 
 async fn becomes(wakeups: &Wakeups, hearing: Hearing) {
-    let name = hearing.name();
-    timeout(PATIENCE, wakeups.becomes(hearing)).await.unwrap_or_else(|_| panic!("it never is {name}"));
+    let waited = timeout(PATIENCE, wakeups.becomes(hearing)).await;
+    assert!(waited.is_ok(), "it never is {}", hearing.name());
 }
 
 /// The same database behind a relay.
