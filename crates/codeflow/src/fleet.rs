@@ -10,12 +10,11 @@ use codeflow_config::{Settings, WorkerSettings};
 use codeflow_core::SessionId;
 use codeflow_engine::{Engine, Parts, Silent, Worker};
 use codeflow_gateway::Committer;
-use codeflow_persistence::DatabaseSettings;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use tokio::task::JoinHandle;
 
 use crate::place::Place;
-use crate::{Error, ErrorKind, Options, Project, builtin, gateway, local, wakeups};
+use crate::{Error, ErrorKind, Options, Project, builtin, gateway, local, working};
 use health::FleetHealth;
 
 /// What a worker may need beyond its grace period to give work back and to close its session.
@@ -43,13 +42,10 @@ impl FleetWorker {
         let project = Project::around(&folder)?;
         let place = shared(&settings, &project)?;
         let listener = settings.worker.listen.map(listen).transpose()?;
-        let address = DatabaseSettings {
-            statement_timeout: statement_timeout(&settings.worker),
-            ..place.database(&settings.database)
-        };
-        let database = local::open_at(&place, &address).await?;
+        let wire = working::wire(&settings, &place, &environment)?;
+        let database = local::open(&place, &settings).await?;
         let lines = Tasks::new();
-        let wakeups = wakeups::over(&settings.worker, &address, &environment, &lines)?;
+        let wakeups = working::wakeups(wire, &lines);
         let assembled = gateway::assemble(&settings, &environment, Arc::new(database.clone()))?;
         let metrics = Arc::clone(&assembled.metrics);
         let (models, committer) = match models {
@@ -63,7 +59,7 @@ impl FleetWorker {
             ids: Arc::new(SystemIds),
             observer: Arc::new(Silent),
         });
-        let worker = engine.with_wakeups(wakeups.clone()).worker(engine_settings(&settings.worker));
+        let worker = engine.with_wakeups(wakeups.clone()).worker(working::settings(&settings.worker, &place));
         let concurrency = settings.worker.concurrency;
         let health = FleetHealth { vitals: worker.vitals(), wakeups, metrics, concurrency };
         Ok(Self { worker, settings: settings.worker, health, listener, committer, lines })
@@ -170,22 +166,6 @@ fn shared(settings: &Settings, project: &Project) -> Result<Place, Error> {
     match Place::of(&settings.database, project)? {
         place @ Place::Shared(_) => Ok(place),
         Place::File(_) => refused(),
-    }
-}
-
-/// A statement that was frozen must not outlive the lease of who made it.
-fn statement_timeout(settings: &WorkerSettings) -> Duration {
-    DatabaseSettings::new("").statement_timeout.min(settings.lease * 2 / 3)
-}
-
-fn engine_settings(settings: &WorkerSettings) -> codeflow_engine::WorkerSettings {
-    codeflow_engine::WorkerSettings {
-        concurrency: settings.concurrency,
-        lease: settings.lease,
-        poll: settings.poll,
-        lanes: settings.lanes.clone(),
-        grace: settings.grace,
-        exclusive: false,
     }
 }
 

@@ -48,8 +48,8 @@ mod runner;
 mod running;
 mod server;
 mod view;
-mod wakeups;
 mod watch;
+mod working;
 
 pub use asked::Asked;
 pub use builtin::{BuiltIn, check};

@@ -7,16 +7,16 @@ use codeflow_actions::{Action, Models};
 use codeflow_config::{Environment, Settings};
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_core::{ExecutionId, Problems};
-use codeflow_engine::{Engine, Parts, StartRequest, Started, WorkerSettings};
+use codeflow_engine::{Engine, Parts, StartRequest, Started, Wire, WorkerSettings};
 use codeflow_gateway::Committer;
-use codeflow_persistence::{Database, DatabaseSettings, EngineLock};
+use codeflow_persistence::{Database, EngineLock};
 use codeflow_runtime::{SystemClock, SystemIds};
 use serde_json::{Map, Value};
 
 use crate::place::Place;
 use crate::runner::Actions;
 use crate::watch::{Bell, Watch};
-use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway};
+use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway, working};
 
 /// What CodeFlow is opened with.
 pub struct Options {
@@ -47,6 +47,8 @@ pub struct Local {
     place: Place,
     worker: WorkerSettings,
     project: Project,
+    /// What wakes other processes, for whoever works.
+    wire: Option<Arc<dyn Wire>>,
     /// Writes what models cost, for whoever works.
     committer: Mutex<Option<Committer>>,
 }
@@ -63,6 +65,7 @@ impl Local {
         let Options { folder, settings, environment, actions: further, models } = options;
         let project = Project::around(&folder)?;
         let place = Place::of(&settings.database, &project)?;
+        let wire = working::wire(&settings, &place, &environment)?;
         let database = open(&place, &settings).await?;
         let (models, committer) = match models {
             Some(models) => (models, None),
@@ -77,14 +80,9 @@ impl Local {
             ids: Arc::new(SystemIds),
             observer: Arc::new(bell.clone()),
         });
-        let worker = WorkerSettings {
-            concurrency: settings.worker.concurrency,
-            grace: settings.worker.grace,
-            exclusive: place.folder().is_some(),
-            ..WorkerSettings::default()
-        };
+        let worker = working::settings(&settings.worker, &place);
         let committer = Mutex::new(committer);
-        Ok(Self { engine, actions, bell, place, worker, project, committer })
+        Ok(Self { engine, actions, bell, place, worker, project, wire, committer })
     }
 
     /// The engine, for everything that is not here.
@@ -145,7 +143,8 @@ impl Local {
     pub fn reserve(&self) -> Result<Reservation, Error> {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(Reservation::new(self.engine.worker(self.worker.clone()), lock, self.worker.grace, committer))
+        let (engine, settings, wire) = (self.engine.clone(), self.worker.clone(), self.wire.clone());
+        Ok(Reservation { engine, settings, wire, lock, committer })
     }
 
     /// Whether another process works on the same SQLite file; `None` when the database is a server, where
@@ -169,11 +168,6 @@ impl Local {
 }
 
 pub(crate) async fn open(place: &Place, settings: &Settings) -> Result<Database, Error> {
-    open_at(place, &place.database(&settings.database)).await
-}
-
-/// The same, with settings that say more about the connections.
-pub(crate) async fn open_at(place: &Place, address: &DatabaseSettings) -> Result<Database, Error> {
     let failed = |source: codeflow_engine::Error| {
         let context = match place {
             Place::Shared(_) => "could not open the database".to_owned(),
@@ -181,7 +175,7 @@ pub(crate) async fn open_at(place: &Place, address: &DatabaseSettings) -> Result
         };
         Error::new(ErrorKind::Database, context).with_source(source)
     };
-    let database = Database::open(address).await.map_err(failed)?;
+    let database = Database::open(&working::database(settings, place)).await.map_err(failed)?;
     database.migrate().await.map_err(failed)?;
     Ok(database)
 }

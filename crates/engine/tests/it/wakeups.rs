@@ -7,14 +7,23 @@ use codeflow_core::ActionErrorKind;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_engine::{Engine, Hearing, NotReady, WakeupSettings, Wakeups, WorkerSettings};
 use codeflow_runtime::{SystemIds, Tasks};
+use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::script::failed;
+use crate::script::{done, failed};
 use crate::wire::Hub;
 use crate::world::World;
 
 const QUICK: &str = "version: 1\nname: quick\nsteps: { only: { uses: test/x } }\n";
+const FAN_OUT: &str = "
+version: 1
+name: fan-out
+steps:
+  first: { uses: test/x }
+  left: { needs: first, uses: test/x }
+  right: { needs: first, uses: test/x }
+";
 const STUCK: &str = "version: 1\nname: stuck\nsteps: { only: { uses: test/x } }\n";
 
 /// Polling alone would not find work before the test is over.
@@ -196,6 +205,58 @@ async fn rings_while_the_wire_is_away_are_sent_once_it_is_back() {
     sleep(Duration::from_millis(50)).await;
 
     assert_eq!(rings(&mut overheard), ["default"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ring_that_could_not_be_sent_is_sent_over_the_next_connection() {
+    let (hub, tasks) = (Hub::new(), Tasks::new());
+    let wakeups = heard(&hub, &tasks).await;
+    let mut overheard = hub.overhear();
+
+    hub.refuse(1);
+    wakeups.ring("default");
+    sleep(Duration::from_secs(1)).await;
+
+    assert_eq!(rings(&mut overheard), ["default"]);
+    assert_eq!(hub.connects(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_worker_has_no_room_for_wakes_another_process() {
+    let (world, hub, tasks) = (World::new(), Hub::new(), Tasks::new());
+    let (here, there) = two_engines(&world, &hub, &tasks).await;
+    for step in ["left", "right"] {
+        world.script.on(step, |_, _| async {
+            sleep(Duration::from_secs(5)).await;
+            done(json!({}))
+        });
+    }
+    let idle = world.work_as(&there, WorkerSettings { concurrency: 1, ..patient() });
+    sleep(Duration::from_secs(60)).await;
+    let id = world.start(FAN_OUT).await;
+
+    let began = Instant::now();
+    let busy = world.work_as(&here, WorkerSettings { concurrency: 1, ..patient() });
+    world.ended(id).await;
+
+    assert!(began.elapsed() < Duration::from_secs(6), "side by side: {:?}", began.elapsed());
+    idle.stop().await;
+    busy.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_with_room_wakes_nobody() {
+    let (world, hub, tasks) = (World::new(), Hub::new(), Tasks::new());
+    let (here, _there) = two_engines(&world, &hub, &tasks).await;
+    let id = world.start(FAN_OUT).await;
+    let mut overheard = hub.overhear();
+
+    let worker = world.work_as(&here, patient());
+    world.ended(id).await;
+    sleep(Duration::from_secs(1)).await;
+
+    assert_eq!(rings(&mut overheard), Vec::<String>::new());
+    worker.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

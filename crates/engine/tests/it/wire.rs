@@ -12,6 +12,7 @@ pub(crate) struct Hub {
     texts: broadcast::Sender<String>,
     is_cut: watch::Sender<bool>,
     swallows: AtomicBool,
+    refusals: AtomicUsize,
     connects: AtomicUsize,
 }
 
@@ -21,6 +22,7 @@ impl Hub {
             texts: broadcast::Sender::new(20_000),
             is_cut: watch::Sender::new(false),
             swallows: AtomicBool::new(false),
+            refusals: AtomicUsize::new(0),
             connects: AtomicUsize::new(0),
         })
     }
@@ -42,6 +44,11 @@ impl Hub {
     /// Takes what is sent and delivers nothing.
     pub(crate) fn swallow(&self) {
         self.swallows.store(true, Ordering::SeqCst);
+    }
+
+    /// Refuses to send, this many times; the connection ends with each.
+    pub(crate) fn refuse(&self, times: usize) {
+        self.refusals.store(times, Ordering::SeqCst);
     }
 
     pub(crate) fn connects(&self) -> usize {
@@ -77,7 +84,9 @@ impl Wire for End {
 #[async_trait]
 impl WireConnection for Connection {
     async fn send(&mut self, texts: &[String]) -> Result<(), Error> {
-        if *self.is_cut.borrow() {
+        let refusals = self.hub.refusals.load(Ordering::SeqCst);
+        if *self.is_cut.borrow() || refusals > 0 {
+            self.hub.refusals.store(refusals.saturating_sub(1), Ordering::SeqCst);
             return Err(away());
         }
         if !self.hub.swallows.load(Ordering::SeqCst) {
