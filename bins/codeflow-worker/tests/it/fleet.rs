@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use codeflow::config::{Environment, Settings};
 use codeflow::core::ExecutionId;
 use codeflow::engine::ExecutionRecord;
-use codeflow::{Local, Options};
+use codeflow::{Local, Options, Running};
 use codeflow_testkit::TestDb;
 use codeflow_testkit::providers::ProviderServer;
 use serde_json::Map;
@@ -97,6 +97,15 @@ impl Fleet {
             Some(settled.attempt)
         });
         settled.collect()
+    }
+
+    /// Works in this process, too.
+    pub(crate) fn work(&self) -> Running {
+        self.local.work().expect("any number may work")
+    }
+
+    pub(crate) async fn cancel(&self, id: ExecutionId) {
+        self.local.engine().cancel(id, "tests", None).await.expect("it runs");
     }
 
     pub(crate) async fn end(self) {

@@ -75,6 +75,27 @@ async fn what_one_worker_has_no_room_for_wakes_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_by_another_process_reaches_a_running_step_within_a_second() {
+    let (fleet, hanging) = (Fleet::new().await, silent().await);
+    let id = fleet.start(ONE).await;
+    // By itself it would look at the queue after a minute, and hear of the cancel with its heartbeat, even later.
+    let busy = fleet.worker(&hanging, &[("lease", "5m"), ("poll", "1m")]);
+    while !busy.wait_for_ready(200).contains("listening") {}
+    hanging.wait_until(|counters| counters.stalled == 1).await;
+    let desk = fleet.work();
+
+    let began = Instant::now();
+    fleet.cancel(id).await;
+    let (record, _) = fleet.ended(id).await;
+
+    assert_eq!(record.status, ExecutionStatus::Cancelled);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    desk.stop().await;
+    drop(busy);
+    fleet.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_running_step_may_end_after_the_signal_and_its_result_is_kept() {
     let fleet = Fleet::new().await;
     for signal in [Signal::TERM, Signal::INT] {
