@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use codeflow_actions::{Catalog, Dependencies, Models, NoModels};
+use codeflow_actions::{Action, Catalog, Dependencies, Models, NoModels};
+use codeflow_config::Environment;
 use codeflow_core::Problems;
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_integrations::LocalGit;
+
+use crate::Project;
+use crate::runner::Actions;
 
 /// A workflow that comes with CodeFlow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +47,22 @@ pub fn check(document: &str) -> Result<Workflow, Problems> {
     parse(document, &catalog(LocalGit::new(PathBuf::new(), []), Arc::new(NoModels)))
 }
 
+/// What runs the actions of a project, and further ones.
+pub(crate) fn runner(
+    project: &Project,
+    environment: &Environment,
+    models: Arc<dyn Models>,
+    further: Vec<Arc<dyn Action>>,
+) -> Arc<Actions> {
+    let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut catalog = catalog(LocalGit::new(project.root(), variables), models);
+    for action in further {
+        catalog.register(action);
+    }
+    Arc::new(Actions(catalog))
+}
+
 /// The actions, reading this repository and asking these models.
-pub(crate) fn catalog(repository: LocalGit, models: Arc<dyn Models>) -> Catalog {
+fn catalog(repository: LocalGit, models: Arc<dyn Models>) -> Catalog {
     Catalog::builtin(Dependencies { repository: Arc::new(repository), models })
 }

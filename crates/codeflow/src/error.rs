@@ -35,6 +35,10 @@ pub enum ErrorKind {
     Gateway,
     /// The server cannot listen.
     Listen,
+    /// The database is one that only one process may work on.
+    NotShared,
+    /// What the settings say of wake-ups cannot be used.
+    Wakeups,
     /// The settings cannot be used; their own kind is inside.
     Config(config::ErrorKind),
     /// The engine refused; its own kind is inside.
@@ -53,6 +57,8 @@ impl ErrorKind {
             Self::Worker => "codeflow.worker",
             Self::Gateway => "codeflow.gateway",
             Self::Listen => "codeflow.listen",
+            Self::NotShared => "codeflow.not_shared",
+            Self::Wakeups => "codeflow.wakeups",
             Self::Config(kind) => kind.code(),
             Self::Engine(kind) => kind.code(),
         }
@@ -90,6 +96,8 @@ impl Coded for Error {
             | ErrorKind::DatabaseAddress
             | ErrorKind::Workflow
             | ErrorKind::Gateway
+            | ErrorKind::NotShared
+            | ErrorKind::Wakeups
             | ErrorKind::Config(_) => Class::Invalid,
             ErrorKind::DataFolder | ErrorKind::Database | ErrorKind::Listen => Class::Unavailable,
             ErrorKind::Worker => Class::Internal,

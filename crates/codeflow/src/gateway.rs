@@ -93,11 +93,15 @@ pub(crate) fn models(
     environment: &Environment,
     store: Arc<dyn AccountStore>,
 ) -> Result<(Arc<dyn Models>, Option<Committer>), Error> {
-    let assembled = assemble(settings, environment, store)?;
+    Ok(ask(assemble(settings, environment, store)?))
+}
+
+/// The same of a gateway that is put together.
+pub(crate) fn ask(assembled: Assembled) -> (Arc<dyn Models>, Option<Committer>) {
     if assembled.clients.providers().is_empty() {
-        return Ok((Arc::new(NoModels), None));
+        return (Arc::new(NoModels), None);
     }
-    Ok((Arc::new(GatewayModels::new(assembled.gateway)), Some(assembled.committer)))
+    (Arc::new(GatewayModels::new(assembled.gateway)), Some(assembled.committer))
 }
 
 /// The models that have a series of their own; others are counted together.

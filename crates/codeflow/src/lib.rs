@@ -39,6 +39,7 @@
 mod asked;
 mod builtin;
 mod error;
+mod fleet;
 mod gateway;
 mod local;
 mod place;
@@ -48,10 +49,12 @@ mod running;
 mod server;
 mod view;
 mod watch;
+mod working;
 
 pub use asked::Asked;
 pub use builtin::{BuiltIn, check};
 pub use error::{Error, ErrorKind};
+pub use fleet::{AtWork, FleetWorker};
 pub use local::{Local, Options};
 pub use project::Project;
 pub use running::{Reservation, Running};

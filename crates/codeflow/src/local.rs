@@ -7,9 +7,8 @@ use codeflow_actions::{Action, Models};
 use codeflow_config::{Environment, Settings};
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_core::{ExecutionId, Problems};
-use codeflow_engine::{Engine, Parts, StartRequest, Started, WorkerSettings};
+use codeflow_engine::{Engine, Parts, StartRequest, Started, Wire, WorkerSettings};
 use codeflow_gateway::Committer;
-use codeflow_integrations::LocalGit;
 use codeflow_persistence::{Database, EngineLock};
 use codeflow_runtime::{SystemClock, SystemIds};
 use serde_json::{Map, Value};
@@ -17,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::place::Place;
 use crate::runner::Actions;
 use crate::watch::{Bell, Watch};
-use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway};
+use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway, working};
 
 /// What CodeFlow is opened with.
 pub struct Options {
@@ -48,6 +47,8 @@ pub struct Local {
     place: Place,
     worker: WorkerSettings,
     project: Project,
+    /// What wakes other processes, for whoever works.
+    wire: Option<Arc<dyn Wire>>,
     /// Writes what models cost, for whoever works.
     committer: Mutex<Option<Committer>>,
 }
@@ -64,17 +65,13 @@ impl Local {
         let Options { folder, settings, environment, actions: further, models } = options;
         let project = Project::around(&folder)?;
         let place = Place::of(&settings.database, &project)?;
+        let wire = working::wire(&settings, &place, &environment)?;
         let database = open(&place, &settings).await?;
-        let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (models, committer) = match models {
             Some(models) => (models, None),
             None => gateway::models(&settings, &environment, Arc::new(database.clone()))?,
         };
-        let mut catalog = builtin::catalog(LocalGit::new(project.root(), variables), models);
-        for action in further {
-            catalog.register(action);
-        }
-        let actions = Arc::new(Actions(catalog));
+        let actions = builtin::runner(&project, &environment, models, further);
         let bell = Bell::default();
         let engine = Engine::new(Parts {
             store: Arc::new(database),
@@ -83,14 +80,9 @@ impl Local {
             ids: Arc::new(SystemIds),
             observer: Arc::new(bell.clone()),
         });
-        let worker = WorkerSettings {
-            concurrency: settings.worker.concurrency,
-            grace: settings.worker.grace,
-            exclusive: place.folder().is_some(),
-            ..WorkerSettings::default()
-        };
+        let worker = working::settings(&settings.worker, &place);
         let committer = Mutex::new(committer);
-        Ok(Self { engine, actions, bell, place, worker, project, committer })
+        Ok(Self { engine, actions, bell, place, worker, project, wire, committer })
     }
 
     /// The engine, for everything that is not here.
@@ -151,7 +143,8 @@ impl Local {
     pub fn reserve(&self) -> Result<Reservation, Error> {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(Reservation::new(self.engine.worker(self.worker.clone()), lock, self.worker.grace, committer))
+        let (engine, settings, wire) = (self.engine.clone(), self.worker.clone(), self.wire.clone());
+        Ok(Reservation { engine, settings, wire, lock, committer })
     }
 
     /// Whether another process works on the same SQLite file; `None` when the database is a server, where
@@ -182,7 +175,7 @@ pub(crate) async fn open(place: &Place, settings: &Settings) -> Result<Database,
         };
         Error::new(ErrorKind::Database, context).with_source(source)
     };
-    let database = Database::open(&place.database(&settings.database)).await.map_err(failed)?;
+    let database = Database::open(&working::database(settings, place)).await.map_err(failed)?;
     database.migrate().await.map_err(failed)?;
     Ok(database)
 }

@@ -1,48 +1,42 @@
 //! A worker at work in this process, with the lock that makes it the only one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use codeflow_engine::Worker;
+use codeflow_engine::{Engine, Wire, WorkerSettings};
 use codeflow_gateway::Committer;
 use codeflow_persistence::EngineLock;
 use codeflow_runtime::Tasks;
 use tokio::task::JoinHandle;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, working};
 
 /// What a worker may need beyond its grace period to give work back and to close its session.
 const SETTLING: Duration = Duration::from_secs(15);
 
 /// The right to work, not used yet. On SQLite nobody else can have it at the same time.
 pub struct Reservation {
-    worker: Worker,
-    lock: Option<EngineLock>,
-    grace: Duration,
-    committer: Option<Committer>,
+    pub(crate) engine: Engine,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) wire: Option<Arc<dyn Wire>>,
+    pub(crate) lock: Option<EngineLock>,
+    pub(crate) committer: Option<Committer>,
 }
 
 impl Reservation {
-    pub(crate) fn new(
-        worker: Worker,
-        lock: Option<EngineLock>,
-        grace: Duration,
-        committer: Option<Committer>,
-    ) -> Self {
-        Self { worker, lock, grace, committer }
-    }
-
     /// Runs what is due, until it is stopped.
     pub fn work(self) -> Running {
-        let Self { worker, lock, grace, committer } = self;
+        let Self { engine, settings, wire, lock, committer } = self;
         let accounts = Tasks::new();
         if let Some(committer) = committer {
             let stop = accounts.stop_token();
             accounts.spawn("accounts", committer.run(stop));
         }
-        let tasks = Tasks::new();
+        let (tasks, lines, grace) = (Tasks::new(), Tasks::new(), settings.grace);
         let stop = tasks.stop_token();
+        let worker = engine.with_wakeups(working::wakeups(wire, &lines)).worker(settings);
         let worker = tasks.spawn("worker", async move { worker.run(stop).await });
-        Running { tasks, accounts, worker, grace, _lock: lock }
+        Running { tasks, accounts, lines, worker, grace, _lock: lock }
     }
 }
 
@@ -51,6 +45,8 @@ pub struct Running {
     tasks: Tasks,
     /// Ends after the worker: its last calls are paid for, too.
     accounts: Tasks,
+    /// Wake-ups end after the worker: what it gives back is told to others.
+    lines: Tasks,
     worker: JoinHandle<Option<Result<(), codeflow_engine::Error>>>,
     grace: Duration,
     _lock: Option<EngineLock>,
@@ -74,6 +70,7 @@ impl Running {
     pub async fn stop(self) {
         self.tasks.shut_down(self.grace + SETTLING).await;
         self.accounts.shut_down(SETTLING).await;
+        self.lines.shut_down(SETTLING).await;
     }
 }
 
@@ -81,5 +78,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.tasks.stop();
         self.accounts.stop();
+        self.lines.stop();
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -65,6 +66,21 @@ impl Checks {
             }
         }
         Duration::ZERO
+    }
+
+    /// A length of time within bounds.
+    pub(crate) fn within(
+        &mut self,
+        key: &str,
+        amount: &Amount,
+        bounds: RangeInclusive<Duration>,
+    ) -> Duration {
+        let duration = self.duration(key, amount);
+        if duration != Duration::ZERO && !bounds.contains(&duration) {
+            let (low, high) = bounds.into_inner();
+            self.refuse(key, format!("must be from {low:?} to {high:?}"));
+        }
+        duration
     }
 
     /// A number of bytes; a plain number is in bytes.

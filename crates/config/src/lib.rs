@@ -31,6 +31,7 @@ mod settings;
 mod sources;
 mod values;
 mod variables;
+mod worker;
 
 pub use budgets::{BudgetPeriod, BudgetScope, BudgetSettings};
 pub use cache::CacheSettings;
@@ -46,4 +47,5 @@ pub use resilience::{BreakerSettings, RetrySettings};
 pub use routes::{ModelSettings, RouteSettings, RouteWeights};
 pub use secrets::{LocalSecrets, SecretReference, SecretSource};
 pub use server::ServerSettings;
-pub use settings::{DatabaseSettings, Flags, LogSettings, Settings, WorkerSettings};
+pub use settings::{DatabaseSettings, Flags, LogSettings, Settings};
+pub use worker::{WakeupMode, WorkerSettings};

@@ -19,6 +19,7 @@ use crate::secrets::RawSecret;
 use crate::server::RawServer;
 use crate::sources::Sections;
 use crate::values::Amount;
+use crate::worker::RawWorker;
 
 /// Everything that can be set.
 #[derive(Default, Serialize, JsonSchema)]
@@ -128,22 +129,6 @@ impl Default for RawDatabase {
             pool_timeout: Amount::text("30s"),
             pool_recycle: Amount::text("1h"),
         }
-    }
-}
-
-/// See [`crate::WorkerSettings`].
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct RawWorker {
-    /// Steps that run at the same time.
-    pub(crate) concurrency: usize,
-    /// How long running steps may go on after a stop.
-    pub(crate) grace: Amount,
-}
-
-impl Default for RawWorker {
-    fn default() -> Self {
-        Self { concurrency: 16, grace: Amount::text("10s") }
     }
 }
 

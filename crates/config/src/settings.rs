@@ -9,13 +9,13 @@ use secrecy::SecretString;
 
 use crate::checks::Checks;
 use crate::error::Problem;
-use crate::raw::{RawDatabase, RawLog, RawSettings, RawWorker};
+use crate::raw::{RawDatabase, RawLog, RawSettings};
 use crate::secrets::RawSecret;
 use crate::sources::Sources;
 use crate::{
     BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key, KeySettings,
     LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetrySettings,
-    RouteSettings, SecretReference, SecretSource, ServerSettings, budgets, keys,
+    RouteSettings, SecretReference, SecretSource, ServerSettings, WorkerSettings, budgets, keys,
 };
 
 /// Everything that can be set.
@@ -66,15 +66,6 @@ pub struct DatabaseSettings {
     pub pool_timeout: Duration,
     /// The age at which a connection is replaced.
     pub pool_recycle: Duration,
-}
-
-/// How this process works on executions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerSettings {
-    /// Steps that run at the same time.
-    pub concurrency: usize,
-    /// How long running steps may go on after a stop.
-    pub grace: Duration,
 }
 
 /// What is written about the program's own doings.
@@ -219,15 +210,6 @@ fn holds_password(url: &str) -> bool {
     let authority = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
     let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
     user.is_some_and(|user| user.contains(':')) || url.contains("password=")
-}
-
-impl RawWorker {
-    fn settle(self, checks: &mut Checks) -> WorkerSettings {
-        WorkerSettings {
-            concurrency: checks.count("worker.concurrency", self.concurrency),
-            grace: checks.duration("worker.grace", &self.grace),
-        }
-    }
 }
 
 impl RawLog {

@@ -15,7 +15,7 @@ use crate::ports::{
     QuarantinedTask, Snapshot, StepSummary, Store, Work,
 };
 use crate::worker::Workers;
-use crate::{Error, ErrorKind, Observer, Worker, WorkerSettings};
+use crate::{Error, ErrorKind, Observer, Wakeups, Worker, WorkerSettings};
 
 /// Messages go before steps: they may say that the steps are not wanted any more.
 const MESSAGE_PRIORITY: i16 = 100;
@@ -42,13 +42,26 @@ pub struct Engine {
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) wake: Arc<Notify>,
     pub(crate) workers: Arc<Workers>,
+    pub(crate) wakeups: Wakeups,
 }
 
 impl Engine {
     /// An engine over these parts.
     pub fn new(parts: Parts) -> Self {
         let workflows = Arc::new(Workflows::new(Arc::clone(&parts.store)));
-        Self { parts, workflows, wake: Arc::new(Notify::new()), workers: Arc::default() }
+        let wakeups = Wakeups::none();
+        Self { parts, workflows, wake: Arc::new(Notify::new()), workers: Arc::default(), wakeups }
+    }
+
+    /// The same engine, which tells other processes of work and hears it from them.
+    #[must_use]
+    pub fn with_wakeups(self, wakeups: Wakeups) -> Self {
+        Self { wakeups, ..self }
+    }
+
+    /// The wake-ups across processes.
+    pub fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
     }
 
     /// A worker that runs what this engine starts, and whatever else is due in the same storage.
@@ -180,8 +193,14 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound).
     pub async fn release(&self, task: TaskId) -> Result<(), Error> {
         self.parts.store.release(task).await?;
-        self.wake.notify_one();
+        self.work_is_due();
         Ok(())
+    }
+
+    /// Wakes a worker of this process, and those of others.
+    pub(crate) fn work_is_due(&self) {
+        self.wake.notify_one();
+        self.wakeups.ring(DEFAULT_LANE);
     }
 
     async fn must_be(
@@ -210,7 +229,7 @@ impl Engine {
             taken: None,
         };
         self.parts.store.send(id, message, task).await?;
-        self.wake.notify_one();
+        self.work_is_due();
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Jobs: durable calls of one action outside any workflow, for work whose result nobody waits for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,8 +125,11 @@ impl Engine {
         }
         let jobs = requests.into_iter().map(|request| self.job(request)).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        let due = jobs.iter().filter(|job| job.task.after.is_none());
+        let lanes: BTreeSet<String> = due.map(|job| job.task.lane.clone()).collect();
         let enqueued = self.parts.store.enqueue(jobs).await?;
         self.wake.notify_one();
+        lanes.iter().for_each(|lane| self.wakeups.ring(lane));
         let id = |(id, enqueued): (JobId, Enqueued)| match enqueued {
             Enqueued::Created => (id, enqueued),
             Enqueued::Existing(earlier) => (earlier, enqueued),

@@ -55,6 +55,7 @@ mod plan;
 mod ports;
 mod scope;
 mod starts;
+mod wakeups;
 mod worker;
 
 pub use engine::{Engine, Parts};
@@ -65,7 +66,8 @@ pub use ports::{
     ActionRunner, Advance, Claim, Claimed, Dead, Ending, Enqueued, ExecutionFilter, ExecutionRecord,
     FIRST_SEQ, Flushed, JobEnds, JobQueue, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution,
     NewJob, NewTask, NewVersion, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot,
-    Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Work, WorkflowStore,
+    Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire, WireConnection, Work, WorkflowStore,
 };
 pub use starts::StartRequest;
-pub use worker::{Worker, WorkerSettings};
+pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};
+pub use worker::{NotReady, Worker, WorkerSettings, WorkerVitals};

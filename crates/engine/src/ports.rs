@@ -4,6 +4,7 @@ mod actions;
 mod jobs;
 mod journal;
 mod queue;
+mod wakeups;
 mod workflows;
 
 pub use actions::ActionRunner;
@@ -16,6 +17,7 @@ pub use queue::{
     Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal,
     Session, Task, TaskQueue, Work,
 };
+pub use wakeups::{Wire, WireConnection};
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.

@@ -76,7 +76,7 @@ impl Engine {
             taker.done();
         }
         if due {
-            self.wake.notify_one();
+            self.work_is_due();
         }
         Ok(answers)
     }

@@ -5,8 +5,10 @@ mod claims;
 mod committer;
 mod direct;
 mod flight;
+mod heeding;
 mod jobs;
 mod lease;
+mod vitals;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -28,6 +30,7 @@ pub(crate) use direct::{Taker, Workers};
 use committer::Report;
 use flight::Flight;
 use jobs::JobReport;
+pub use vitals::{NotReady, WorkerVitals};
 
 /// The most results that go into one commit.
 const MAX_COMMIT: usize = 1_000;
@@ -67,6 +70,7 @@ impl Default for WorkerSettings {
 pub struct Worker {
     engine: Engine,
     settings: WorkerSettings,
+    vitals: WorkerVitals,
 }
 
 /// Why a boot ended.
@@ -81,6 +85,7 @@ pub(crate) struct Boot {
     engine: Engine,
     settings: WorkerSettings,
     session: Session,
+    vitals: WorkerVitals,
     executions: Executions,
     flight: Flight,
     reports: mpsc::Sender<Report>,
@@ -108,7 +113,12 @@ pub(crate) struct Boot {
 
 impl Worker {
     pub(crate) fn new(engine: Engine, settings: WorkerSettings) -> Self {
-        Self { engine, settings }
+        Self { engine, settings, vitals: WorkerVitals::new() }
+    }
+
+    /// How it is, for those who watch it.
+    pub fn vitals(&self) -> WorkerVitals {
+        self.vitals.clone()
     }
 
     /// Works until `stop` is cancelled; then lets running work end within the grace period, and gives the
@@ -117,6 +127,7 @@ impl Worker {
     /// # Errors
     /// When the first session cannot be opened. Later on, storage that is away is waited for.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
+        self.vitals.begin(stop.clone());
         let mut session = self.open().await?;
         while self.boot(session, &stop).await == Ended::LeaseLost && !stop.is_cancelled() {
             tracing::warn!("the lease was lost; starting over with a new session");
@@ -131,7 +142,9 @@ impl Worker {
     async fn open(&self) -> Result<Session, Error> {
         let parts = &self.engine.parts;
         let id = SessionId::generate(parts.ids.as_ref());
+        let asked = Instant::now();
         let session = parts.store.open_session(id, self.settings.lease).await?;
+        self.vitals.open(session.id, self.settings.lease, asked);
         tracing::debug!(session.id = %session.id, "session opened");
         if self.settings.exclusive {
             let recovered = parts.store.recover(Dead::AllBut(session.id)).await?;
@@ -169,6 +182,7 @@ impl Worker {
             engine: self.engine.clone(),
             settings: self.settings.clone(),
             session,
+            vitals: self.vitals.clone(),
             executions: Executions::new(store, Arc::clone(&self.engine.workflows)),
             flight: Flight::default(),
             reports,
@@ -185,7 +199,9 @@ impl Worker {
             abandon: CancellationToken::new(),
         });
         self.engine.workers.add(&boot);
-        boot.work(stop, queue, jobs).await
+        let ended = boot.work(stop, queue, jobs).await;
+        self.vitals.close();
+        ended
     }
 }
 
@@ -203,10 +219,10 @@ impl Boot {
         background.spawn("committer", committer);
         background.spawn("job committer", Arc::clone(&self).finish_jobs(jobs));
         background.spawn("heartbeat", Arc::clone(&self).keep_lease(background.stop_token()));
+        background.spawn("wakeups", Arc::clone(&self).heed(background.stop_token()));
         background.spawn("recovery", Arc::clone(&self).recover_others(background.stop_token()));
 
         self.claim_until(stop).await;
-
         self.land().await;
         self.abandon.cancel();
         self.attempts.shut_down(Duration::from_secs(5)).await;

@@ -37,9 +37,13 @@ mod settings;
 mod sql_types;
 #[cfg(feature = "postgres")]
 mod statement;
+#[cfg(feature = "postgres")]
+mod wakeups;
 mod workflows;
 
 pub use database::Database;
 pub use lock::EngineLock;
 pub use probe::{CommitProbe, Moment};
 pub use settings::{ConnectionInfo, DatabaseSettings, PoolInfo};
+#[cfg(feature = "postgres")]
+pub use wakeups::PostgresWire;

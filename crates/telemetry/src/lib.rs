@@ -1,4 +1,4 @@
-//! Metrics of the model gateway, as Prometheus reads them. What is counted is decided by whoever counts.
+//! Metrics of the model gateway and of workers, as Prometheus reads them. What is counted is decided by whoever counts.
 //!
 //! ```
 //! use codeflow_model::Usage;
@@ -15,6 +15,8 @@ mod buckets;
 mod families;
 mod gateway;
 mod model;
+mod worker;
 
 pub use gateway::{CONTENT_TYPE, CacheResult, GatewayMetrics, LimitScope, ModelName};
 pub use model::{CallSample, CircuitLevel, ModelMetrics};
+pub use worker::WorkerSample;

@@ -26,6 +26,7 @@ mod memory_accounts;
 #[cfg(feature = "providers")]
 #[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
 pub mod providers;
+mod proxy;
 mod sources;
 mod tokio_clock;
 
@@ -34,5 +35,6 @@ pub use databases::TestDb;
 pub use faults::FaultyStore;
 pub use memory::MemoryStore;
 pub use memory_accounts::MemoryAccounts;
+pub use proxy::Proxy;
 pub use sources::{ManualClock, SequentialIds};
 pub use tokio_clock::TokioClock;

@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::body::Outgoing;
 use crate::exchange::{self, Exchange};
 
-const PROMETHEUS: HeaderValue =
+pub(crate) const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// How the process is.

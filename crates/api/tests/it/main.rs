@@ -3,6 +3,7 @@
 mod chat_completions;
 mod embeddings;
 mod failures;
+mod health;
 mod hostile;
 mod keys;
 mod live;

@@ -13,3 +13,4 @@ mod providers;
 mod secrets;
 mod serving;
 mod sources;
+mod workers;

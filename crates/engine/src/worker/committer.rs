@@ -65,6 +65,7 @@ type Pending = HashMap<ExecutionId, Vec<Report>>;
 impl Boot {
     /// Commits what comes until every sender is gone or told to end.
     pub(super) async fn commit_all(self: Arc<Self>, mut queue: mpsc::Receiver<Report>) {
+        let _alive = self.vitals.committing(self.session.id);
         let mut batch = Vec::new();
         loop {
             tokio::select! {
@@ -237,6 +238,7 @@ impl Boot {
         if advance.tasks.iter().any(|task| task.after.is_none() && task.taken.is_none()) {
             self.engine.wake.notify_one();
         }
+        self.tell_others(&advance);
         self.tell(advance);
         taken
     }

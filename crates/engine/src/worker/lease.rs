@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Boot;
 use crate::ErrorKind;
 use crate::ports::{Dead, Renewal};
+use crate::wakeups::CONTROL;
 
 /// How often the lease is renewed at least: so soon a cancel reaches work that runs here.
 const BEAT: Duration = Duration::from_millis(500);
@@ -20,6 +21,7 @@ impl Boot {
     pub(super) async fn keep_lease(self: Arc<Self>, end: CancellationToken) {
         let beat = BEAT.min(self.settings.lease / 3);
         let mut renewed = Instant::now();
+        let mut control = self.engine.wakeups.listen(&[CONTROL.to_owned()]);
         loop {
             let ends = renewed + self.settings.lease;
             tokio::select! {
@@ -27,6 +29,8 @@ impl Boot {
                 () = self.lost.cancelled() => return,
                 () = sleep_until(ends) => return self.lose(),
                 () = sleep(beat) => {}
+                // Something is to stop, and the renewal tells what.
+                () = control.rung() => {}
             }
             let asked = Instant::now();
             // The answer is about what runs now; what begins meanwhile may belong to a restart.
@@ -48,6 +52,7 @@ impl Boot {
                 Ok(Ok(stopping)) => {
                     renewed = asked;
                     self.flight.told(began.into_iter().map(|(execution, _)| execution));
+                    self.vitals.renew(asked, running.len());
                     let told = running.iter().filter(|(execution, _)| stopping.contains(execution));
                     told.for_each(|(_, stop)| stop.cancel());
                 }

@@ -15,5 +15,7 @@ mod script;
 mod starts;
 mod storage;
 mod waits;
+mod wakeups;
+mod wire;
 mod workers;
 mod world;

@@ -135,6 +135,14 @@ impl World {
         self.engine.start(StartRequest { version: workflow.version, inputs, idempotency_key }).await
     }
 
+    /// Registers the workflow and starts it through an engine of another process.
+    pub(crate) async fn start_on(&self, engine: &Engine, document: &str) -> ExecutionId {
+        let workflow = workflow::parse(document, &NoActions).unwrap_or_else(|wrong| panic!("{wrong}"));
+        engine.register(&workflow, document).await.expect("storage answers");
+        let request = StartRequest { version: workflow.version, inputs: Map::new(), idempotency_key: None };
+        engine.start(request).await.expect("it starts").0
+    }
+
     /// Starts the workflow, and works until it has ended.
     pub(crate) async fn run(&self, document: &str) -> View {
         let id = self.start(document).await;

@@ -12,3 +12,4 @@ mod on_sqlite;
 mod probe;
 mod sql;
 mod tables;
+mod wakeups;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use codeflow_core::Usd;
 use codeflow_model::{ErrorKind, Usage};
-use codeflow_telemetry::{CacheResult, CallSample, CircuitLevel, GatewayMetrics, LimitScope, ModelName};
+use codeflow_telemetry::{
+    CacheResult, CallSample, CircuitLevel, GatewayMetrics, LimitScope, ModelName, WorkerSample,
+};
 
 const QUIET: CallSample = CallSample { outcome: Ok(()), first_token: None, usage: NOTHING, cost: None };
 const NOTHING: Usage = Usage {
@@ -213,4 +215,38 @@ fn many_threads_count_every_call_while_the_page_is_read() {
         lines(&metrics, "codeflow_model_calls_total").iter().map(|line| line.ends_with(" 4000")).collect();
     assert_eq!(ends, [true, true]);
     assert_eq!(lines(&metrics, "codeflow_gateway_overhead_seconds_count"), [" 8000"]);
+}
+
+#[test]
+fn a_worker_is_told_after_the_gateway_on_one_page() {
+    let sample = WorkerSample {
+        is_ready: true,
+        running: 3,
+        concurrency: 16,
+        renewed: Some(Duration::from_millis(2_500)),
+        hears: Some(false),
+        rings: 7,
+    };
+
+    let page = sample.render(&metrics().render());
+
+    for line in [
+        "codeflow_worker_ready 1\n",
+        "codeflow_worker_running 3\n",
+        "codeflow_worker_concurrency 16\n",
+        "codeflow_worker_lease_age_seconds 2.5\n",
+        "codeflow_worker_wakeups_heard 0\n",
+        "codeflow_worker_wakeups_sent_total 7\n",
+    ] {
+        assert!(page.contains(&format!("\n{line}")), "{line}{page}");
+    }
+    assert_eq!((page.matches("# EOF").count(), page.ends_with("# EOF\n")), (1, true));
+}
+
+#[test]
+fn a_worker_without_a_session_that_only_polls_says_nothing_of_either() {
+    let page = WorkerSample::default().render("");
+
+    assert!(page.contains("codeflow_worker_ready 0\n"));
+    assert!(!page.contains("lease_age") && !page.contains("wakeups_heard"), "{page}");
 }
