@@ -9,7 +9,7 @@ use crate::progress::Progress;
 pub(crate) enum Ended {
     /// The execution ended.
     Final(View),
-    /// It goes on when somebody decides or sends a signal.
+    /// It goes on when somebody decides, sends a signal or resumes it.
     NeedsSomebody(View),
     /// The person at the keyboard has had enough.
     Interrupted,
@@ -58,7 +58,7 @@ async fn follow(local: &Local, id: ExecutionId, progress: &mut Progress) -> anyh
         if view.record.status.is_final() {
             return Ok(Ended::Final(view.clone()));
         }
-        if !view.waits_for_somebody().is_empty() {
+        if view.is_held() || !view.waits_for_somebody().is_empty() {
             return Ok(Ended::NeedsSomebody(view.clone()));
         }
     }

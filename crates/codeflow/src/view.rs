@@ -101,6 +101,13 @@ impl View {
         if self.record.status == ExecutionStatus::Waiting && !moves_on { waiting } else { Vec::new() }
     }
 
+    /// Whether it is paused, and nothing of it runs any more.
+    pub fn is_held(&self) -> bool {
+        let runs =
+            |task: &OpenTask| matches!(task.work, Work::Attempt(_)) && !task.delayed && !task.quarantined;
+        self.record.status == ExecutionStatus::Paused && !self.tasks.iter().any(runs)
+    }
+
     fn phase(&self, step: &Step) -> Phase<'_> {
         let known = self.state.step(&step.name);
         if let Some(settled) = known.and_then(|known| known.settled.as_ref()) {

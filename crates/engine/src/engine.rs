@@ -1,5 +1,7 @@
 //! The door to executions: start them, look at them, send them messages. Running them is [`Worker`].
 
+mod holding;
+
 use std::sync::Arc;
 
 use codeflow_core::execution::{Answer, ExecutionStatus, State};

@@ -4,6 +4,7 @@
 //! and then walks the steps once, in the order of their needs, for what those facts make due.
 
 mod happening;
+mod pausing;
 mod steps;
 
 use std::sync::Arc;
@@ -76,7 +77,9 @@ impl<'p> Plan<'p> {
             let record = &self.live.record;
             self.ending = Some(Ending { outputs: record.outputs.clone(), error: record.error.clone() });
         } else {
-            self.walk();
+            if !self.live.state.is_paused() {
+                self.walk();
+            }
             self.conclude();
         }
         Advance {

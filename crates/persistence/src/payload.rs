@@ -86,7 +86,10 @@ pub(crate) fn pack_fact(fact: &Fact, blobs: &mut Blobs) -> Result<(String, Paylo
         | Fact::Decided { .. }
         | Fact::Cancelled { .. }
         | Fact::DeadlinePassed
-        | Fact::Restarted { .. } => return Ok((to_text(fact)?, Payload::default())),
+        | Fact::Restarted { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Held { .. } => return Ok((to_text(fact)?, Payload::default())),
     };
     Ok((to_text(&rest)?, payload))
 }
@@ -108,7 +111,10 @@ pub(crate) fn unpack_fact(text: &str, payload: Payload, blobs: &Blobs) -> Result
         | Fact::Decided { .. }
         | Fact::Cancelled { .. }
         | Fact::DeadlinePassed
-        | Fact::Restarted { .. } => {}
+        | Fact::Restarted { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Held { .. } => {}
     }
     Ok(fact)
 }

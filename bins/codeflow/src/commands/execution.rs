@@ -31,14 +31,18 @@ pub(crate) enum ExecutionCommand {
     #[command(after_help = "Examples:
   codeflow execution watch latest")]
     Watch(One),
-    /// Carry on with an execution that was interrupted
+    /// Let nothing more of an execution begin until it is resumed; what runs goes on to its end
+    #[command(after_help = "Examples:
+  codeflow execution pause latest --reason 'the provider is down'")]
+    Pause(WhyOptions),
+    /// Carry on with an execution that was paused or interrupted
     #[command(after_help = "Examples:
   codeflow execution resume latest")]
     Resume(One),
     /// Stop an execution
     #[command(after_help = "Examples:
   codeflow execution cancel latest --reason 'wrong branch'")]
-    Cancel(CancelOptions),
+    Cancel(WhyOptions),
     /// Take up an execution that has ended: its steps that did not succeed, or from one step on
     #[command(after_help = "Examples:
   codeflow execution retry latest
@@ -90,9 +94,9 @@ pub(crate) struct One {
     format: Format,
 }
 
-/// Flags of `codeflow execution cancel`.
+/// Flags of `codeflow execution cancel` and `pause`.
 #[derive(Args)]
-pub(crate) struct CancelOptions {
+pub(crate) struct WhyOptions {
     #[command(flatten)]
     one: One,
     /// Why, for whoever looks at it later
@@ -146,7 +150,7 @@ impl ExecutionCommand {
         match self {
             Self::List(options) => options.format,
             Self::Show(one) | Self::Watch(one) | Self::Resume(one) | Self::Logs(one) => one.format,
-            Self::Cancel(options) => options.one.format,
+            Self::Cancel(options) | Self::Pause(options) => options.one.format,
             Self::Retry(options) => options.one.format,
             Self::Approve(options) | Self::Reject(options) => options.one.format,
             Self::Signal(options) => options.one.format,
@@ -163,6 +167,7 @@ pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> anyhow:
         ExecutionCommand::Logs(one) => look::logs(&local, &one).await,
         ExecutionCommand::Watch(one) => look::watch(context, &local, &one).await,
         ExecutionCommand::Resume(one) => talk::resume(context, &local, &one).await,
+        ExecutionCommand::Pause(options) => talk::pause(context, &local, options).await,
         ExecutionCommand::Cancel(options) => talk::cancel(context, &local, options).await,
         ExecutionCommand::Retry(options) => talk::retry(context, &local, options).await,
         ExecutionCommand::Approve(options) => talk::decide(context, &local, options, true).await,

@@ -150,6 +150,9 @@ pub(crate) fn verdict(record: &ExecutionRecord) -> String {
 /// What somebody can do about the steps that wait.
 pub(crate) fn invitations(view: &View) -> String {
     let id = view.record.id;
+    if view.is_held() {
+        return format!("{id} is paused; `codeflow execution resume {id}` lets it go on");
+    }
     let mut out = format!("{id} waits\n");
     for step in view.waits_for_somebody() {
         let command = match &step.kind {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod executions;
+mod holding;
 mod live;
 mod models;
 mod opinion;

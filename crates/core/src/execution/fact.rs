@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execution::{StepPath, StepStatus};
 use crate::workflow::StepName;
-use crate::{ActionError, MessageId, Timestamp};
+use crate::{ActionError, MessageId, TaskId, Timestamp};
 
 /// One line of the journal. Its key within an execution is (generation, [`Fact::path`], [`Fact::kind`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,31 @@ pub enum Fact {
         /// The steps that run again, with all that follow them.
         steps: Vec<StepName>,
     },
+    /// Somebody paused the execution: nothing begins until it is resumed.
+    Paused {
+        /// The message that said so.
+        message: MessageId,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The execution goes on.
+    Resumed {
+        /// The message that said so.
+        message: MessageId,
+        /// Who.
+        by: String,
+    },
+    /// An attempt fell due while the execution was paused; it is made when the execution goes on.
+    Held {
+        /// The task that made it due.
+        task: TaskId,
+        /// The step, or the iteration.
+        path: StepPath,
+        /// The attempt, counted from one.
+        attempt: u32,
+    },
 }
 
 /// The kinds of fact. The numbers are storage's, and never change.
@@ -87,6 +112,12 @@ pub enum FactKind {
     DeadlinePassed = 7,
     /// See [`Fact::Restarted`].
     Restarted = 8,
+    /// See [`Fact::Paused`].
+    Paused = 9,
+    /// See [`Fact::Resumed`].
+    Resumed = 10,
+    /// See [`Fact::Held`].
+    Held = 11,
 }
 
 /// How a step ended.
@@ -141,17 +172,24 @@ impl Fact {
             Self::Cancelled { .. } => FactKind::Cancelled,
             Self::DeadlinePassed => FactKind::DeadlinePassed,
             Self::Restarted { .. } => FactKind::Restarted,
+            Self::Paused { .. } => FactKind::Paused,
+            Self::Resumed { .. } => FactKind::Resumed,
+            Self::Held { .. } => FactKind::Held,
         }
     }
 
-    /// The path, a part of the key: a step's, a message's, or empty for the execution as a whole.
+    /// The path, a part of the key: a step's, or a message's or a task's id where the same may happen again, or
+    /// empty for the execution as a whole.
     pub fn path(&self) -> String {
         match self {
             Self::Settled(settled) => settled.path.to_string(),
             Self::Expanded { step, .. } | Self::Waiting { step, .. } | Self::Decided { step, .. } => {
                 step.to_string()
             }
-            Self::Signalled { message, .. } => message.to_string(),
+            Self::Signalled { message, .. }
+            | Self::Paused { message, .. }
+            | Self::Resumed { message, .. } => message.to_string(),
+            Self::Held { task, .. } => task.to_string(),
             Self::Cancelled { .. } | Self::DeadlinePassed | Self::Restarted { .. } => String::new(),
         }
     }

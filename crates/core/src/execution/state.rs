@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::Timestamp;
-use crate::execution::{Fact, Settled, StepStatus};
+use crate::execution::{Fact, Settled, StepPath, StepStatus};
 use crate::workflow::StepName;
 
 /// What the journal says so far.
@@ -18,6 +18,8 @@ pub struct State {
     answers: HashMap<StepName, Answer>,
     cancelled: bool,
     deadline_passed: bool,
+    paused: bool,
+    held: Vec<(StepPath, u32)>,
 }
 
 /// What the journal says about one step.
@@ -95,9 +97,18 @@ impl State {
                 let answer = Answer { approved: *approved, by: by.clone(), comment: comment.clone() };
                 self.answers.entry(step.clone()).or_insert(answer);
             }
-            Fact::Cancelled { .. } => self.cancelled = true,
-            Fact::DeadlinePassed => self.deadline_passed = true,
+            Fact::Cancelled { .. } => {
+                self.cancelled = true;
+                self.go_on();
+            }
+            Fact::DeadlinePassed => {
+                self.deadline_passed = true;
+                self.go_on();
+            }
             Fact::Restarted { steps } => self.restart(generation, steps),
+            Fact::Paused { .. } => self.paused = true,
+            Fact::Resumed { .. } => self.go_on(),
+            Fact::Held { path, attempt, .. } => self.held.push((path.clone(), *attempt)),
         }
     }
 
@@ -117,10 +128,16 @@ impl State {
         self.generation = generation;
         self.cancelled = false;
         self.deadline_passed = false;
+        self.go_on();
         for name in steps {
             self.steps.remove(name);
             self.answers.remove(name);
         }
+    }
+
+    fn go_on(&mut self) {
+        self.paused = false;
+        self.held.clear();
     }
 
     fn step_mut(&mut self, name: &StepName) -> &mut StepState {
@@ -150,6 +167,16 @@ impl State {
     /// The first signal of this name that came.
     pub fn signal(&self, event: &str) -> Option<&Arc<Value>> {
         self.signals.iter().find(|signal| signal.event == event).map(|signal| &signal.payload)
+    }
+
+    /// Whether nothing may begin until somebody resumes the execution.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The attempts that fell due since it was paused: where, and which.
+    pub fn held(&self) -> &[(StepPath, u32)] {
+        &self.held
     }
 
     /// Whether the execution goes on.

@@ -6,7 +6,7 @@ use codeflow_core::execution::{
     Fact, FactKind, Progress, Reason, Settled, State, StepError, StepPath, StepStatus,
 };
 use codeflow_core::workflow::StepName;
-use codeflow_core::{ActionError, ActionErrorKind, MessageId, Timestamp};
+use codeflow_core::{ActionError, ActionErrorKind, MessageId, TaskId, Timestamp};
 use proptest::prelude::{Strategy, any, prop};
 use proptest::{prop_assert_eq, proptest};
 use serde_json::{Value, json};
@@ -52,7 +52,23 @@ fn every_kind() -> Vec<Fact> {
         Fact::Cancelled { by: "ann".to_owned(), reason: None },
         Fact::DeadlinePassed,
         Fact::Restarted { steps: vec![name("a")] },
+        paused(3),
+        resumed(4),
+        held(5, "a[1]", 2),
     ]
+}
+
+fn paused(number: u128) -> Fact {
+    Fact::Paused { message: message(number), by: "ann".to_owned(), reason: Some("later".to_owned()) }
+}
+
+fn resumed(number: u128) -> Fact {
+    Fact::Resumed { message: message(number), by: "ann".to_owned() }
+}
+
+fn held(number: u128, path: &str, attempt: u32) -> Fact {
+    let path = path.parse().expect("the test wrote a path");
+    Fact::Held { task: TaskId::from_uuid(Uuid::from_u128(number)), path, attempt }
 }
 
 #[test]
@@ -125,6 +141,36 @@ fn a_cancel_counts_more_than_a_deadline_and_a_restart_lifts_both() {
 }
 
 #[test]
+fn a_pause_keeps_what_fell_due_until_a_resume_a_cut_or_a_restart() {
+    let ends = [
+        resumed(9),
+        Fact::Cancelled { by: "ann".to_owned(), reason: None },
+        Fact::DeadlinePassed,
+        Fact::Restarted { steps: vec![] },
+    ];
+    for end in ends {
+        let mut state = State::replay(&[(0, paused(1)), (0, held(2, "a[1]", 3)), (0, held(4, "b", 1))]);
+        assert!(state.is_paused());
+        assert_eq!(state.held(), [("a[1]".parse().unwrap(), 3), ("b".parse().unwrap(), 1)]);
+
+        state.apply(0, &end);
+
+        assert!(!state.is_paused() && state.held().is_empty(), "{end:?}");
+    }
+}
+
+#[test]
+fn an_execution_may_be_paused_more_than_once() {
+    let facts = [paused(1), resumed(2), paused(3), held(4, "a", 1)];
+    let state = State::replay(&facts.map(|fact| (0, fact)));
+
+    assert!(state.is_paused());
+    assert_eq!(state.held().len(), 1);
+    assert_ne!(paused(1).path(), paused(3).path());
+    assert_ne!(held(4, "a", 1).path(), held(5, "a", 1).path());
+}
+
+#[test]
 fn a_restart_forgets_the_named_steps_and_their_decisions_and_nothing_else() {
     let state = State::replay(&[
         (0, settled("a", StepStatus::Succeeded, json!(1))),
@@ -142,10 +188,12 @@ fn a_restart_forgets_the_named_steps_and_their_decisions_and_nothing_else() {
 fn the_key_of_a_fact_is_its_path_and_its_kind() {
     let keys: Vec<_> = every_kind().iter().map(|fact| (fact.path(), fact.kind() as i16)).collect();
 
-    let go = message(2).to_string();
-    let paths: Vec<_> = keys.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["a", "a", "a", go.as_str(), "ok", "", "", ""]);
-    assert_eq!(keys.iter().map(|(_, kind)| *kind).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    let [go, pause, resume] = [2, 3, 4].map(|number| message(number).to_string());
+    let task = TaskId::from_uuid(Uuid::from_u128(5)).to_string();
+    let paths: Vec<_> = keys.iter().map(|(path, _)| path.clone()).collect();
+    let named = ["a", "a", "a", &go, "ok", "", "", "", &pause, &resume, &task];
+    assert_eq!(paths, named);
+    assert!(keys.iter().map(|(_, kind)| *kind).eq(1..=11));
     assert_eq!(settled("a[4]", StepStatus::Failed, json!(1)).path(), "a[4]");
     assert_eq!(Fact::DeadlinePassed.kind(), FactKind::DeadlinePassed);
 }
@@ -211,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn replaying_is_applying_one_by_one(picks in prop::collection::vec((0..8_usize, 0..3_u32), 0..40)) {
+    fn replaying_is_applying_one_by_one(picks in prop::collection::vec((0..every_kind().len(), 0..3_u32), 0..40)) {
         let facts: Vec<_> = picks.iter().map(|(kind, generation)| (*generation, every_kind().remove(*kind))).collect();
 
         let mut state = State::default();

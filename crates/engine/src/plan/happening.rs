@@ -24,6 +24,8 @@ pub(crate) enum Happening {
     },
     /// A time came: the end of a wait, or of the execution.
     Due(Task),
+    /// An attempt fell due while the execution was paused.
+    Held(Task),
     /// Messages were read.
     Read(Task, Vec<Message>),
 }
@@ -31,7 +33,7 @@ pub(crate) enum Happening {
 impl Happening {
     pub(crate) fn task(&self) -> &Task {
         match self {
-            Self::Ended { task, .. } | Self::Due(task) | Self::Read(task, _) => task,
+            Self::Ended { task, .. } | Self::Due(task) | Self::Held(task) | Self::Read(task, _) => task,
         }
     }
 }
@@ -48,9 +50,12 @@ impl Plan<'_> {
             (Happening::Ended { began, verdict, .. }, Work::Attempt(path)) => {
                 self.attempt_ended(path.clone(), (task.attempt, began), verdict);
             }
+            (Happening::Held(_), Work::Attempt(path)) => self.hold(task.id, path.clone(), task.attempt),
+            // What waits and has no end in the queue any more is over when the execution goes on.
+            (Happening::Due(_), Work::Expire(_)) if self.live.state.is_paused() => {}
             (Happening::Due(_), Work::Expire(step)) => self.wait_ended(&step.clone()),
-            (Happening::Due(_), Work::Deadline) => self.record(Fact::DeadlinePassed),
-            (Happening::Ended { .. } | Happening::Due(_), work) => {
+            (Happening::Due(_), Work::Deadline) => self.cut_short(Fact::DeadlinePassed),
+            (Happening::Ended { .. } | Happening::Due(_) | Happening::Held(_), work) => {
                 tracing::error!(execution.id = %task.execution, ?work, "a task was handled as something else");
             }
         }
@@ -97,7 +102,7 @@ impl Plan<'_> {
         self.settle(path, event, End { outputs, error, attempt: Some(attempt) });
     }
 
-    fn wait_ended(&mut self, name: &StepName) {
+    pub(super) fn wait_ended(&mut self, name: &StepName) {
         let workflow = Arc::clone(&self.live.workflow);
         let Some(step) = workflow.step(name) else { return };
         let path = StepPath::step(name.clone());
@@ -129,12 +134,16 @@ impl Plan<'_> {
             }
             MessageBody::Cancel { by, reason } if !over => {
                 self.log("", format!("cancelled by {by}"));
-                self.record(Fact::Cancelled { by, reason });
+                self.cut_short(Fact::Cancelled { by, reason });
             }
+            MessageBody::Pause { by, reason } if !over => self.pause(message.id, by, reason),
+            MessageBody::Resume { by } if !over => self.resume(message.id, by),
             MessageBody::Restart { from, by } if over => self.restart(from.as_ref(), &by),
             late @ (MessageBody::Signal { .. }
             | MessageBody::Decide { .. }
             | MessageBody::Cancel { .. }
+            | MessageBody::Pause { .. }
+            | MessageBody::Resume { .. }
             | MessageBody::Restart { .. }) => {
                 let text =
                     format!("ignored, because the execution is {}: {}", self.live.record.status, name(&late));
@@ -207,6 +216,8 @@ fn name(body: &MessageBody) -> &'static str {
         MessageBody::Signal { .. } => "a signal",
         MessageBody::Decide { .. } => "a decision",
         MessageBody::Cancel { .. } => "a cancel",
+        MessageBody::Pause { .. } => "a pause",
+        MessageBody::Resume { .. } => "a resume",
         MessageBody::Restart { .. } => "a restart",
     }
 }

@@ -179,6 +179,18 @@ pub enum MessageBody {
         /// Why.
         reason: Option<String>,
     },
+    /// Begin nothing more until it is resumed.
+    Pause {
+        /// Who says so.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Go on.
+    Resume {
+        /// Who says so.
+        by: String,
+    },
     /// Take up again.
     Restart {
         /// The step to begin with; without one, every step that did not succeed.

@@ -54,6 +54,9 @@ impl Boot {
         };
         self.flight.messages_read(task.execution).await;
         let Some(live) = self.known(task).await? else { return Ok(None) };
+        if lock(&live).state.is_paused() {
+            return Ok(Some(Report::Held(task.clone())));
+        }
         let began = self.engine.parts.clock.now();
         let call = brief::call(&lock(&live), path, task.attempt);
         let verdict = match call {

@@ -25,6 +25,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) enum Report {
     Ended { task: Task, began: Timestamp, verdict: Verdict },
     Due(Task),
+    Held(Task),
     Inbox(Task),
 }
 
@@ -49,7 +50,7 @@ impl From<Result<ActionOutcome, ActionError>> for Verdict {
 impl Report {
     fn task(&self) -> &Task {
         match self {
-            Self::Ended { task, .. } | Self::Due(task) | Self::Inbox(task) => task,
+            Self::Ended { task, .. } | Self::Due(task) | Self::Held(task) | Self::Inbox(task) => task,
         }
     }
 }
@@ -167,6 +168,7 @@ impl Boot {
             happenings.push(match report.clone() {
                 Report::Ended { task, began, verdict } => Happening::Ended { task, began, verdict },
                 Report::Due(task) => Happening::Due(task),
+                Report::Held(task) => Happening::Held(task),
                 Report::Inbox(task) => Happening::Read(task, std::mem::take(&mut messages)),
             });
         }
@@ -204,7 +206,10 @@ impl Boot {
                 | Fact::Decided { .. }
                 | Fact::Cancelled { .. }
                 | Fact::DeadlinePassed
-                | Fact::Restarted { .. } => {}
+                | Fact::Restarted { .. }
+                | Fact::Paused { .. }
+                | Fact::Resumed { .. }
+                | Fact::Held { .. } => {}
             }
         }
         if advance.status.is_final() {

@@ -6,6 +6,7 @@ mod attempts;
 mod cancels;
 mod endings;
 mod order;
+mod pauses;
 mod poison;
 mod random;
 mod repeats;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Settled, State};
 use codeflow_core::workflow::{self, StepName};
-use codeflow_core::{ExecutionId, NoActions};
+use codeflow_core::{ExecutionId, MessageId, NoActions, TaskId};
 use codeflow_engine::{
-    Engine, Error, Event, Journal, Observer, Parts, Snapshot, StartRequest, Started, WorkerSettings,
+    Engine, Error, Event, Journal, Message, MessageBody, NewTask, Observer, Parts, Snapshot, StartRequest,
+    Started, Work, WorkerSettings,
 };
 use codeflow_runtime::Tasks;
 use codeflow_testkit::{FaultyStore, MemoryStore, SequentialIds, TokioClock};
@@ -177,6 +178,21 @@ impl World {
             Ok(view) => view,
             Err(_) => panic!("it never came to that: {:#?}", self.view(id).await.snapshot),
         }
+    }
+
+    /// Leaves a message, whatever the execution's state.
+    pub(crate) async fn send(&self, id: ExecutionId, body: MessageBody) {
+        let ids = self.parts.ids.as_ref();
+        let task = NewTask {
+            id: TaskId::generate(ids),
+            work: Work::Inbox,
+            attempt: 1,
+            lane: "default".to_owned(),
+            priority: 100,
+            after: None,
+        };
+        let message = Message { id: MessageId::generate(ids), body };
+        self.store.send(id, message, task).await.expect("storage answers");
     }
 
     /// Whether every message was read, now or soon.

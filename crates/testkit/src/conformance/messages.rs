@@ -18,6 +18,8 @@ fn bodies() -> Vec<MessageBody> {
             comment: None,
         },
         MessageBody::Cancel { by: "ana".to_owned(), reason: Some("wrong branch".to_owned()) },
+        MessageBody::Pause { by: "ana".to_owned(), reason: None },
+        MessageBody::Resume { by: "ana".to_owned() },
         MessageBody::Restart { from: Some(step_name("scan")), by: "ana".to_owned() },
     ]
 }
