@@ -1,30 +1,58 @@
 //! Makes the call of one attempt from the state of its execution: inputs rendered, upstream steps listed.
 
-use std::time::Duration;
-
-use codeflow_core::execution::{Progress, StepPath};
-use codeflow_core::workflow::{Step, StepKind};
+use codeflow_core::execution::{Caller, Progress, Reason, StepPath};
+use codeflow_core::workflow::{Limits, Step, StepKind, WorkflowName};
 use codeflow_core::{ActionCall, ActionError, ActionErrorKind, Upstream};
+use codeflow_expr::Template;
 use serde_json::{Map, Value, json};
 
 use crate::live::Live;
 use crate::scope::{Steps, roots};
 
-/// Makes the call, or says why it cannot be made.
-pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionCall, ActionError> {
-    match live.progress() {
-        Progress::Open => {}
-        Progress::Cancelled => {
-            return Err(ActionError::new(ActionErrorKind::Cancelled, "the execution was cancelled"));
-        }
-        Progress::TimedOut => {
-            return Err(ActionError::new(ActionErrorKind::Cancelled, "the execution's time was up"));
-        }
-    }
+/// A workflow that a step calls.
+pub(crate) struct Call {
+    pub(crate) workflow: WorkflowName,
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) caller: Caller,
+}
+
+/// Whether the step calls a workflow.
+pub(crate) fn is_call(live: &Live, path: &StepPath) -> bool {
+    live.workflow.step(&path.step).is_some_and(|step| matches!(step.kind, StepKind::Workflow { .. }))
+}
+
+/// Makes the call of a workflow, or says why it cannot be made.
+pub(crate) fn workflow_call(live: &Live, path: &StepPath) -> Result<Call, ActionError> {
+    check_open(live)?;
     let step = live.workflow.step(&path.step).ok_or_else(|| internal("the step is not in the workflow"))?;
-    let StepKind::Action { uses, with } = &step.kind else {
-        return Err(internal("the step has no action"));
+    let StepKind::Workflow { uses, with } = &step.kind else {
+        return Err(internal("the step calls no workflow"));
     };
+    let depth = live.state.caller().map_or(0, |caller| caller.depth) + 1;
+    if depth > Limits::CALLS {
+        let text = format!("workflow `{uses}` would be called from more than {} others", Limits::CALLS);
+        return Err(ActionError::new(ActionErrorKind::Denied, text).with_code(Reason::TooDeep.code()));
+    }
+    let caller =
+        Caller { execution: live.record.id, generation: live.record.generation, path: path.clone(), depth };
+    Ok(Call { workflow: uses.clone(), inputs: inputs(live, step, path, with)?, caller })
+}
+
+fn check_open(live: &Live) -> Result<(), ActionError> {
+    let text = match live.progress() {
+        Progress::Open => return Ok(()),
+        Progress::Cancelled => "the execution was cancelled",
+        Progress::TimedOut => "the execution's time was up",
+    };
+    Err(ActionError::new(ActionErrorKind::Cancelled, text))
+}
+
+fn inputs<'w>(
+    live: &Live,
+    step: &Step,
+    path: &StepPath,
+    with: impl IntoIterator<Item = (&'w String, &'w Template)>,
+) -> Result<Map<String, Value>, ActionError> {
     let item = item(live, step, path)?;
     let steps = Steps::of(&live.state, &step.ancestors);
     let mut scope = roots(&live.record.inputs, &steps, &live.about);
@@ -39,20 +67,26 @@ pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionC
         })?;
         inputs.insert(name.clone(), value);
     }
+    Ok(inputs)
+}
+
+/// Makes the call, or says why it cannot be made.
+pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionCall, ActionError> {
+    check_open(live)?;
+    let step = live.workflow.step(&path.step).ok_or_else(|| internal("the step is not in the workflow"))?;
+    let StepKind::Action { uses, with } = &step.kind else {
+        return Err(internal("the step has no action"));
+    };
     Ok(ActionCall {
         execution: live.record.id,
         path: path.clone(),
         attempt,
         uses: uses.clone(),
-        inputs,
+        inputs: inputs(live, step, path, with)?,
         upstream: upstream(live, step),
-        timeout: timeout(step),
+        timeout: step.timeout,
         budget: live.workflow.budget.usd,
     })
-}
-
-fn timeout(step: &Step) -> Duration {
-    step.timeout
 }
 
 fn item(live: &Live, step: &Step, path: &StepPath) -> Result<Option<(Value, Value)>, ActionError> {

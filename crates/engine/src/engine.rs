@@ -1,10 +1,11 @@
 //! The door to executions: start them, look at them, send them messages. Running them is [`Worker`].
 
+mod calling;
 mod holding;
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{Answer, ExecutionStatus, State};
+use codeflow_core::execution::{Answer, Caller, ExecutionStatus, Fact, State};
 use codeflow_core::workflow::{StepKind, StepName, VersionId, Workflow};
 use codeflow_core::{Clock, ExecutionId, Ids, MessageId, TaskId, WorkflowId};
 use serde_json::{Map, Value};
@@ -18,6 +19,8 @@ use crate::ports::{
     NewVersion, QuarantinedTask, Snapshot, Started, StepSummary, Store, Work,
 };
 use crate::{Error, ErrorKind, Observer, Worker, WorkerSettings, inputs};
+
+pub(crate) use calling::CallFailed;
 
 /// How long an idempotency key may be.
 const MAX_KEY_BYTES: usize = 255;
@@ -57,6 +60,14 @@ pub struct StartRequest {
     pub inputs: Map<String, Value>,
     /// A second start with the same key, of at most 255 bytes, finds the first.
     pub idempotency_key: Option<String>,
+}
+
+/// What an execution begins with.
+struct Begun {
+    id: ExecutionId,
+    inputs: Arc<Value>,
+    key: Option<String>,
+    caller: Option<Caller>,
 }
 
 impl Engine {
@@ -104,7 +115,13 @@ impl Engine {
         let workflow = self.workflows.get(&request.version).await?;
         let inputs = Arc::new(inputs::check(&workflow, request.inputs)?);
         let id = ExecutionId::generate(self.parts.ids.as_ref());
-        let execution = self.first_moves(id, &workflow, inputs, request.idempotency_key);
+        let begun = Begun { id, inputs, key: request.idempotency_key, caller: None };
+        self.begin(&workflow, begun).await
+    }
+
+    async fn begin(&self, workflow: &Arc<Workflow>, begun: Begun) -> Result<(ExecutionId, Started), Error> {
+        let id = begun.id;
+        let execution = self.first_moves(workflow, begun);
         let started = self.parts.store.start(execution).await?;
         self.wake.notify_one();
         match started {
@@ -113,13 +130,9 @@ impl Engine {
         }
     }
 
-    fn first_moves(
-        &self,
-        id: ExecutionId,
-        workflow: &Arc<Workflow>,
-        inputs: Arc<Value>,
-        idempotency_key: Option<String>,
-    ) -> NewExecution {
+    fn first_moves(&self, workflow: &Arc<Workflow>, begun: Begun) -> NewExecution {
+        let Begun { id, inputs, key: idempotency_key, caller } = begun;
+        let called: Vec<_> = caller.map(Fact::CalledBy).into_iter().collect();
         let now = self.parts.clock.now();
         let record = ExecutionRecord {
             id,
@@ -135,7 +148,8 @@ impl Engine {
             started_at: None,
             finished_at: None,
         };
-        let snapshot = Snapshot { record, facts: Vec::new(), tasks: Vec::new() };
+        let facts = called.iter().map(|fact| (record.generation, fact.clone())).collect();
+        let snapshot = Snapshot { record, facts, tasks: Vec::new() };
         let mut live = Live::new(Arc::clone(workflow), snapshot);
         let advance = Plan::new(&mut live, Given { ids: self.parts.ids.as_ref(), now }).begin();
         let status = match advance.status {
@@ -151,7 +165,7 @@ impl Engine {
             idempotency_key,
             status,
             ending: advance.ending,
-            facts: advance.facts,
+            facts: called.into_iter().chain(advance.facts).collect(),
             tasks: advance.tasks,
         }
     }
@@ -279,7 +293,11 @@ impl Engine {
     }
 
     async fn send(&self, id: ExecutionId, body: MessageBody) -> Result<(), Error> {
-        let message = Message { id: MessageId::generate(self.parts.ids.as_ref()), body };
+        self.leave(id, Message { id: MessageId::generate(self.parts.ids.as_ref()), body }).await
+    }
+
+    /// Leaves a message. One that is left again before it was read is the same message.
+    pub(crate) async fn leave(&self, id: ExecutionId, message: Message) -> Result<(), Error> {
         let task = NewTask {
             id: TaskId::generate(self.parts.ids.as_ref()),
             work: Work::Inbox,

@@ -59,9 +59,9 @@ pub use engine::{Engine, Parts, StartRequest};
 pub use error::{BoxError, Error, ErrorKind};
 pub use observer::{Event, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal,
-    LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask, Promoted,
-    QuarantinedTask, Recovered, Session, Snapshot, Started, StepSummary, Store, StoredVersion, Task,
-    TaskQueue, Work, WorkflowStore,
+    ActionRunner, Advance, ChildEnded, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord,
+    Flushed, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask,
+    Promoted, QuarantinedTask, Recovered, Session, Snapshot, Started, StepSummary, Store, StoredVersion,
+    Task, TaskQueue, Work, WorkflowStore,
 };
 pub use worker::{Worker, WorkerSettings};

@@ -3,6 +3,7 @@
 //! Something happened (an attempt ended, a time came, messages were read); [`Plan`] turns it into facts,
 //! and then walks the steps once, in the order of their needs, for what those facts make due.
 
+mod calls;
 mod happening;
 mod pausing;
 mod steps;
@@ -106,8 +107,8 @@ impl<'p> Plan<'p> {
             return;
         }
         let works = |task: &OpenTask| match task.work {
-            Work::Attempt(_) | Work::Inbox => !task.delayed && !task.quarantined,
-            Work::Expire(_) | Work::Deadline => false,
+            Work::Attempt(_) | Work::Inbox | Work::Recall(_) => !task.delayed && !task.quarantined,
+            Work::Expire(_) | Work::Deadline | Work::Answer => false,
         };
         let event = match self.live.open.values().any(works) {
             true => ExecutionEvent::Worked,
@@ -143,6 +144,9 @@ impl<'p> Plan<'p> {
         self.ending = Some(ending);
         // A message may still come for an execution that has ended: it may be restarted.
         self.drop_tasks(|task| task.work != Work::Inbox);
+        if self.live.state.caller().is_some() {
+            self.schedule(Work::Answer, 1, None);
+        }
     }
 
     fn first_failure(&self, workflow: &Workflow) -> Option<StepError> {

@@ -7,8 +7,8 @@ mod workflows;
 
 pub use actions::ActionRunner;
 pub use journal::{
-    Advance, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal, LogLine, Message, MessageBody,
-    NewExecution, Snapshot, Started,
+    Advance, ChildEnded, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal, LogLine, Message,
+    MessageBody, NewExecution, Snapshot, Started,
 };
 pub use queue::{
     Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Session, Task,

@@ -1,6 +1,7 @@
 //! Runs what is due: one session, a claim loop, attempts side by side, one committer.
 
 mod attempt;
+mod calls;
 mod claims;
 mod committer;
 mod flight;

@@ -89,7 +89,9 @@ pub(crate) fn pack_fact(fact: &Fact, blobs: &mut Blobs) -> Result<(String, Paylo
         | Fact::Restarted { .. }
         | Fact::Paused { .. }
         | Fact::Resumed { .. }
-        | Fact::Held { .. } => return Ok((to_text(fact)?, Payload::default())),
+        | Fact::Held { .. }
+        | Fact::Called { .. }
+        | Fact::CalledBy(_) => return Ok((to_text(fact)?, Payload::default())),
     };
     Ok((to_text(&rest)?, payload))
 }
@@ -114,7 +116,9 @@ pub(crate) fn unpack_fact(text: &str, payload: Payload, blobs: &Blobs) -> Result
         | Fact::Restarted { .. }
         | Fact::Paused { .. }
         | Fact::Resumed { .. }
-        | Fact::Held { .. } => {}
+        | Fact::Held { .. }
+        | Fact::Called { .. }
+        | Fact::CalledBy(_) => {}
     }
     Ok(fact)
 }

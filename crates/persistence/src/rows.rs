@@ -14,6 +14,8 @@ const ATTEMPT: i16 = 1;
 const EXPIRE: i16 = 2;
 const DEADLINE: i16 = 3;
 const INBOX: i16 = 4;
+const ANSWER: i16 = 5;
+const RECALL: i16 = 6;
 
 /// The kind and the path of a task.
 pub(crate) fn pack_work(work: &Work) -> (i16, String) {
@@ -22,6 +24,8 @@ pub(crate) fn pack_work(work: &Work) -> (i16, String) {
         Work::Expire(step) => (EXPIRE, step.to_string()),
         Work::Deadline => (DEADLINE, String::new()),
         Work::Inbox => (INBOX, String::new()),
+        Work::Answer => (ANSWER, String::new()),
+        Work::Recall(path) => (RECALL, path.to_string()),
     }
 }
 
@@ -33,6 +37,8 @@ pub(crate) fn unpack_work(kind: i16, path: &str) -> Result<Work, Error> {
         EXPIRE => path.parse().map(Work::Expire).map_err(|source| unreadable(source.into())),
         DEADLINE => Ok(Work::Deadline),
         INBOX => Ok(Work::Inbox),
+        ANSWER => Ok(Work::Answer),
+        RECALL => path.parse().map(Work::Recall).map_err(|source| unreadable(source.into())),
         unknown => {
             Err(Error::new(ErrorKind::Corrupt, format!("a stored task has the unknown kind {unknown}")))
         }

@@ -54,6 +54,7 @@ macro_rules! conformance {
             messages: messages_are_read_in_order_and_only_once,
             messages: a_message_brings_its_task,
             messages: a_message_to_nobody_is_refused,
+            messages: a_message_that_is_sent_twice_is_one,
             queue: higher_priority_goes_first_and_then_the_older,
             queue: only_the_lanes_asked_for_are_served,
             queue: a_claim_makes_a_queued_execution_run,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::Exit;
 use crate::cli::Format;
 use crate::commands::source::Source;
-use crate::commands::{finish, others};
+use crate::commands::{called, finish, others};
 use crate::context::Context;
 use crate::drive;
 use crate::failure::{Misuse, MisuseKind};
@@ -65,6 +65,7 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
     }
     let local = context.open().await?;
     let reservation = local.reserve()?;
+    called::register(&local, &workflow, &options.workflow).await?;
     let (id, started) = local.start(document, inputs, options.idempotency_key).await?;
     let progress = Progress::new(context.is_lively());
     progress.line(&match started {

@@ -64,6 +64,7 @@ async fn a_view_says_where_each_step_stands() {
             Phase::Waiting { .. } => "waiting",
             Phase::Quarantined => "quarantined",
             Phase::Settled(_) => "settled",
+            Phase::Calling => "calling",
         };
         view.steps().map(|step| phase(step.phase)).collect::<Vec<_>>()
     };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execution::{StepPath, StepStatus};
 use crate::workflow::StepName;
-use crate::{ActionError, MessageId, TaskId, Timestamp};
+use crate::{ActionError, ExecutionId, MessageId, TaskId, Timestamp};
 
 /// One line of the journal. Its key within an execution is (generation, [`Fact::path`], [`Fact::kind`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +90,30 @@ pub enum Fact {
         /// The attempt, counted from one.
         attempt: u32,
     },
+    /// A step, or an iteration, started another execution and waits for its end.
+    Called {
+        /// The step, or the iteration.
+        path: StepPath,
+        /// The execution.
+        child: ExecutionId,
+        /// When.
+        since: Timestamp,
+    },
+    /// A step of another execution started this one.
+    CalledBy(Caller),
+}
+
+/// Who started an execution, and hears of its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Its generation at the time.
+    pub generation: u32,
+    /// Its step, or iteration.
+    pub path: StepPath,
+    /// How many executions there are above this one.
+    pub depth: u32,
 }
 
 /// The kinds of fact. The numbers are storage's, and never change.
@@ -118,6 +142,10 @@ pub enum FactKind {
     Resumed = 10,
     /// See [`Fact::Held`].
     Held = 11,
+    /// See [`Fact::Called`].
+    Called = 12,
+    /// See [`Fact::CalledBy`].
+    CalledBy = 13,
 }
 
 /// How a step ended.
@@ -175,6 +203,8 @@ impl Fact {
             Self::Paused { .. } => FactKind::Paused,
             Self::Resumed { .. } => FactKind::Resumed,
             Self::Held { .. } => FactKind::Held,
+            Self::Called { .. } => FactKind::Called,
+            Self::CalledBy(_) => FactKind::CalledBy,
         }
     }
 
@@ -190,7 +220,10 @@ impl Fact {
             | Self::Paused { message, .. }
             | Self::Resumed { message, .. } => message.to_string(),
             Self::Held { task, .. } => task.to_string(),
-            Self::Cancelled { .. } | Self::DeadlinePassed | Self::Restarted { .. } => String::new(),
+            Self::Called { path, .. } => path.to_string(),
+            Self::Cancelled { .. } | Self::DeadlinePassed | Self::Restarted { .. } | Self::CalledBy(_) => {
+                String::new()
+            }
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::Timestamp;
-use crate::execution::{Fact, Settled, StepPath, StepStatus};
+use crate::execution::{Caller, Fact, Settled, StepPath, StepStatus};
 use crate::workflow::StepName;
+use crate::{ExecutionId, Timestamp};
 
 /// What the journal says so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,7 @@ pub struct State {
     deadline_passed: bool,
     paused: bool,
     held: Vec<(StepPath, u32)>,
+    caller: Option<Caller>,
 }
 
 /// What the journal says about one step.
@@ -33,12 +34,32 @@ pub struct StepState {
     pub items: Option<Arc<Vec<Value>>>,
     /// How its iterations ended.
     pub iterations: BTreeMap<u32, Settled>,
+    /// What it, or its iterations, called.
+    pub children: BTreeMap<Option<u32>, Child>,
+}
+
+/// An execution that a step, or an iteration, started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// When it was started.
+    pub since: Timestamp,
 }
 
 impl StepState {
     /// How the step ended, if it did.
     pub fn status(&self) -> Option<StepStatus> {
         self.settled.as_ref().map(|settled| settled.status)
+    }
+
+    /// What it called and has not heard of yet, with the iteration.
+    pub fn open_calls(&self) -> impl Iterator<Item = (Option<u32>, Child)> {
+        let settled = |iteration: Option<u32>| match iteration {
+            None => self.settled.is_some(),
+            Some(number) => self.iterations.contains_key(&number),
+        };
+        self.children.iter().map(|(iteration, child)| (*iteration, *child)).filter(move |one| !settled(one.0))
     }
 }
 
@@ -109,6 +130,13 @@ impl State {
             Fact::Paused { .. } => self.paused = true,
             Fact::Resumed { .. } => self.go_on(),
             Fact::Held { path, attempt, .. } => self.held.push((path.clone(), *attempt)),
+            Fact::Called { path, child, since } => {
+                let child = Child { execution: *child, since: *since };
+                self.step_mut(&path.step).children.entry(path.iteration).or_insert(child);
+            }
+            Fact::CalledBy(caller) => {
+                self.caller.get_or_insert_with(|| caller.clone());
+            }
         }
     }
 
@@ -177,6 +205,16 @@ impl State {
     /// The attempts that fell due since it was paused: where, and which.
     pub fn held(&self) -> &[(StepPath, u32)] {
         &self.held
+    }
+
+    /// Every execution that steps called, also those that have ended.
+    pub fn calls(&self) -> impl Iterator<Item = Child> {
+        self.steps.values().flat_map(|step| step.children.values().copied())
+    }
+
+    /// Who started the execution, if another one did.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
     }
 
     /// Whether the execution goes on.

@@ -132,6 +132,14 @@ impl<'n> Draft<'n> {
         }
         let uses = ctx.text(node, "the name of an action")?;
         if let Some(name) = uses.strip_prefix("workflow/") {
+            for entry in ["retry", "timeout"].iter().filter_map(|key| fields.entry(key)) {
+                let message = format!(
+                    "`{}` belongs to a step that runs an action, and this one calls a workflow",
+                    entry.key
+                );
+                let hint = "give it to the steps of that workflow, or bound its time with its `budget.wall`";
+                ctx.report.add(ProblemCode::Conflict, entry.at, message, hint);
+            }
             return ctx.name(name, node.at).map(|uses| StepKind::Workflow { uses, with });
         }
         if let Ok(uses) = uses.parse() {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use codeflow_core::execution::{
-    Fact, FactKind, Progress, Reason, Settled, State, StepError, StepPath, StepStatus,
+    Caller, Fact, FactKind, Progress, Reason, Settled, State, StepError, StepPath, StepStatus,
 };
 use codeflow_core::workflow::StepName;
-use codeflow_core::{ActionError, ActionErrorKind, MessageId, TaskId, Timestamp};
+use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, MessageId, TaskId, Timestamp};
 use proptest::prelude::{Strategy, any, prop};
 use proptest::{prop_assert_eq, proptest};
 use serde_json::{Value, json};
@@ -55,7 +55,23 @@ fn every_kind() -> Vec<Fact> {
         paused(3),
         resumed(4),
         held(5, "a[1]", 2),
+        called("a[1]", 6),
+        Fact::CalledBy(Caller {
+            execution: execution(7),
+            generation: 2,
+            path: "up[3]".parse().expect("the test wrote a path"),
+            depth: 1,
+        }),
     ]
+}
+
+fn execution(number: u128) -> ExecutionId {
+    ExecutionId::from_uuid(Uuid::from_u128(number))
+}
+
+fn called(path: &str, child: u128) -> Fact {
+    let path = path.parse().expect("the test wrote a path");
+    Fact::Called { path, child: execution(child), since: Timestamp::from_micros(9) }
 }
 
 fn paused(number: u128) -> Fact {
@@ -160,6 +176,43 @@ fn a_pause_keeps_what_fell_due_until_a_resume_a_cut_or_a_restart() {
 }
 
 #[test]
+fn a_call_is_open_until_its_step_or_iteration_is_settled() {
+    let mut state = State::replay(&[
+        (0, called("a", 1)),
+        (0, called("a", 2)),
+        (0, called("b[0]", 3)),
+        (0, called("b[1]", 4)),
+        (0, settled("b[0]", StepStatus::Succeeded, json!(null))),
+    ]);
+    let open = |state: &State, step: &str| -> Vec<_> {
+        let known = state.step(&name(step)).into_iter().flat_map(|step| step.open_calls());
+        known.map(|(iteration, child)| (iteration, child.execution)).collect()
+    };
+
+    assert_eq!(open(&state, "a"), [(None, execution(1))]);
+    assert_eq!(open(&state, "b"), [(Some(1), execution(4))]);
+    assert_eq!(state.calls().count(), 3);
+    state.apply(0, &settled("a", StepStatus::Failed, json!(null)));
+    assert_eq!(open(&state, "a"), []);
+    state.apply(1, &Fact::Restarted { steps: vec![name("a"), name("b")] });
+    assert_eq!(state.calls().count(), 0);
+}
+
+#[test]
+fn who_called_an_execution_is_known_for_ever() {
+    let caller = |number| {
+        let path = StepPath::step(name("up"));
+        Caller { execution: execution(number), generation: 0, path, depth: 1 }
+    };
+    let mut state = State::replay(&[(0, Fact::CalledBy(caller(1))), (0, Fact::CalledBy(caller(2)))]);
+
+    state.apply(1, &Fact::Restarted { steps: vec![] });
+
+    assert_eq!(state.caller(), Some(&caller(1)));
+    assert_eq!(State::default().caller(), None);
+}
+
+#[test]
 fn an_execution_may_be_paused_more_than_once() {
     let facts = [paused(1), resumed(2), paused(3), held(4, "a", 1)];
     let state = State::replay(&facts.map(|fact| (0, fact)));
@@ -191,9 +244,9 @@ fn the_key_of_a_fact_is_its_path_and_its_kind() {
     let [go, pause, resume] = [2, 3, 4].map(|number| message(number).to_string());
     let task = TaskId::from_uuid(Uuid::from_u128(5)).to_string();
     let paths: Vec<_> = keys.iter().map(|(path, _)| path.clone()).collect();
-    let named = ["a", "a", "a", &go, "ok", "", "", "", &pause, &resume, &task];
+    let named = ["a", "a", "a", &go, "ok", "", "", "", &pause, &resume, &task, "a[1]", ""];
     assert_eq!(paths, named);
-    assert!(keys.iter().map(|(_, kind)| *kind).eq(1..=11));
+    assert!(keys.iter().map(|(_, kind)| *kind).eq(1..=13));
     assert_eq!(settled("a[4]", StepStatus::Failed, json!(1)).path(), "a[4]");
     assert_eq!(Fact::DeadlinePassed.kind(), FactKind::DeadlinePassed);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codeflow_core::execution::{ExecutionEvent, Fact, Progress, Reason, StepEvent, StepPath, StepStatus};
 use codeflow_core::workflow::{Step, StepKind, StepName};
-use codeflow_core::{ActionError, ActionErrorKind, Timestamp, format_duration};
+use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, Timestamp, format_duration};
 
 use super::{End, Plan, decision};
 use crate::ports::{Message, MessageBody, Task, Work};
@@ -26,6 +26,13 @@ pub(crate) enum Happening {
     Due(Task),
     /// An attempt fell due while the execution was paused.
     Held(Task),
+    /// A step started the execution that it calls.
+    Called {
+        /// The task that made it due.
+        task: Task,
+        /// The execution that was started.
+        child: ExecutionId,
+    },
     /// Messages were read.
     Read(Task, Vec<Message>),
 }
@@ -33,7 +40,8 @@ pub(crate) enum Happening {
 impl Happening {
     pub(crate) fn task(&self) -> &Task {
         match self {
-            Self::Ended { task, .. } | Self::Due(task) | Self::Held(task) | Self::Read(task, _) => task,
+            Self::Ended { task, .. } | Self::Called { task, .. } => task,
+            Self::Due(task) | Self::Held(task) | Self::Read(task, _) => task,
         }
     }
 }
@@ -50,12 +58,18 @@ impl Plan<'_> {
             (Happening::Ended { began, verdict, .. }, Work::Attempt(path)) => {
                 self.attempt_ended(path.clone(), (task.attempt, began), verdict);
             }
+            (Happening::Called { child, .. }, Work::Attempt(path)) => self.called(path.clone(), child),
+            // What the task was for is done.
+            (Happening::Due(_), Work::Answer | Work::Recall(_)) => {}
             (Happening::Held(_), Work::Attempt(path)) => self.hold(task.id, path.clone(), task.attempt),
             // What waits and has no end in the queue any more is over when the execution goes on.
             (Happening::Due(_), Work::Expire(_)) if self.live.state.is_paused() => {}
             (Happening::Due(_), Work::Expire(step)) => self.wait_ended(&step.clone()),
             (Happening::Due(_), Work::Deadline) => self.cut_short(Fact::DeadlinePassed),
-            (Happening::Ended { .. } | Happening::Due(_) | Happening::Held(_), work) => {
+            (
+                Happening::Ended { .. } | Happening::Due(_) | Happening::Held(_) | Happening::Called { .. },
+                work,
+            ) => {
                 tracing::error!(execution.id = %task.execution, ?work, "a task was handled as something else");
             }
         }
@@ -138,12 +152,14 @@ impl Plan<'_> {
             }
             MessageBody::Pause { by, reason } if !over => self.pause(message.id, by, reason),
             MessageBody::Resume { by } if !over => self.resume(message.id, by),
+            MessageBody::Ended(end) if !over => self.child_ended(end),
             MessageBody::Restart { from, by } if over => self.restart(from.as_ref(), &by),
             late @ (MessageBody::Signal { .. }
             | MessageBody::Decide { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Pause { .. }
             | MessageBody::Resume { .. }
+            | MessageBody::Ended(_)
             | MessageBody::Restart { .. }) => {
                 let text =
                     format!("ignored, because the execution is {}: {}", self.live.record.status, name(&late));
@@ -218,6 +234,7 @@ fn name(body: &MessageBody) -> &'static str {
         MessageBody::Cancel { .. } => "a cancel",
         MessageBody::Pause { .. } => "a pause",
         MessageBody::Resume { .. } => "a resume",
+        MessageBody::Ended(_) => "the end of an execution that it called",
         MessageBody::Restart { .. } => "a restart",
     }
 }

@@ -56,6 +56,7 @@ impl Plan<'_> {
             self.become_after(ExecutionEvent::Resumed);
         }
         self.record(fact);
+        self.recall_all();
     }
 
     /// Whether the step began to wait, and the time for that has run out.

@@ -23,6 +23,10 @@ pub enum Work {
     Deadline,
     /// Read the messages that came for the execution.
     Inbox,
+    /// Tell the execution that called this one how it ended.
+    Answer,
+    /// Cancel the execution that a step, or one iteration of it, called.
+    Recall(StepPath),
 }
 
 /// A task to put into the queue. Its body never changes: another attempt is another task.

@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Event, brief};
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// The pause before storage is asked again.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 impl Boot {
     /// Does a task and reports it, unless the worker gives it up.
@@ -51,9 +51,14 @@ impl Boot {
             Work::Attempt(path) => path,
             Work::Expire(_) | Work::Deadline => return Ok(Some(Report::Due(task.clone()))),
             Work::Inbox => return Ok(Some(Report::Inbox(task.clone()))),
+            Work::Answer => return self.answer_caller(task).await,
+            Work::Recall(path) => return self.recall(task, path).await,
         };
         self.flight.messages_read(task.execution).await;
         let Some(live) = self.known(task).await? else { return Ok(None) };
+        if brief::is_call(&lock(&live), path) {
+            return self.call_workflow(task, path, &live).await;
+        }
         if lock(&live).state.is_paused() {
             return Ok(Some(Report::Held(task.clone())));
         }
@@ -82,7 +87,7 @@ impl Boot {
     }
 
     /// The execution, at least as new as this task; nothing when the task was dropped since it was claimed.
-    async fn known(&self, task: &Task) -> Result<Option<Shared>, Error> {
+    pub(super) async fn known(&self, task: &Task) -> Result<Option<Shared>, Error> {
         let open = |live: &Shared| lock(live).open.contains_key(&task.id);
         let live = self.executions.get(task.execution).await;
         if let Ok(live) = live

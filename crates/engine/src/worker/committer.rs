@@ -26,6 +26,7 @@ pub(super) enum Report {
     Ended { task: Task, began: Timestamp, verdict: Verdict },
     Due(Task),
     Held(Task),
+    Called { task: Task, child: ExecutionId },
     Inbox(Task),
 }
 
@@ -50,7 +51,8 @@ impl From<Result<ActionOutcome, ActionError>> for Verdict {
 impl Report {
     fn task(&self) -> &Task {
         match self {
-            Self::Ended { task, .. } | Self::Due(task) | Self::Held(task) | Self::Inbox(task) => task,
+            Self::Ended { task, .. } | Self::Called { task, .. } => task,
+            Self::Due(task) | Self::Held(task) | Self::Inbox(task) => task,
         }
     }
 }
@@ -168,6 +170,7 @@ impl Boot {
             happenings.push(match report.clone() {
                 Report::Ended { task, began, verdict } => Happening::Ended { task, began, verdict },
                 Report::Due(task) => Happening::Due(task),
+                Report::Called { task, child } => Happening::Called { task, child },
                 Report::Held(task) => Happening::Held(task),
                 Report::Inbox(task) => Happening::Read(task, std::mem::take(&mut messages)),
             });
@@ -201,6 +204,9 @@ impl Boot {
             match fact {
                 Fact::Settled(settled) => observer.notice(Event::Settled { execution, settled }),
                 Fact::Waiting { step, .. } => observer.notice(Event::Waiting { execution, step }),
+                Fact::Called { path, child, .. } => {
+                    observer.notice(Event::Called { execution, path, child });
+                }
                 Fact::Expanded { .. }
                 | Fact::Signalled { .. }
                 | Fact::Decided { .. }
@@ -209,7 +215,8 @@ impl Boot {
                 | Fact::Restarted { .. }
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. }
-                | Fact::Held { .. } => {}
+                | Fact::Held { .. }
+                | Fact::CalledBy(_) => {}
             }
         }
         if advance.status.is_final() {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test may fail it")]
 
 mod attempts;
+mod calls;
 mod cancels;
 mod endings;
 mod order;

@@ -114,7 +114,7 @@ fn check_order(world: &World, plans: &[Plan]) -> TestCaseResult {
             Event::Settled { settled: one, .. } => {
                 prop_assert_eq!(settled.insert(one.path.to_string(), at), None);
             }
-            Event::Logged { .. } | Event::Waiting { .. } | Event::Ended { .. } => {}
+            Event::Logged { .. } | Event::Waiting { .. } | Event::Called { .. } | Event::Ended { .. } => {}
         }
     }
     for (index, plan) in plans.iter().enumerate() {

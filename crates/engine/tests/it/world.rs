@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Settled, State};
-use codeflow_core::workflow::{self, StepName};
+use codeflow_core::workflow::{self, StepName, VersionId};
 use codeflow_core::{ExecutionId, MessageId, NoActions, TaskId};
 use codeflow_engine::{
     Engine, Error, Event, Journal, Message, MessageBody, NewTask, Observer, Parts, Snapshot, StartRequest,
@@ -130,10 +130,16 @@ impl World {
         inputs: Map<String, Value>,
         key: Option<&str>,
     ) -> Result<(ExecutionId, Started), Error> {
+        let version = self.register(document).await?;
+        let idempotency_key = key.map(str::to_owned);
+        self.engine.start(StartRequest { version, inputs, idempotency_key }).await
+    }
+
+    /// Keeps a version of a workflow.
+    pub(crate) async fn register(&self, document: &str) -> Result<VersionId, Error> {
         let workflow = workflow::parse(document, &NoActions).unwrap_or_else(|wrong| panic!("{wrong}"));
         self.engine.register(&workflow, document).await?;
-        let idempotency_key = key.map(str::to_owned);
-        self.engine.start(StartRequest { version: workflow.version, inputs, idempotency_key }).await
+        Ok(workflow.version)
     }
 
     /// Starts the workflow, and works until it has ended.

@@ -128,6 +128,8 @@ pub(super) fn steps() -> Vec<Case> {
         ("workflow.conflict", "{ uses: core/secrets, run: [ls] }"),
         ("workflow.conflict", "{ sleep: 1s, with: { a: 1 } }"),
         ("workflow.conflict", "{ sleep: 1s, for_each: [1] }"),
+        ("workflow.conflict", "{ uses: workflow/other, retry: { attempts: 2 } }"),
+        ("workflow.conflict", "{ uses: workflow/other, timeout: 1m }"),
         ("workflow.wrong_type", "{ run: ls -l }"),
         ("workflow.bad_value", "{ run: [] }"),
         ("workflow.bad_value", "{ sleep: soon }"),
