@@ -29,6 +29,8 @@ pub struct StepView<'v> {
     pub iterations: Option<(usize, usize)>,
     /// The executions that it, or its iterations, called: also those that have ended.
     pub called: Vec<ExecutionId>,
+    /// How it was undone, if it was.
+    pub compensated: Option<&'v Settled>,
 }
 
 /// Where a step stands.
@@ -86,6 +88,7 @@ impl View {
             phase: self.phase(step),
             iterations: self.iterations(step),
             called: self.called(step),
+            compensated: self.state.step(&step.name).and_then(|known| known.compensated.as_ref()),
         })
     }
 
@@ -132,8 +135,9 @@ impl View {
 
     /// Whether it is paused, and nothing of it runs any more.
     pub fn is_held(&self) -> bool {
-        let runs =
-            |task: &OpenTask| matches!(task.work, Work::Attempt(_)) && !task.delayed && !task.quarantined;
+        let runs = |task: &OpenTask| {
+            matches!(task.work, Work::Attempt(_) | Work::Compensate(_)) && !task.delayed && !task.quarantined
+        };
         self.record.status == ExecutionStatus::Paused && !self.tasks.iter().any(runs)
     }
 
@@ -168,7 +172,7 @@ impl View {
 /// Whether a task needs nobody from outside. A deadline is no progress.
 fn goes_on_alone(task: &OpenTask) -> bool {
     match task.work {
-        Work::Attempt(_) => !task.quarantined,
+        Work::Attempt(_) | Work::Compensate(_) => !task.quarantined,
         Work::Inbox | Work::Recall(_) => true,
         Work::Expire(_) | Work::Deadline | Work::Answer => false,
     }

@@ -1,9 +1,9 @@
 //! Makes the call of one attempt from the state of its execution: inputs rendered, upstream steps listed.
 
 use codeflow_core::execution::{Caller, Progress, Reason, StepPath};
-use codeflow_core::workflow::{Limits, Step, StepKind, WorkflowName};
+use codeflow_core::workflow::{Limits, Step, StepKind, StepName, WorkflowName};
 use codeflow_core::{ActionCall, ActionError, ActionErrorKind, Upstream};
-use codeflow_expr::Template;
+use codeflow_expr::{Roots, Template};
 use serde_json::{Map, Value, json};
 
 use crate::live::Live;
@@ -38,6 +38,25 @@ pub(crate) fn workflow_call(live: &Live, path: &StepPath) -> Result<Call, Action
     Ok(Call { workflow: uses.clone(), inputs: inputs(live, step, path, with)?, caller })
 }
 
+/// Makes the call that undoes a step, or says why it cannot be made.
+pub(crate) fn compensation(live: &Live, name: &StepName, attempt: u32) -> Result<ActionCall, ActionError> {
+    let step = live.workflow.step(name).ok_or_else(|| internal("the step is not in the workflow"))?;
+    let undo = step.compensate.as_ref().ok_or_else(|| internal("nothing undoes the step"))?;
+    let names: Vec<_> = step.ancestors.iter().chain([name]).cloned().collect();
+    let steps = Steps::of(&live.state, &names);
+    let scope = roots(&live.record.inputs, &steps, &live.about);
+    Ok(ActionCall {
+        execution: live.record.id,
+        path: StepPath::step(name.clone()),
+        attempt,
+        uses: undo.uses.clone(),
+        inputs: rendered(&undo.with, &scope)?,
+        upstream: upstream(live, &names),
+        timeout: undo.timeout,
+        budget: live.workflow.budget.usd,
+    })
+}
+
 fn check_open(live: &Live) -> Result<(), ActionError> {
     let text = match live.progress() {
         Progress::Open => return Ok(()),
@@ -59,9 +78,16 @@ fn inputs<'w>(
     if let Some((item, index)) = &item {
         scope = scope.value("item", item).value("index", index);
     }
+    rendered(with, &scope)
+}
+
+fn rendered<'w>(
+    with: impl IntoIterator<Item = (&'w String, &'w Template)>,
+    scope: &Roots<'_>,
+) -> Result<Map<String, Value>, ActionError> {
     let mut inputs = Map::new();
     for (name, template) in with {
-        let value = template.render(&scope).map_err(|cause| {
+        let value = template.render(scope).map_err(|cause| {
             ActionError::new(ActionErrorKind::InvalidInput, format!("input `{name}`: {cause}"))
                 .with_code(cause.kind().code())
         })?;
@@ -83,7 +109,7 @@ pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionC
         attempt,
         uses: uses.clone(),
         inputs: inputs(live, step, path, with)?,
-        upstream: upstream(live, step),
+        upstream: upstream(live, &step.ancestors),
         timeout: step.timeout,
         budget: live.workflow.budget.usd,
     })
@@ -97,7 +123,7 @@ fn item(live: &Live, step: &Step, path: &StepPath) -> Result<Option<(Value, Valu
     Ok(Some((item.clone(), json!(index))))
 }
 
-fn upstream(live: &Live, step: &Step) -> Vec<Upstream> {
+fn upstream(live: &Live, names: &[StepName]) -> Vec<Upstream> {
     let view = |name| {
         let settled = live.state.settled(name)?;
         Some(Upstream {
@@ -107,7 +133,7 @@ fn upstream(live: &Live, step: &Step) -> Vec<Upstream> {
             error: settled.error.clone(),
         })
     };
-    step.ancestors.iter().filter_map(view).collect()
+    names.iter().filter_map(view).collect()
 }
 
 fn internal(message: &str) -> ActionError {

@@ -73,7 +73,8 @@ impl Live {
             | Work::Deadline
             | Work::Inbox
             | Work::Answer
-            | Work::Recall(_) => None,
+            | Work::Recall(_)
+            | Work::Compensate(_) => None,
         };
         let known = self.state.step(step);
         let called = known.into_iter().flat_map(|known| known.open_calls()).filter_map(|(number, _)| number);

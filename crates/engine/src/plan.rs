@@ -4,6 +4,7 @@
 //! and then walks the steps once, in the order of their needs, for what those facts make due.
 
 mod calls;
+mod compensation;
 mod happening;
 mod pausing;
 mod steps;
@@ -88,7 +89,7 @@ impl<'p> Plan<'p> {
             expected_seq: self.live.record.seq,
             generation: self.live.record.generation,
             status: self.live.record.status,
-            stopping: self.live.progress() != Progress::Open && !self.live.record.status.is_final(),
+            stopping: self.is_stopping(),
             ending: self.ending,
             facts: self.facts,
             done: self.done,
@@ -98,16 +99,27 @@ impl<'p> Plan<'p> {
         }
     }
 
+    /// Whether what runs is to be told to stop. What undoes a step runs on.
+    fn is_stopping(&self) -> bool {
+        let over = self.live.record.status.is_final() || self.live.state.is_compensating();
+        self.live.progress() != Progress::Open && !over
+    }
+
     /// Ends the execution when every step is settled; else says whether it works or waits.
     fn conclude(&mut self) {
         let workflow = Arc::clone(&self.live.workflow);
         let settled = workflow.steps.iter().all(|step| self.live.state.settled(&step.name).is_some());
         if settled {
-            self.end(&workflow);
-            return;
+            let (outputs, failure) = self.outcome(&workflow);
+            if failure.is_none() || !self.compensate(&workflow) {
+                self.end(outputs, failure);
+                return;
+            }
         }
         let works = |task: &OpenTask| match task.work {
-            Work::Attempt(_) | Work::Inbox | Work::Recall(_) => !task.delayed && !task.quarantined,
+            Work::Attempt(_) | Work::Inbox | Work::Recall(_) | Work::Compensate(_) => {
+                !task.delayed && !task.quarantined
+            }
             Work::Expire(_) | Work::Deadline | Work::Answer => false,
         };
         let event = match self.live.open.values().any(works) {
@@ -117,7 +129,8 @@ impl<'p> Plan<'p> {
         self.become_after(event);
     }
 
-    fn end(&mut self, workflow: &Workflow) {
+    /// What the execution gives, and why it does not succeed.
+    fn outcome(&self, workflow: &Workflow) -> (Option<Value>, Option<StepError>) {
         let failure = match self.live.progress() {
             Progress::Cancelled => {
                 Some(StepError::new(Reason::ExecutionCancelled, "the execution was cancelled"))
@@ -127,10 +140,13 @@ impl<'p> Plan<'p> {
             }
             Progress::Open => self.first_failure(workflow),
         };
-        let (outputs, failure) = match (self.outputs(workflow, failure.is_some()), failure) {
+        match (self.outputs(workflow, failure.is_some()), failure) {
             (Ok(outputs), failure) => (Some(outputs), failure),
             (Err(unreadable), failure) => (None, failure.or(Some(unreadable))),
-        };
+        }
+    }
+
+    fn end(&mut self, outputs: Option<Value>, failure: Option<StepError>) {
         let event = match (self.live.progress(), &failure) {
             (Progress::Cancelled, _) => ExecutionEvent::Cancelled,
             (Progress::TimedOut, _) => ExecutionEvent::TimedOut,

@@ -4,6 +4,7 @@ mod attempt;
 mod calls;
 mod claims;
 mod committer;
+mod compensation;
 mod flight;
 mod lease;
 

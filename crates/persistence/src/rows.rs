@@ -16,6 +16,7 @@ const DEADLINE: i16 = 3;
 const INBOX: i16 = 4;
 const ANSWER: i16 = 5;
 const RECALL: i16 = 6;
+const COMPENSATE: i16 = 7;
 
 /// The kind and the path of a task.
 pub(crate) fn pack_work(work: &Work) -> (i16, String) {
@@ -25,6 +26,7 @@ pub(crate) fn pack_work(work: &Work) -> (i16, String) {
         Work::Deadline => (DEADLINE, String::new()),
         Work::Inbox => (INBOX, String::new()),
         Work::Answer => (ANSWER, String::new()),
+        Work::Compensate(step) => (COMPENSATE, step.to_string()),
         Work::Recall(path) => (RECALL, path.to_string()),
     }
 }
@@ -38,6 +40,7 @@ pub(crate) fn unpack_work(kind: i16, path: &str) -> Result<Work, Error> {
         DEADLINE => Ok(Work::Deadline),
         INBOX => Ok(Work::Inbox),
         ANSWER => Ok(Work::Answer),
+        COMPENSATE => path.parse().map(Work::Compensate).map_err(|source| unreadable(source.into())),
         RECALL => path.parse().map(Work::Recall).map_err(|source| unreadable(source.into())),
         unknown => {
             Err(Error::new(ErrorKind::Corrupt, format!("a stored task has the unknown kind {unknown}")))

@@ -129,6 +129,12 @@ fn ended(view: &StepView<'_>, settled: &Settled) -> String {
         let dim = Style::new().dimmed();
         words.push(format!("{dim}{}{dim:#}", short(settled.ended.since(began))));
     }
+    if let Some(undone) = view.compensated {
+        words.push(match &undone.error {
+            None => "undone".to_owned(),
+            Some(error) => format!("could not be undone: {}", clean(&error.message)),
+        });
+    }
     words.join("  ")
 }
 

@@ -39,6 +39,14 @@ fn step(view: &StepView<'_>) -> Value {
     if !view.called.is_empty() {
         document["called"] = json!(view.called);
     }
+    if let Some(undone) = view.compensated {
+        document["compensated"] = json!({
+            "status": undone.status,
+            "attempt": undone.attempt,
+            "ended": undone.ended,
+            "error": undone.error.as_ref().map(error),
+        });
+    }
     match view.phase {
         Phase::Pending => document["status"] = json!("pending"),
         Phase::Quarantined => document["status"] = json!("quarantined"),

@@ -101,6 +101,10 @@ pub enum Fact {
     },
     /// A step of another execution started this one.
     CalledBy(Caller),
+    /// The execution does not succeed, and begins to undo what it did.
+    Compensating,
+    /// A step was undone, or could not be.
+    Compensated(Settled),
 }
 
 /// Who started an execution, and hears of its end.
@@ -146,6 +150,10 @@ pub enum FactKind {
     Called = 12,
     /// See [`Fact::CalledBy`].
     CalledBy = 13,
+    /// See [`Fact::Compensating`].
+    Compensating = 14,
+    /// See [`Fact::Compensated`].
+    Compensated = 15,
 }
 
 /// How a step ended.
@@ -205,6 +213,8 @@ impl Fact {
             Self::Held { .. } => FactKind::Held,
             Self::Called { .. } => FactKind::Called,
             Self::CalledBy(_) => FactKind::CalledBy,
+            Self::Compensating => FactKind::Compensating,
+            Self::Compensated(_) => FactKind::Compensated,
         }
     }
 
@@ -212,7 +222,7 @@ impl Fact {
     /// empty for the execution as a whole.
     pub fn path(&self) -> String {
         match self {
-            Self::Settled(settled) => settled.path.to_string(),
+            Self::Settled(settled) | Self::Compensated(settled) => settled.path.to_string(),
             Self::Expanded { step, .. } | Self::Waiting { step, .. } | Self::Decided { step, .. } => {
                 step.to_string()
             }
@@ -221,9 +231,11 @@ impl Fact {
             | Self::Resumed { message, .. } => message.to_string(),
             Self::Held { task, .. } => task.to_string(),
             Self::Called { path, .. } => path.to_string(),
-            Self::Cancelled { .. } | Self::DeadlinePassed | Self::Restarted { .. } | Self::CalledBy(_) => {
-                String::new()
-            }
+            Self::Cancelled { .. }
+            | Self::DeadlinePassed
+            | Self::Restarted { .. }
+            | Self::CalledBy(_)
+            | Self::Compensating => String::new(),
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct State {
     paused: bool,
     held: Vec<(StepPath, u32)>,
     caller: Option<Caller>,
+    compensating: bool,
+    /// How many steps have been settled so far.
+    ended: u64,
 }
 
 /// What the journal says about one step.
@@ -36,6 +39,10 @@ pub struct StepState {
     pub iterations: BTreeMap<u32, Settled>,
     /// What it, or its iterations, called.
     pub children: BTreeMap<Option<u32>, Child>,
+    /// How it was undone.
+    pub compensated: Option<Settled>,
+    /// Its place in the order in which steps were settled.
+    pub order: u64,
 }
 
 /// An execution that a step, or an iteration, started.
@@ -134,6 +141,10 @@ impl State {
                 let child = Child { execution: *child, since: *since };
                 self.step_mut(&path.step).children.entry(path.iteration).or_insert(child);
             }
+            Fact::Compensating => self.compensating = true,
+            Fact::Compensated(settled) => {
+                self.step_mut(&settled.path.step).compensated.get_or_insert_with(|| settled.clone());
+            }
             Fact::CalledBy(caller) => {
                 self.caller.get_or_insert_with(|| caller.clone());
             }
@@ -141,11 +152,15 @@ impl State {
     }
 
     fn settle(&mut self, settled: &Settled) {
+        let order = self.ended;
         let step = self.step_mut(&settled.path.step);
         match settled.path.iteration {
-            None => {
-                step.settled.get_or_insert_with(|| settled.clone());
+            None if step.settled.is_none() => {
+                step.settled = Some(settled.clone());
+                step.order = order;
+                self.ended += 1;
             }
+            None => {}
             Some(iteration) => {
                 step.iterations.entry(iteration).or_insert_with(|| settled.clone());
             }
@@ -156,6 +171,7 @@ impl State {
         self.generation = generation;
         self.cancelled = false;
         self.deadline_passed = false;
+        self.compensating = false;
         self.go_on();
         for name in steps {
             self.steps.remove(name);
@@ -195,6 +211,11 @@ impl State {
     /// The first signal of this name that came.
     pub fn signal(&self, event: &str) -> Option<&Arc<Value>> {
         self.signals.iter().find(|signal| signal.event == event).map(|signal| &signal.payload)
+    }
+
+    /// Whether the execution undoes what it did, and then ends without success.
+    pub fn is_compensating(&self) -> bool {
+        self.compensating
     }
 
     /// Whether nothing may begin until somebody resumes the execution.

@@ -62,7 +62,16 @@ fn every_kind() -> Vec<Fact> {
             path: "up[3]".parse().expect("the test wrote a path"),
             depth: 1,
         }),
+        Fact::Compensating,
+        compensated("a", StepStatus::Failed),
     ]
+}
+
+fn compensated(path: &str, status: StepStatus) -> Fact {
+    match settled(path, status, json!({ "gone": true })) {
+        Fact::Settled(settled) => Fact::Compensated(settled),
+        other => other,
+    }
 }
 
 fn execution(number: u128) -> ExecutionId {
@@ -199,6 +208,27 @@ fn a_call_is_open_until_its_step_or_iteration_is_settled() {
 }
 
 #[test]
+fn steps_are_in_the_order_in_which_they_were_settled_and_undone_at_most_once() {
+    let mut state = State::replay(&[
+        (0, settled("b", StepStatus::Succeeded, json!(1))),
+        (0, settled("a", StepStatus::Succeeded, json!(1))),
+        (0, settled("b", StepStatus::Failed, json!(2))),
+        (0, Fact::Compensating),
+        (0, compensated("a", StepStatus::Failed)),
+        (0, compensated("a", StepStatus::Succeeded)),
+    ]);
+    let order = |state: &State, step: &str| state.step(&name(step)).unwrap().order;
+
+    assert!(order(&state, "b") < order(&state, "a"));
+    assert!(state.is_compensating());
+    let undone = state.step(&name("a")).unwrap().compensated.as_ref();
+    assert_eq!(undone.map(|settled| settled.status), Some(StepStatus::Failed));
+    state.apply(1, &Fact::Restarted { steps: vec![name("b")] });
+    state.apply(1, &settled("b", StepStatus::Succeeded, json!(1)));
+    assert!(!state.is_compensating() && order(&state, "b") > order(&state, "a"));
+}
+
+#[test]
 fn who_called_an_execution_is_known_for_ever() {
     let caller = |number| {
         let path = StepPath::step(name("up"));
@@ -244,9 +274,9 @@ fn the_key_of_a_fact_is_its_path_and_its_kind() {
     let [go, pause, resume] = [2, 3, 4].map(|number| message(number).to_string());
     let task = TaskId::from_uuid(Uuid::from_u128(5)).to_string();
     let paths: Vec<_> = keys.iter().map(|(path, _)| path.clone()).collect();
-    let named = ["a", "a", "a", &go, "ok", "", "", "", &pause, &resume, &task, "a[1]", ""];
+    let named = ["a", "a", "a", &go, "ok", "", "", "", &pause, &resume, &task, "a[1]", "", "", "a"];
     assert_eq!(paths, named);
-    assert!(keys.iter().map(|(_, kind)| *kind).eq(1..=13));
+    assert!(keys.iter().map(|(_, kind)| *kind).eq(1..=15));
     assert_eq!(settled("a[4]", StepStatus::Failed, json!(1)).path(), "a[4]");
     assert_eq!(Fact::DeadlinePassed.kind(), FactKind::DeadlinePassed);
 }

@@ -63,7 +63,7 @@ impl Plan<'_> {
         self.settle(path.clone(), event, End { outputs, error, attempt });
         self.drop_tasks(|task| match &task.work {
             Work::Attempt(other) | Work::Recall(other) => *other == path,
-            Work::Expire(_) | Work::Deadline | Work::Inbox | Work::Answer => false,
+            Work::Expire(_) | Work::Deadline | Work::Inbox | Work::Answer | Work::Compensate(_) => false,
         });
     }
 

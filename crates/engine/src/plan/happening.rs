@@ -58,6 +58,11 @@ impl Plan<'_> {
             (Happening::Ended { began, verdict, .. }, Work::Attempt(path)) => {
                 self.attempt_ended(path.clone(), (task.attempt, began), verdict);
             }
+            (Happening::Ended { began, verdict, .. }, Work::Compensate(step)) => {
+                self.compensation_ended(step, (task.attempt, began), verdict);
+            }
+            // It is begun again when the execution goes on.
+            (Happening::Held(_), Work::Compensate(_)) => {}
             (Happening::Called { child, .. }, Work::Attempt(path)) => self.called(path.clone(), child),
             // What the task was for is done.
             (Happening::Due(_), Work::Answer | Work::Recall(_)) => {}
@@ -146,6 +151,9 @@ impl Plan<'_> {
             MessageBody::Decide { step, approved, by, comment } if !over => {
                 self.record(Fact::Decided { message: message.id, step, approved, by, comment });
             }
+            MessageBody::Cancel { by, .. } if !over && self.live.state.is_compensating() => {
+                self.log("", format!("a cancel by {by} was ignored: the execution ends already"));
+            }
             MessageBody::Cancel { by, reason } if !over => {
                 self.log("", format!("cancelled by {by}"));
                 self.cut_short(Fact::Cancelled { by, reason });
@@ -170,7 +178,11 @@ impl Plan<'_> {
 
     fn restart(&mut self, from: Option<&StepName>, by: &str) {
         let workflow = Arc::clone(&self.live.workflow);
+        // What was undone has to be done again.
+        let undone =
+            |step: &Step| self.live.state.step(&step.name).is_some_and(|known| known.compensated.is_some());
         let begins = |step: &&Step| match from {
+            _ if undone(step) => true,
             Some(from) => step.name == *from,
             None => self.live.state.settled(&step.name).is_none_or(|settled| match settled.status {
                 StepStatus::Succeeded => false,

@@ -43,7 +43,7 @@ impl Plan<'_> {
         self.drop_tasks(|task| match &task.work {
             Work::Attempt(path) => path.step == step.name && (task.delayed || task.quarantined),
             Work::Expire(name) => *name == step.name,
-            Work::Deadline | Work::Inbox | Work::Answer | Work::Recall(_) => false,
+            Work::Deadline | Work::Inbox | Work::Answer | Work::Recall(_) | Work::Compensate(_) => false,
         });
         if self.live.has_attempt(&step.name) || self.live.has_call(&step.name) {
             return;

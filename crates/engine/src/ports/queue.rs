@@ -27,6 +27,8 @@ pub enum Work {
     Answer,
     /// Cancel the execution that a step, or one iteration of it, called.
     Recall(StepPath),
+    /// Make an attempt to undo a step.
+    Compensate(StepName),
 }
 
 /// A task to put into the queue. Its body never changes: another attempt is another task.

@@ -51,6 +51,7 @@ impl Boot {
             Work::Attempt(path) => path,
             Work::Expire(_) | Work::Deadline => return Ok(Some(Report::Due(task.clone()))),
             Work::Inbox => return Ok(Some(Report::Inbox(task.clone()))),
+            Work::Compensate(step) => return self.compensate(task, step, stop).await,
             Work::Answer => return self.answer_caller(task).await,
             Work::Recall(path) => return self.recall(task, path).await,
         };
@@ -107,7 +108,11 @@ impl Boot {
         }
     }
 
-    async fn act(&self, call: ActionCall, stop: CancellationToken) -> Result<ActionOutcome, ActionError> {
+    pub(super) async fn act(
+        &self,
+        call: ActionCall,
+        stop: CancellationToken,
+    ) -> Result<ActionOutcome, ActionError> {
         let limit = call.timeout;
         let uses = call.uses.clone();
         let action = AssertUnwindSafe(self.engine.parts.actions.run(call, stop.clone())).catch_unwind();

@@ -216,7 +216,9 @@ impl Boot {
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. }
                 | Fact::Held { .. }
-                | Fact::CalledBy(_) => {}
+                | Fact::CalledBy(_)
+                | Fact::Compensating
+                | Fact::Compensated(_) => {}
             }
         }
         if advance.status.is_final() {

@@ -5,6 +5,7 @@
 mod attempts;
 mod calls;
 mod cancels;
+mod compensation;
 mod endings;
 mod order;
 mod pauses;

@@ -152,6 +152,20 @@ pub(super) fn steps() -> Vec<Case> {
         ("workflow.missing_key", "{ wait: {} }"),
         ("workflow.limit", "{ wait: { event: go, timeout: 31d } }"),
         ("workflow.wrong_type", "{ uses: core/secrets, compensate: undo }"),
+        ("workflow.missing_key", "{ uses: core/secrets, compensate: {} }"),
+        ("workflow.unknown_key", "{ uses: core/secrets, compensate: { uses: a/b, needs: first } }"),
+        ("workflow.bad_value", "{ uses: core/secrets, compensate: { uses: workflow/undo } }"),
+        ("workflow.bad_value", "{ uses: core/secrets, compensate: { uses: undo } }"),
+        ("workflow.limit", "{ uses: core/secrets, compensate: { uses: a/b, timeout: 25h } }"),
+        (
+            "workflow.bad_reference",
+            "{ uses: core/secrets, compensate: { uses: a/b, with: { a: \"${{ item }}\" } } }",
+        ),
+        (
+            "workflow.bad_reference",
+            "{ uses: core/secrets, compensate: { uses: a/b, with: { a: \"${{ steps.other.outputs }}\" } } }",
+        ),
+        ("workflow.conflict", "{ uses: core/secrets, for_each: [1], compensate: { uses: a/b } }"),
     ]
     .into_iter()
     .map(|(code, body)| {
