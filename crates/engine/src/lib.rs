@@ -55,7 +55,7 @@ mod ports;
 mod scope;
 mod worker;
 
-pub use engine::{Engine, Parts, StartRequest};
+pub use engine::{Decider, Decision, Engine, Parts, Rerun, StartRequest};
 pub use error::{BoxError, Error, ErrorKind};
 pub use observer::{Event, Observer, Silent};
 pub use ports::{

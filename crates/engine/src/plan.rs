@@ -7,6 +7,7 @@ mod calls;
 mod compensation;
 mod happening;
 mod pausing;
+mod restart;
 mod steps;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::ports::{Advance, Ending, LogLine, NewTask, OpenTask, Work};
 use crate::scope::{Steps, roots};
 
 pub(crate) use happening::Happening;
+pub(crate) use restart::steps_to_restart;
 
 /// The lane that steps wait in when nothing else is said.
 pub(crate) const DEFAULT_LANE: &str = "default";

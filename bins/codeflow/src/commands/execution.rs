@@ -1,16 +1,18 @@
 //! `codeflow execution`: looks at executions and talks to them, from any process.
 
 mod look;
+mod rerun;
 mod talk;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use codeflow::core::execution::ExecutionStatus;
 use codeflow::core::workflow::{StepName, WorkflowName};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Exit;
 use crate::cli::Format;
+use crate::commands::run::{object, pair};
 use crate::commands::target::Target;
 use crate::context::Context;
 
@@ -48,6 +50,11 @@ pub(crate) enum ExecutionCommand {
   codeflow execution retry latest
   codeflow execution retry latest --from gate")]
     Retry(RetryOptions),
+    /// Start an execution like another one, with other inputs or the latest version of its workflow
+    #[command(after_help = "Examples:
+  codeflow execution rerun latest
+  codeflow execution rerun latest --input env=production --latest")]
+    Rerun(RerunOptions),
     /// Say yes to a step that waits for an approval
     #[command(after_help = "Examples:
   codeflow execution approve latest signoff --comment 'checked with the team'")]
@@ -114,6 +121,22 @@ pub(crate) struct RetryOptions {
     from: Option<StepName>,
 }
 
+/// Flags of `codeflow execution rerun`.
+#[derive(Args)]
+pub(crate) struct RerunOptions {
+    #[command(flatten)]
+    one: One,
+    /// An input that differs; the workflow says of which type it is
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
+    input: Vec<(String, String)>,
+    /// Inputs that differ, as one JSON object; `--input` wins over it
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    input_json: Option<Map<String, Value>>,
+    /// Run the latest version of the workflow that was kept, not that of the other execution
+    #[arg(long)]
+    latest: bool,
+}
+
 /// Flags of `codeflow execution approve` and `reject`.
 #[derive(Args)]
 pub(crate) struct DecideOptions {
@@ -151,6 +174,7 @@ impl ExecutionCommand {
             Self::List(options) => options.format,
             Self::Show(one) | Self::Watch(one) | Self::Resume(one) | Self::Logs(one) => one.format,
             Self::Cancel(options) | Self::Pause(options) => options.one.format,
+            Self::Rerun(options) => options.one.format,
             Self::Retry(options) => options.one.format,
             Self::Approve(options) | Self::Reject(options) => options.one.format,
             Self::Signal(options) => options.one.format,
@@ -170,6 +194,7 @@ pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> anyhow:
         ExecutionCommand::Pause(options) => talk::pause(context, &local, options).await,
         ExecutionCommand::Cancel(options) => talk::cancel(context, &local, options).await,
         ExecutionCommand::Retry(options) => talk::retry(context, &local, options).await,
+        ExecutionCommand::Rerun(options) => rerun::rerun(context, &local, options).await,
         ExecutionCommand::Approve(options) => talk::decide(context, &local, options, true).await,
         ExecutionCommand::Reject(options) => talk::decide(context, &local, options, false).await,
         ExecutionCommand::Signal(options) => talk::signal(context, &local, options).await,

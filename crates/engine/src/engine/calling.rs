@@ -26,6 +26,7 @@ impl From<Error> for CallFailed {
             }
             ErrorKind::NotFound
             | ErrorKind::Conflict
+            | ErrorKind::Forbidden
             | ErrorKind::LeaseLost
             | ErrorKind::Locked
             | ErrorKind::Unavailable

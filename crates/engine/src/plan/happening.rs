@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{ExecutionEvent, Fact, Progress, Reason, StepEvent, StepPath, StepStatus};
+use codeflow_core::execution::{ExecutionEvent, Fact, Progress, Reason, StepEvent, StepPath};
 use codeflow_core::workflow::{Step, StepKind, StepName};
 use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, Timestamp, format_duration};
 
+use super::restart::steps_to_restart;
 use super::{End, Plan, decision};
 use crate::ports::{Message, MessageBody, Task, Work};
 use crate::worker::Verdict;
@@ -177,25 +178,7 @@ impl Plan<'_> {
     }
 
     fn restart(&mut self, from: Option<&StepName>, by: &str) {
-        let workflow = Arc::clone(&self.live.workflow);
-        // What was undone has to be done again.
-        let undone =
-            |step: &Step| self.live.state.step(&step.name).is_some_and(|known| known.compensated.is_some());
-        let begins = |step: &&Step| match from {
-            _ if undone(step) => true,
-            Some(from) => step.name == *from,
-            None => self.live.state.settled(&step.name).is_none_or(|settled| match settled.status {
-                StepStatus::Succeeded => false,
-                // A step that was blocked runs again with the one that blocked it; one whose `if` said no does not.
-                StepStatus::Skipped => settled.error.as_ref().is_some_and(|error| error.blocked_by.is_some()),
-                StepStatus::Failed | StepStatus::Cancelled | StepStatus::TimedOut => true,
-                StepStatus::Pending | StepStatus::Ready | StepStatus::Running => true,
-            }),
-        };
-        let first: Vec<_> = workflow.steps.iter().filter(begins).map(|step| step.name.clone()).collect();
-        let again =
-            |step: &&Step| first.contains(&step.name) || step.ancestors.iter().any(|a| first.contains(a));
-        let steps: Vec<_> = workflow.steps.iter().filter(again).map(|step| step.name.clone()).collect();
+        let steps = steps_to_restart(&self.live.workflow, &self.live.state, from);
         if steps.is_empty() {
             self.log("", format!("restart by {by}: no step is left to run again"));
             return;

@@ -12,6 +12,7 @@ mod pauses;
 mod poison;
 mod random;
 mod repeats;
+mod reruns;
 mod restarts;
 mod script;
 mod starts;

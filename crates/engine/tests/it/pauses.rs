@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use codeflow_core::execution::{Answer, ExecutionStatus};
+use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::{ActionErrorKind, Clock, ExecutionId};
-use codeflow_engine::{ErrorKind, MessageBody};
+use codeflow_engine::{Decider, Decision, ErrorKind, MessageBody};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -194,7 +194,7 @@ async fn what_somebody_says_during_a_pause_counts_afterwards_even_if_time_ran_ou
     let worker = world.work();
     world.standing(id, ExecutionStatus::Waiting).await;
     paused(&world, id).await;
-    let answer = Answer { approved: true, by: "ann".to_owned(), comment: None };
+    let answer = Decision { approved: true, by: Decider::operator("ann"), comment: None };
     world.engine.decide(id, &name("ok"), answer).await.unwrap();
     world.engine.signal(id, "go", json!(7)).await.unwrap();
     sleep(Duration::from_secs(3_600)).await;

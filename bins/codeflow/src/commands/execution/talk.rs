@@ -2,8 +2,8 @@
 //! there is none, this process runs one until there is nothing left to do.
 
 use codeflow::core::ExecutionId;
-use codeflow::core::execution::{Answer, ExecutionStatus};
-use codeflow::engine::ErrorKind as EngineError;
+use codeflow::core::execution::ExecutionStatus;
+use codeflow::engine::{Decider, Decision, ErrorKind as EngineError};
 use codeflow::{ErrorKind, Local};
 
 use super::{DecideOptions, One, RetryOptions, SignalOptions, WhyOptions};
@@ -67,8 +67,8 @@ pub(super) async fn decide(
 ) -> anyhow::Result<Exit> {
     let DecideOptions { one, step, comment } = options;
     let id = one.id.resolve(local).await?;
-    let answer = Answer { approved, by: context.user(), comment };
-    local.engine().decide(id, &step, answer).await?;
+    let decision = Decision { approved, by: Decider::operator(context.user()), comment };
+    local.engine().decide(id, &step, decision).await?;
     carry_on(context, local, id, if approved { "approved" } else { "rejected" }, one.format).await
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn signal(context: &Context, local: &Local, options: SignalOpti
     carry_on(context, local, id, "signalled", one.format).await
 }
 
-async fn carry_on(
+pub(super) async fn carry_on(
     context: &Context,
     local: &Local,
     id: ExecutionId,
