@@ -1,5 +1,6 @@
 //! What each command does, one module each.
 
+mod called;
 pub(crate) mod execution;
 mod finish;
 pub(crate) mod models;

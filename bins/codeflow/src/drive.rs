@@ -1,15 +1,21 @@
 //! Follows an execution until there is nothing left to do, with the engine in this process or another one.
 
+use std::pin::Pin;
+use std::time::Duration;
+
 use codeflow::core::ExecutionId;
 use codeflow::{Local, Reservation, View};
 
 use crate::progress::Progress;
 
+/// How often it is looked whether called executions wait for somebody.
+const OTHERS: Duration = Duration::from_secs(1);
+
 /// Why following came to its end.
 pub(crate) enum Ended {
     /// The execution ended.
     Final(View),
-    /// It goes on when somebody decides or sends a signal.
+    /// It goes on when somebody decides, sends a signal or resumes it.
     NeedsSomebody(View),
     /// The person at the keyboard has had enough.
     Interrupted,
@@ -49,19 +55,48 @@ pub(crate) async fn watch(local: &Local, id: ExecutionId, mut progress: Progress
 
 async fn follow(local: &Local, id: ExecutionId, progress: &mut Progress) -> anyhow::Result<Ended> {
     let mut watch = local.watch(id);
+    watch.next().await?;
     loop {
-        let view = watch.next().await?;
-        if view.has_unread_messages() {
-            continue;
+        let mut calls = false;
+        if let Some(view) = watch.latest().filter(|view| !view.has_unread_messages()) {
+            progress.update(view);
+            if view.record.status.is_final() {
+                return Ok(Ended::Final(view.clone()));
+            }
+            if needs_somebody(local, view).await? {
+                return Ok(Ended::NeedsSomebody(view.clone()));
+            }
+            calls = !view.waits_for_others().is_empty();
         }
-        progress.update(view);
-        if view.record.status.is_final() {
-            return Ok(Ended::Final(view.clone()));
-        }
-        if !view.waits_for_somebody().is_empty() {
-            return Ok(Ended::NeedsSomebody(view.clone()));
+        // What was called may come to wait for somebody, which is no change of this one.
+        let change = watch.next();
+        if !calls {
+            change.await?;
+        } else if let Ok(changed) = tokio::time::timeout(OTHERS, change).await {
+            changed?;
         }
     }
+}
+
+/// Whether an execution, with all that it called, goes on only when somebody does something.
+fn needs_somebody<'a>(
+    local: &'a Local,
+    view: &'a View,
+) -> Pin<Box<dyn Future<Output = anyhow::Result<bool>> + Send + 'a>> {
+    Box::pin(async move {
+        let others = view.waits_for_others();
+        if view.is_held() || others.is_empty() {
+            return Ok(view.is_held() || !view.waits_for_somebody().is_empty());
+        }
+        for other in others {
+            let mut watch = local.watch(other);
+            let other = watch.next().await?;
+            if other.has_unread_messages() || !needs_somebody(local, other).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
 }
 
 /// Resolves when the process is told to stop, by the keyboard or by whoever started it.

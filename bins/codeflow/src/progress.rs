@@ -54,6 +54,7 @@ impl Progress {
                     busy.push(format!("{} (attempt {attempt} soon)", step.step.name))
                 }
                 Phase::Waiting { .. } => busy.push(format!("{} (waiting)", step.step.name)),
+                Phase::Calling => busy.push(format!("{} (calling)", step.step.name)),
                 Phase::Quarantined => busy.push(format!("{} (quarantined)", step.step.name)),
             }
         }
@@ -69,6 +70,7 @@ impl Progress {
             | Phase::Running { .. }
             | Phase::Retrying { .. }
             | Phase::Waiting { .. }
+            | Phase::Calling
             | Phase::Quarantined => None,
         });
         self.told.extend(settled);

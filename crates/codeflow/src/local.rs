@@ -120,10 +120,18 @@ impl Local {
         inputs: Map<String, Value>,
         idempotency_key: Option<String>,
     ) -> Result<(ExecutionId, Started), Error> {
+        let version = self.register(document).await?.version;
+        Ok(self.engine.start(StartRequest { version, inputs, idempotency_key }).await?)
+    }
+
+    /// Keeps a workflow document, so that others can call it.
+    ///
+    /// # Errors
+    /// [`Workflow`](ErrorKind::Workflow) with all its problems.
+    pub async fn register(&self, document: &str) -> Result<Workflow, Error> {
         let workflow = self.parse(document)?;
         self.engine.register(&workflow, document).await?;
-        let version = workflow.version.clone();
-        Ok(self.engine.start(StartRequest { version, inputs, idempotency_key }).await?)
+        Ok(workflow)
     }
 
     /// Runs what is due, until it is stopped. On SQLite it takes the lock that makes it the only one.

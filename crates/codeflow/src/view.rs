@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use codeflow_core::Timestamp;
-use codeflow_core::execution::{ExecutionStatus, Settled, State};
+use codeflow_core::execution::{Caller, Child, ExecutionStatus, Settled, State};
 use codeflow_core::workflow::{Step, StepKind, Workflow};
+use codeflow_core::{ExecutionId, Timestamp};
 use codeflow_engine::{ExecutionRecord, OpenTask, Snapshot, Work};
 
 /// An execution at one moment.
@@ -27,6 +27,10 @@ pub struct StepView<'v> {
     pub phase: Phase<'v>,
     /// How many iterations are done, and of how many, for a step that repeats.
     pub iterations: Option<(usize, usize)>,
+    /// The executions that it, or its iterations, called: also those that have ended.
+    pub called: Vec<ExecutionId>,
+    /// How it was undone, if it was.
+    pub compensated: Option<&'v Settled>,
 }
 
 /// Where a step stands.
@@ -49,6 +53,8 @@ pub enum Phase<'v> {
         /// Since when.
         since: Timestamp,
     },
+    /// It waits for executions that it called.
+    Calling,
     /// Workers died of it, so it was put aside.
     Quarantined,
     /// It is done with.
@@ -81,6 +87,8 @@ impl View {
             step,
             phase: self.phase(step),
             iterations: self.iterations(step),
+            called: self.called(step),
+            compensated: self.state.step(&step.name).and_then(|known| known.compensated.as_ref()),
         })
     }
 
@@ -89,16 +97,48 @@ impl View {
         self.tasks.iter().any(|task| task.work == Work::Inbox)
     }
 
-    /// The steps that wait for somebody, when nothing else can go on without them.
+    /// The steps that wait for somebody, when nothing of this execution can go on without them.
     pub fn waits_for_somebody(&self) -> Vec<&Step> {
-        let waiting: Vec<&Step> = self
-            .steps()
-            .filter(|view| matches!(view.phase, Phase::Waiting { .. }))
-            .map(|view| view.step)
-            .collect();
-        let by_time = |step: &&Step| matches!(step.kind, StepKind::Sleep { .. });
-        let moves_on = waiting.iter().any(by_time) || self.tasks.iter().any(goes_on_alone);
-        if self.record.status == ExecutionStatus::Waiting && !moves_on { waiting } else { Vec::new() }
+        if self.moves_on() { Vec::new() } else { self.waiting().collect() }
+    }
+
+    /// The executions that steps called and wait for, when nothing of this execution can go on without them.
+    pub fn waits_for_others(&self) -> Vec<ExecutionId> {
+        if self.moves_on() { Vec::new() } else { self.open_calls().map(|child| child.execution).collect() }
+    }
+
+    /// The execution that started this one, if one did, with its step.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.state.caller()
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Step> {
+        self.steps().filter(|view| matches!(view.phase, Phase::Waiting { .. })).map(|view| view.step)
+    }
+
+    fn open_calls(&self) -> impl Iterator<Item = Child> {
+        let known = self.workflow.steps.iter().filter_map(|step| self.state.step(&step.name));
+        known.flat_map(|known| known.open_calls()).map(|(_, child)| child)
+    }
+
+    fn moves_on(&self) -> bool {
+        let by_time = |step: &Step| matches!(step.kind, StepKind::Sleep { .. });
+        self.record.status != ExecutionStatus::Waiting
+            || self.waiting().any(by_time)
+            || self.tasks.iter().any(goes_on_alone)
+    }
+
+    fn called(&self, step: &Step) -> Vec<ExecutionId> {
+        let known = self.state.step(&step.name).into_iter();
+        known.flat_map(|known| known.children.values()).map(|child| child.execution).collect()
+    }
+
+    /// Whether it is paused, and nothing of it runs any more.
+    pub fn is_held(&self) -> bool {
+        let runs = |task: &OpenTask| {
+            matches!(task.work, Work::Attempt(_) | Work::Compensate(_)) && !task.delayed && !task.quarantined
+        };
+        self.record.status == ExecutionStatus::Paused && !self.tasks.iter().any(runs)
     }
 
     fn phase(&self, step: &Step) -> Phase<'_> {
@@ -114,9 +154,11 @@ impl View {
         if let Some(task) = tasks().find(|task| !task.delayed && !task.quarantined) {
             return Phase::Running { attempt: task.attempt };
         }
+        let calls = known.is_some_and(|known| known.open_calls().next().is_some());
         match tasks().next() {
             Some(task) if task.quarantined => Phase::Quarantined,
             Some(task) => Phase::Retrying { attempt: task.attempt },
+            None if calls => Phase::Calling,
             None => Phase::Pending,
         }
     }
@@ -130,8 +172,8 @@ impl View {
 /// Whether a task needs nobody from outside. A deadline is no progress.
 fn goes_on_alone(task: &OpenTask) -> bool {
     match task.work {
-        Work::Attempt(_) => !task.quarantined,
-        Work::Inbox => true,
-        Work::Expire(_) | Work::Deadline => false,
+        Work::Attempt(_) | Work::Compensate(_) => !task.quarantined,
+        Work::Inbox | Work::Recall(_) => true,
+        Work::Expire(_) | Work::Deadline | Work::Answer => false,
     }
 }

@@ -45,6 +45,11 @@ impl Watch {
         Self { engine, heard: bell.0.subscribe(), id, view: None }
     }
 
+    /// The execution as it was given last.
+    pub fn latest(&self) -> Option<&View> {
+        self.view.as_ref()
+    }
+
     /// The execution as it is now; later on, as it is after the next change. Dropping the future loses nothing.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ mod reason;
 mod state;
 mod status;
 
-pub use fact::{Fact, FactKind, Settled, StepError};
+pub use fact::{Caller, Fact, FactKind, Settled, StepError};
 pub use path::{InvalidStepPath, StepPath};
 pub use reason::Reason;
-pub use state::{Answer, Progress, State, StepState};
+pub use state::{Answer, Child, Progress, State, StepState};
 pub use status::{ExecutionEvent, ExecutionStatus, Refused, StepEvent, StepStatus, UnknownStatus};

@@ -11,6 +11,7 @@
 //! assert_eq!(problem.hint, "did you mean `needs`?");
 //! ```
 
+mod compensation;
 mod context;
 mod document;
 mod graph;
@@ -35,8 +36,8 @@ use source::Source;
 
 pub use limits::Limits;
 pub use model::{
-    Budget, Concurrency, ForEach, InputDef, InvalidName, OnError, Overlap, Step, StepIndex, StepKind,
-    StepName, VersionId, Workflow, WorkflowName,
+    Budget, Compensation, Concurrency, ForEach, InputDef, InvalidName, OnError, Overlap, Step, StepIndex,
+    StepKind, StepName, VersionId, Workflow, WorkflowName,
 };
 pub use problem::ProblemCode;
 pub use schema::json_schema;

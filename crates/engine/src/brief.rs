@@ -1,58 +1,118 @@
 //! Makes the call of one attempt from the state of its execution: inputs rendered, upstream steps listed.
 
-use std::time::Duration;
-
-use codeflow_core::execution::{Progress, StepPath};
-use codeflow_core::workflow::{Step, StepKind};
+use codeflow_core::execution::{Caller, Progress, Reason, StepPath};
+use codeflow_core::workflow::{Limits, Step, StepKind, StepName, WorkflowName};
 use codeflow_core::{ActionCall, ActionError, ActionErrorKind, Upstream};
+use codeflow_expr::{Roots, Template};
 use serde_json::{Map, Value, json};
 
 use crate::live::Live;
 use crate::scope::{Steps, roots};
 
-/// Makes the call, or says why it cannot be made.
-pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionCall, ActionError> {
-    match live.progress() {
-        Progress::Open => {}
-        Progress::Cancelled => {
-            return Err(ActionError::new(ActionErrorKind::Cancelled, "the execution was cancelled"));
-        }
-        Progress::TimedOut => {
-            return Err(ActionError::new(ActionErrorKind::Cancelled, "the execution's time was up"));
-        }
-    }
+/// A workflow that a step calls.
+pub(crate) struct Call {
+    pub(crate) workflow: WorkflowName,
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) caller: Caller,
+}
+
+/// Whether the step calls a workflow.
+pub(crate) fn is_call(live: &Live, path: &StepPath) -> bool {
+    live.workflow.step(&path.step).is_some_and(|step| matches!(step.kind, StepKind::Workflow { .. }))
+}
+
+/// Makes the call of a workflow, or says why it cannot be made.
+pub(crate) fn workflow_call(live: &Live, path: &StepPath) -> Result<Call, ActionError> {
+    check_open(live)?;
     let step = live.workflow.step(&path.step).ok_or_else(|| internal("the step is not in the workflow"))?;
-    let StepKind::Action { uses, with } = &step.kind else {
-        return Err(internal("the step has no action"));
+    let StepKind::Workflow { uses, with } = &step.kind else {
+        return Err(internal("the step calls no workflow"));
     };
+    let depth = live.state.caller().map_or(0, |caller| caller.depth) + 1;
+    if depth > Limits::CALLS {
+        let text = format!("workflow `{uses}` would be called from more than {} others", Limits::CALLS);
+        return Err(ActionError::new(ActionErrorKind::Denied, text).with_code(Reason::TooDeep.code()));
+    }
+    let caller =
+        Caller { execution: live.record.id, generation: live.record.generation, path: path.clone(), depth };
+    Ok(Call { workflow: uses.clone(), inputs: inputs(live, step, path, with)?, caller })
+}
+
+/// Makes the call that undoes a step, or says why it cannot be made.
+pub(crate) fn compensation(live: &Live, name: &StepName, attempt: u32) -> Result<ActionCall, ActionError> {
+    let step = live.workflow.step(name).ok_or_else(|| internal("the step is not in the workflow"))?;
+    let undo = step.compensate.as_ref().ok_or_else(|| internal("nothing undoes the step"))?;
+    let names: Vec<_> = step.ancestors.iter().chain([name]).cloned().collect();
+    let steps = Steps::of(&live.state, &names);
+    let scope = roots(&live.record.inputs, &steps, &live.about);
+    Ok(ActionCall {
+        execution: live.record.id,
+        path: StepPath::step(name.clone()),
+        attempt,
+        uses: undo.uses.clone(),
+        inputs: rendered(&undo.with, &scope)?,
+        upstream: upstream(live, &names),
+        timeout: undo.timeout,
+        budget: live.workflow.budget.usd,
+    })
+}
+
+fn check_open(live: &Live) -> Result<(), ActionError> {
+    let text = match live.progress() {
+        Progress::Open => return Ok(()),
+        Progress::Cancelled => "the execution was cancelled",
+        Progress::TimedOut => "the execution's time was up",
+    };
+    Err(ActionError::new(ActionErrorKind::Cancelled, text))
+}
+
+fn inputs<'w>(
+    live: &Live,
+    step: &Step,
+    path: &StepPath,
+    with: impl IntoIterator<Item = (&'w String, &'w Template)>,
+) -> Result<Map<String, Value>, ActionError> {
     let item = item(live, step, path)?;
     let steps = Steps::of(&live.state, &step.ancestors);
     let mut scope = roots(&live.record.inputs, &steps, &live.about);
     if let Some((item, index)) = &item {
         scope = scope.value("item", item).value("index", index);
     }
+    rendered(with, &scope)
+}
+
+fn rendered<'w>(
+    with: impl IntoIterator<Item = (&'w String, &'w Template)>,
+    scope: &Roots<'_>,
+) -> Result<Map<String, Value>, ActionError> {
     let mut inputs = Map::new();
     for (name, template) in with {
-        let value = template.render(&scope).map_err(|cause| {
+        let value = template.render(scope).map_err(|cause| {
             ActionError::new(ActionErrorKind::InvalidInput, format!("input `{name}`: {cause}"))
                 .with_code(cause.kind().code())
         })?;
         inputs.insert(name.clone(), value);
     }
+    Ok(inputs)
+}
+
+/// Makes the call, or says why it cannot be made.
+pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionCall, ActionError> {
+    check_open(live)?;
+    let step = live.workflow.step(&path.step).ok_or_else(|| internal("the step is not in the workflow"))?;
+    let StepKind::Action { uses, with } = &step.kind else {
+        return Err(internal("the step has no action"));
+    };
     Ok(ActionCall {
         execution: live.record.id,
         path: path.clone(),
         attempt,
         uses: uses.clone(),
-        inputs,
-        upstream: upstream(live, step),
-        timeout: timeout(step),
+        inputs: inputs(live, step, path, with)?,
+        upstream: upstream(live, &step.ancestors),
+        timeout: step.timeout,
         budget: live.workflow.budget.usd,
     })
-}
-
-fn timeout(step: &Step) -> Duration {
-    step.timeout
 }
 
 fn item(live: &Live, step: &Step, path: &StepPath) -> Result<Option<(Value, Value)>, ActionError> {
@@ -63,7 +123,7 @@ fn item(live: &Live, step: &Step, path: &StepPath) -> Result<Option<(Value, Valu
     Ok(Some((item.clone(), json!(index))))
 }
 
-fn upstream(live: &Live, step: &Step) -> Vec<Upstream> {
+fn upstream(live: &Live, names: &[StepName]) -> Vec<Upstream> {
     let view = |name| {
         let settled = live.state.settled(name)?;
         Some(Upstream {
@@ -73,7 +133,7 @@ fn upstream(live: &Live, step: &Step) -> Vec<Upstream> {
             error: settled.error.clone(),
         })
     };
-    step.ancestors.iter().filter_map(view).collect()
+    names.iter().filter_map(view).collect()
 }
 
 fn internal(message: &str) -> ActionError {

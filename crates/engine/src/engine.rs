@@ -1,11 +1,15 @@
 //! The door to executions: start them, look at them, send them messages. Running them is [`Worker`].
 
+mod again;
+mod calling;
+mod holding;
+mod talking;
+
 use std::sync::Arc;
 
-use codeflow_core::execution::{Answer, ExecutionStatus};
-use codeflow_core::workflow::{StepKind, StepName, VersionId, Workflow};
+use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::workflow::{StepKind, VersionId, Workflow, WorkflowName};
 use codeflow_core::{Clock, ExecutionId, Ids, MessageId, TaskId, WorkflowId};
-use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::cache::Workflows;
@@ -16,6 +20,10 @@ use crate::ports::{
 };
 use crate::worker::Workers;
 use crate::{Error, ErrorKind, Observer, Wakeups, Worker, WorkerSettings};
+
+pub use again::Rerun;
+pub(crate) use calling::CallFailed;
+pub use talking::{Decider, Decision};
 
 /// Messages go before steps: they may say that the steps are not wanted any more.
 const MESSAGE_PRIORITY: i16 = 100;
@@ -122,57 +130,14 @@ impl Engine {
         self.workflows.get(version).await
     }
 
-    /// Asks an execution to stop. Running work is told; what does not stop in time is dropped.
+    /// The latest version of a workflow.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Conflict`](ErrorKind::Conflict) when it has ended.
-    pub async fn cancel(&self, id: ExecutionId, by: &str, reason: Option<String>) -> Result<(), Error> {
-        self.must_be(id, "cancelled", |status| !status.is_final()).await?;
-        self.send(id, MessageBody::Cancel { by: by.to_owned(), reason }).await
-    }
-
-    /// Sends a signal. One that comes before its step waits for it.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Conflict`](ErrorKind::Conflict) when the execution has ended.
-    pub async fn signal(&self, id: ExecutionId, event: &str, payload: Value) -> Result<(), Error> {
-        self.must_be(id, "signalled", |status| !status.is_final()).await?;
-        self.send(id, MessageBody::Signal { event: event.to_owned(), payload }).await
-    }
-
-    /// Decides about an approval. The first decision stands.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) also for a step that is no approval,
-    /// [`Conflict`](ErrorKind::Conflict) when the execution has ended.
-    pub async fn decide(&self, id: ExecutionId, step: &StepName, answer: Answer) -> Result<(), Error> {
-        let record = self.must_be(id, "decided about", |status| !status.is_final()).await?;
-        let workflow = self.workflows.get(&record.version).await?;
-        let approval = |step: &codeflow_core::workflow::Step| matches!(step.kind, StepKind::Approval { .. });
-        if !workflow.step(step).is_some_and(approval) {
-            let text = format!("workflow `{}` has no approval `{step}`", workflow.name);
-            return Err(Error::new(ErrorKind::NotFound, text));
-        }
-        let Answer { approved, by, comment } = answer;
-        let body = MessageBody::Decide { step: step.clone(), approved, by, comment };
-        self.send(id, body).await
-    }
-
-    /// Takes an execution that has ended up again: from `from` on, or from every step that did not succeed.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) also for an unknown step, [`Conflict`](ErrorKind::Conflict) when
-    /// the execution has not ended.
-    pub async fn restart(&self, id: ExecutionId, from: Option<StepName>, by: &str) -> Result<(), Error> {
-        let record = self.must_be(id, "retried", ExecutionStatus::is_final).await?;
-        if let Some(from) = &from {
-            let workflow = self.workflows.get(&record.version).await?;
-            if workflow.step(from).is_none() {
-                let text = format!("workflow `{}` has no step `{from}`", workflow.name);
-                return Err(Error::new(ErrorKind::NotFound, text));
-            }
-        }
-        self.send(id, MessageBody::Restart { from, by: by.to_owned() }).await
+    /// [`NotFound`](ErrorKind::NotFound).
+    pub async fn latest(&self, name: &WorkflowName) -> Result<VersionId, Error> {
+        let found = self.parts.store.latest_version(name).await?;
+        let found = found.map(|latest| latest.version);
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("workflow `{name}` does not exist")))
     }
 
     /// Tasks that workers died of, oldest first.
@@ -218,7 +183,11 @@ impl Engine {
     }
 
     async fn send(&self, id: ExecutionId, body: MessageBody) -> Result<(), Error> {
-        let message = Message { id: MessageId::generate(self.parts.ids.as_ref()), body };
+        self.leave(id, Message { id: MessageId::generate(self.parts.ids.as_ref()), body }).await
+    }
+
+    /// Leaves a message. One that is left again before it was read is the same message.
+    pub(crate) async fn leave(&self, id: ExecutionId, message: Message) -> Result<(), Error> {
         let task = NewTask {
             id: TaskId::generate(self.parts.ids.as_ref()),
             work: Work::Inbox,

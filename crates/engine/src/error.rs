@@ -22,6 +22,8 @@ pub enum ErrorKind {
     NotFound,
     /// It is in a state that forbids what was asked.
     Conflict,
+    /// Whoever asks may not do that.
+    Forbidden,
     /// An input is missing, unknown or of the wrong type.
     InvalidInput,
     /// This worker's lease has ended; nothing it writes is accepted any more.
@@ -42,6 +44,7 @@ impl ErrorKind {
         match self {
             Self::NotFound => "engine.not_found",
             Self::Conflict => "engine.conflict",
+            Self::Forbidden => "engine.forbidden",
             Self::InvalidInput => "engine.invalid_input",
             Self::LeaseLost => "engine.lease_lost",
             Self::Locked => "engine.locked",
@@ -78,6 +81,7 @@ impl Coded for Error {
         match self.kind {
             ErrorKind::NotFound => Class::NotFound,
             ErrorKind::Conflict | ErrorKind::LeaseLost | ErrorKind::Locked => Class::Conflict,
+            ErrorKind::Forbidden => Class::Denied,
             ErrorKind::InvalidInput => Class::Invalid,
             ErrorKind::Unavailable => Class::Unavailable,
             ErrorKind::Corrupt | ErrorKind::Internal => Class::Internal,

@@ -58,15 +58,16 @@ mod starts;
 mod wakeups;
 mod worker;
 
-pub use engine::{Engine, Parts};
+pub use engine::{Decider, Decision, Engine, Parts, Rerun};
 pub use error::{BoxError, Error, ErrorKind};
 pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, Claim, Claimed, Dead, Ending, Enqueued, ExecutionFilter, ExecutionRecord,
-    FIRST_SEQ, Flushed, JobEnds, JobQueue, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution,
-    NewJob, NewTask, NewVersion, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot,
-    Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire, WireConnection, Work, WorkflowStore,
+    ActionRunner, Advance, ChildEnded, Claim, Claimed, Dead, Ending, Enqueued, ExecutionFilter,
+    ExecutionRecord, FIRST_SEQ, Flushed, JobEnds, JobQueue, Journal, LogLine, MAX_DEATHS, Message,
+    MessageBody, NewExecution, NewJob, NewTask, NewVersion, OpenTask, Promoted, QuarantinedTask, Recovered,
+    Renewal, Session, Snapshot, Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire,
+    WireConnection, Work, WorkflowStore,
 };
 pub use starts::StartRequest;
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};

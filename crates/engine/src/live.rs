@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use codeflow_core::execution::{Fact, Progress, State, StepPath, StepStatus};
+use codeflow_core::execution::{Child, Fact, Progress, State, StepPath, StepStatus};
 use codeflow_core::workflow::{StepName, Workflow};
 use codeflow_core::{Ids, TaskId, Timestamp};
 use serde_json::{Value, json};
@@ -53,13 +53,33 @@ impl Live {
         self.open.values().any(|task| matches!(&task.work, Work::Attempt(path) if path.step == *step))
     }
 
-    /// The iterations of a step that are due or being made.
+    /// Whether the step, or an iteration of it, waits for an execution that it called.
+    pub(crate) fn has_call(&self, step: &StepName) -> bool {
+        self.state.step(step).is_some_and(|known| known.open_calls().next().is_some())
+    }
+
+    /// The execution that a step, or an iteration, called and has not heard of yet.
+    pub(crate) fn call_of(&self, path: &StepPath) -> Option<Child> {
+        let known = self.state.step(&path.step)?;
+        known.open_calls().find(|(iteration, _)| *iteration == path.iteration).map(|(_, child)| child)
+    }
+
+    /// The iterations of a step that are due, being made, or wait for an execution that they called.
     pub(crate) fn open_iterations(&self, step: &StepName) -> Vec<u32> {
         let iteration = |task: &OpenTask| match &task.work {
             Work::Attempt(path) if path.step == *step => path.iteration,
-            Work::Attempt(_) | Work::Expire(_) | Work::Deadline | Work::Inbox | Work::Job(_) => None,
+            Work::Attempt(_)
+            | Work::Expire(_)
+            | Work::Deadline
+            | Work::Inbox
+            | Work::Answer
+            | Work::Recall(_)
+            | Work::Compensate(_)
+            | Work::Job(_) => None,
         };
-        self.open.values().filter_map(iteration).collect()
+        let known = self.state.step(step);
+        let called = known.into_iter().flat_map(|known| known.open_calls()).filter_map(|(number, _)| number);
+        self.open.values().filter_map(iteration).chain(called).collect()
     }
 
     /// Where a step, or an iteration of it, stands.
@@ -70,6 +90,7 @@ impl Live {
             Some(iteration) => step.iterations.get(&iteration),
         });
         let began = step.is_some_and(|step| step.waiting_since.is_some() || step.items.is_some())
+            || self.call_of(path).is_some()
             || self.open.values().any(|task| task.work == Work::Attempt(path.clone()));
         match settled {
             Some(settled) => settled.status,

@@ -32,6 +32,15 @@ pub enum Event {
         /// The step.
         step: StepName,
     },
+    /// A step or an iteration started another execution.
+    Called {
+        /// The execution.
+        execution: ExecutionId,
+        /// The step or iteration.
+        path: StepPath,
+        /// The execution that it started.
+        child: ExecutionId,
+    },
     /// A step or an iteration ended.
     Settled {
         /// The execution.

@@ -3,7 +3,11 @@
 //! Something happened (an attempt ended, a time came, messages were read); [`Plan`] turns it into facts,
 //! and then walks the steps once, in the order of their needs, for what those facts make due.
 
+mod calls;
+mod compensation;
 mod happening;
+mod pausing;
+mod restart;
 mod steps;
 
 use std::sync::Arc;
@@ -20,6 +24,7 @@ use crate::ports::{Advance, Ending, LogLine, NewTask, OpenTask, Work};
 use crate::scope::{Steps, roots};
 
 pub(crate) use happening::Happening;
+pub(crate) use restart::steps_to_restart;
 
 /// The lane that steps wait in when nothing else is said.
 pub(crate) const DEFAULT_LANE: &str = "default";
@@ -78,7 +83,9 @@ impl<'p> Plan<'p> {
             let record = &self.live.record;
             self.ending = Some(Ending { outputs: record.outputs.clone(), error: record.error.clone() });
         } else {
-            self.walk();
+            if !self.live.state.is_paused() {
+                self.walk();
+            }
             self.conclude();
         }
         Advance {
@@ -86,7 +93,7 @@ impl<'p> Plan<'p> {
             expected_seq: self.live.record.seq,
             generation: self.live.record.generation,
             status: self.live.record.status,
-            stopping: self.live.progress() != Progress::Open && !self.live.record.status.is_final(),
+            stopping: self.is_stopping(),
             ending: self.ending,
             facts: self.facts,
             began: None,
@@ -98,17 +105,28 @@ impl<'p> Plan<'p> {
         }
     }
 
+    /// Whether what runs is to be told to stop. What undoes a step runs on.
+    fn is_stopping(&self) -> bool {
+        let over = self.live.record.status.is_final() || self.live.state.is_compensating();
+        self.live.progress() != Progress::Open && !over
+    }
+
     /// Ends the execution when every step is settled; else says whether it works or waits.
     fn conclude(&mut self) {
         let workflow = Arc::clone(&self.live.workflow);
         let settled = workflow.steps.iter().all(|step| self.live.state.settled(&step.name).is_some());
         if settled {
-            self.end(&workflow);
-            return;
+            let (outputs, failure) = self.outcome(&workflow);
+            if failure.is_none() || !self.compensate(&workflow) {
+                self.end(outputs, failure);
+                return;
+            }
         }
         let works = |task: &OpenTask| match task.work {
-            Work::Attempt(_) | Work::Inbox => !task.delayed && !task.quarantined,
-            Work::Expire(_) | Work::Deadline | Work::Job(_) => false,
+            Work::Attempt(_) | Work::Inbox | Work::Recall(_) | Work::Compensate(_) => {
+                !task.delayed && !task.quarantined
+            }
+            Work::Expire(_) | Work::Deadline | Work::Answer | Work::Job(_) => false,
         };
         let event = match self.live.open.values().any(works) {
             true => ExecutionEvent::Worked,
@@ -117,7 +135,8 @@ impl<'p> Plan<'p> {
         self.become_after(event);
     }
 
-    fn end(&mut self, workflow: &Workflow) {
+    /// What the execution gives, and why it does not succeed.
+    fn outcome(&self, workflow: &Workflow) -> (Option<Value>, Option<StepError>) {
         let failure = match self.live.progress() {
             Progress::Cancelled => {
                 Some(StepError::new(Reason::ExecutionCancelled, "the execution was cancelled"))
@@ -127,10 +146,13 @@ impl<'p> Plan<'p> {
             }
             Progress::Open => self.first_failure(workflow),
         };
-        let (outputs, failure) = match (self.outputs(workflow, failure.is_some()), failure) {
+        match (self.outputs(workflow, failure.is_some()), failure) {
             (Ok(outputs), failure) => (Some(outputs), failure),
             (Err(unreadable), failure) => (None, failure.or(Some(unreadable))),
-        };
+        }
+    }
+
+    fn end(&mut self, outputs: Option<Value>, failure: Option<StepError>) {
         let event = match (self.live.progress(), &failure) {
             (Progress::Cancelled, _) => ExecutionEvent::Cancelled,
             (Progress::TimedOut, _) => ExecutionEvent::TimedOut,
@@ -144,6 +166,9 @@ impl<'p> Plan<'p> {
         self.ending = Some(ending);
         // A message may still come for an execution that has ended: it may be restarted.
         self.drop_tasks(|task| task.work != Work::Inbox);
+        if self.live.state.caller().is_some() {
+            self.schedule(Work::Answer, 1, None);
+        }
     }
 
     fn first_failure(&self, workflow: &Workflow) -> Option<StepError> {

@@ -10,8 +10,8 @@ mod workflows;
 pub use actions::ActionRunner;
 pub use jobs::{Enqueued, JobEnds, JobQueue, NewJob};
 pub use journal::{
-    Advance, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine, Message,
-    MessageBody, NewExecution, Snapshot, Started,
+    Advance, ChildEnded, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
+    Message, MessageBody, NewExecution, Snapshot, Started,
 };
 pub use queue::{
     Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use codeflow_core::ExecutionId;
-use codeflow_core::execution::{ExecutionStatus, State};
+use codeflow_core::execution::{Caller, ExecutionStatus, Fact, State};
 use codeflow_core::workflow::{VersionId, Workflow};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,14 @@ pub struct StartRequest {
     pub idempotency_key: Option<String>,
 }
 
+/// What an execution begins with.
+pub(crate) struct Begun {
+    pub(crate) id: ExecutionId,
+    pub(crate) inputs: Arc<Value>,
+    pub(crate) key: Option<String>,
+    pub(crate) caller: Option<Caller>,
+}
+
 impl Engine {
     /// Starts an execution. When this returns, it survives anything.
     ///
@@ -52,25 +60,43 @@ impl Engine {
             let text = format!("{} executions cannot be started at once; {MAX_STARTS} can", requests.len());
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
-        let (mut executions, mut lives) = (Vec::new(), Vec::new());
+        let mut prepared = Vec::with_capacity(requests.len());
         for request in requests {
-            let (execution, live) = self.prepare(request).await?;
-            executions.push(execution);
-            lives.push(live);
+            prepared.push(self.prepare(request).await?);
         }
+        self.begin_all(prepared).await
+    }
+
+    /// Starts one execution.
+    pub(crate) async fn begin(
+        &self,
+        workflow: &Arc<Workflow>,
+        begun: Begun,
+    ) -> Result<(ExecutionId, Started), Error> {
+        let started = self.begin_all(vec![self.first_moves(workflow, begun)]).await?;
+        let first = started.into_iter().next();
+        first.ok_or_else(|| Error::new(ErrorKind::Internal, "a start without an answer"))
+    }
+
+    async fn begin_all(
+        &self,
+        prepared: Vec<(NewExecution, Live)>,
+    ) -> Result<Vec<(ExecutionId, Started)>, Error> {
+        let (mut executions, lives): (Vec<_>, Vec<_>) = prepared.into_iter().unzip();
         let (started, taker) = self.write(&mut executions).await?;
         let mut answers = Vec::with_capacity(executions.len());
         let mut due = false;
         for ((execution, live), started) in executions.into_iter().zip(lives).zip(started) {
-            match (started, &taker) {
-                (Started::Existing(earlier), _) => answers.push((earlier, started)),
+            due |= execution.tasks.iter().any(|task| task.taken.is_none());
+            let id = match (started, &taker) {
+                (Started::Existing(earlier), _) => earlier,
+                (Started::Created, None) => execution.id,
                 (Started::Created, Some(taker)) => {
                     taker.begin(execution.id, Arc::new(Mutex::new(live)), &execution.tasks).await;
-                    answers.push((execution.id, started));
+                    execution.id
                 }
-                (Started::Created, None) => answers.push((execution.id, started)),
-            }
-            due |= execution.tasks.iter().any(|task| task.taken.is_none());
+            };
+            answers.push((id, started));
         }
         if let Some(taker) = taker {
             taker.done();
@@ -89,7 +115,8 @@ impl Engine {
         let workflow = self.workflows.get(&request.version).await?;
         let inputs = Arc::new(inputs::check(&workflow, request.inputs)?);
         let id = ExecutionId::generate(self.parts.ids.as_ref());
-        Ok(self.first_moves(id, &workflow, inputs, request.idempotency_key))
+        let begun = Begun { id, inputs, key: request.idempotency_key, caller: None };
+        Ok(self.first_moves(&workflow, begun))
     }
 
     /// Writes the beginnings. A worker of this process that has room takes their tasks with them.
@@ -106,13 +133,9 @@ impl Engine {
         Ok((store.start_all(executions.to_vec(), None).await?, None))
     }
 
-    fn first_moves(
-        &self,
-        id: ExecutionId,
-        workflow: &Arc<Workflow>,
-        inputs: Arc<Value>,
-        idempotency_key: Option<String>,
-    ) -> (NewExecution, Live) {
+    fn first_moves(&self, workflow: &Arc<Workflow>, begun: Begun) -> (NewExecution, Live) {
+        let Begun { id, inputs, key: idempotency_key, caller } = begun;
+        let called: Vec<_> = caller.map(Fact::CalledBy).into_iter().collect();
         let now = self.parts.clock.now();
         let record = ExecutionRecord {
             id,
@@ -128,7 +151,8 @@ impl Engine {
             started_at: None,
             finished_at: None,
         };
-        let snapshot = Snapshot { record, facts: Vec::new(), tasks: Vec::new() };
+        let facts = called.iter().map(|fact| (record.generation, fact.clone())).collect();
+        let snapshot = Snapshot { record, facts, tasks: Vec::new() };
         let mut live = Live::new(Arc::clone(workflow), snapshot);
         let advance = Plan::new(&mut live, Given { ids: self.parts.ids.as_ref(), now }).begin();
         let status = match advance.status {
@@ -145,7 +169,7 @@ impl Engine {
             idempotency_key,
             status,
             ending: advance.ending,
-            facts: advance.facts,
+            facts: called.into_iter().chain(advance.facts).collect(),
             tasks: advance.tasks,
         };
         (execution, live)

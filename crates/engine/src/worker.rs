@@ -1,8 +1,10 @@
 //! Runs what is due: one session, a claim loop, attempts side by side, one committer.
 
 mod attempt;
+mod calls;
 mod claims;
 mod committer;
+mod compensation;
 mod direct;
 mod flight;
 mod heeding;

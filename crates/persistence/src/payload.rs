@@ -74,6 +74,10 @@ pub(crate) fn pack_fact(fact: &Fact, blobs: &mut Blobs) -> Result<(String, Paylo
             let rest = Fact::Settled(Settled { outputs: None, ..settled.clone() });
             (rest, Payload::pack_option(settled.outputs.as_deref(), blobs)?)
         }
+        Fact::Compensated(settled) => {
+            let rest = Fact::Compensated(Settled { outputs: None, ..settled.clone() });
+            (rest, Payload::pack_option(settled.outputs.as_deref(), blobs)?)
+        }
         Fact::Expanded { step, items } => {
             let rest = Fact::Expanded { step: step.clone(), items: Arc::default() };
             (rest, Payload::pack(items, blobs)?)
@@ -86,7 +90,13 @@ pub(crate) fn pack_fact(fact: &Fact, blobs: &mut Blobs) -> Result<(String, Paylo
         | Fact::Decided { .. }
         | Fact::Cancelled { .. }
         | Fact::DeadlinePassed
-        | Fact::Restarted { .. } => return Ok((to_text(fact)?, Payload::default())),
+        | Fact::Restarted { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Held { .. }
+        | Fact::Called { .. }
+        | Fact::CalledBy(_)
+        | Fact::Compensating => return Ok((to_text(fact)?, Payload::default())),
     };
     Ok((to_text(&rest)?, payload))
 }
@@ -98,7 +108,7 @@ pub(crate) fn unpack_fact(text: &str, payload: Payload, blobs: &Blobs) -> Result
         return Ok(fact);
     };
     match &mut fact {
-        Fact::Settled(settled) => settled.outputs = Some(Arc::new(value)),
+        Fact::Settled(settled) | Fact::Compensated(settled) => settled.outputs = Some(Arc::new(value)),
         Fact::Expanded { items, .. } => match value {
             Value::Array(values) => *items = Arc::new(values),
             _ => return Err(Error::new(ErrorKind::Corrupt, "the items of a repeated step are no list")),
@@ -108,7 +118,13 @@ pub(crate) fn unpack_fact(text: &str, payload: Payload, blobs: &Blobs) -> Result
         | Fact::Decided { .. }
         | Fact::Cancelled { .. }
         | Fact::DeadlinePassed
-        | Fact::Restarted { .. } => {}
+        | Fact::Restarted { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Held { .. }
+        | Fact::Called { .. }
+        | Fact::CalledBy(_)
+        | Fact::Compensating => {}
     }
     Ok(fact)
 }

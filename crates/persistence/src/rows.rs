@@ -16,8 +16,11 @@ const ATTEMPT: i16 = 1;
 const EXPIRE: i16 = 2;
 const DEADLINE: i16 = 3;
 const INBOX: i16 = 4;
+const ANSWER: i16 = 5;
+const RECALL: i16 = 6;
+const COMPENSATE: i16 = 7;
 /// Its path is the job's call.
-pub(crate) const JOB: i16 = 5;
+pub(crate) const JOB: i16 = 8;
 
 /// The kind and the path of a task.
 pub(crate) fn pack_work(work: &Work) -> (i16, String) {
@@ -27,6 +30,9 @@ pub(crate) fn pack_work(work: &Work) -> (i16, String) {
         Work::Deadline => (DEADLINE, String::new()),
         Work::Inbox => (INBOX, String::new()),
         Work::Job(call) => (JOB, call.to_string()),
+        Work::Answer => (ANSWER, String::new()),
+        Work::Compensate(step) => (COMPENSATE, step.to_string()),
+        Work::Recall(path) => (RECALL, path.to_string()),
     }
 }
 
@@ -39,6 +45,9 @@ pub(crate) fn unpack_work(kind: i16, path: &str) -> Result<Work, Error> {
         DEADLINE => Ok(Work::Deadline),
         INBOX => Ok(Work::Inbox),
         JOB => Ok(Work::Job(path.into())),
+        ANSWER => Ok(Work::Answer),
+        COMPENSATE => path.parse().map(Work::Compensate).map_err(|source| unreadable(source.into())),
+        RECALL => path.parse().map(Work::Recall).map_err(|source| unreadable(source.into())),
         unknown => {
             Err(Error::new(ErrorKind::Corrupt, format!("a stored task has the unknown kind {unknown}")))
         }

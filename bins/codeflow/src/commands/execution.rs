@@ -1,16 +1,18 @@
 //! `codeflow execution`: looks at executions and talks to them, from any process.
 
 mod look;
+mod rerun;
 mod talk;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use codeflow::core::execution::ExecutionStatus;
 use codeflow::core::workflow::{StepName, WorkflowName};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Exit;
 use crate::cli::Format;
+use crate::commands::run::{object, pair};
 use crate::commands::target::Target;
 use crate::context::Context;
 
@@ -31,19 +33,28 @@ pub(crate) enum ExecutionCommand {
     #[command(after_help = "Examples:
   codeflow execution watch latest")]
     Watch(One),
-    /// Carry on with an execution that was interrupted
+    /// Let nothing more of an execution begin until it is resumed; what runs goes on to its end
+    #[command(after_help = "Examples:
+  codeflow execution pause latest --reason 'the provider is down'")]
+    Pause(WhyOptions),
+    /// Carry on with an execution that was paused or interrupted
     #[command(after_help = "Examples:
   codeflow execution resume latest")]
     Resume(One),
     /// Stop an execution
     #[command(after_help = "Examples:
   codeflow execution cancel latest --reason 'wrong branch'")]
-    Cancel(CancelOptions),
+    Cancel(WhyOptions),
     /// Take up an execution that has ended: its steps that did not succeed, or from one step on
     #[command(after_help = "Examples:
   codeflow execution retry latest
   codeflow execution retry latest --from gate")]
     Retry(RetryOptions),
+    /// Start an execution like another one, with other inputs or the latest version of its workflow
+    #[command(after_help = "Examples:
+  codeflow execution rerun latest
+  codeflow execution rerun latest --input env=production --latest")]
+    Rerun(RerunOptions),
     /// Say yes to a step that waits for an approval
     #[command(after_help = "Examples:
   codeflow execution approve latest signoff --comment 'checked with the team'")]
@@ -90,9 +101,9 @@ pub(crate) struct One {
     format: Format,
 }
 
-/// Flags of `codeflow execution cancel`.
+/// Flags of `codeflow execution cancel` and `pause`.
 #[derive(Args)]
-pub(crate) struct CancelOptions {
+pub(crate) struct WhyOptions {
     #[command(flatten)]
     one: One,
     /// Why, for whoever looks at it later
@@ -108,6 +119,22 @@ pub(crate) struct RetryOptions {
     /// Run this step and all that follow it again
     #[arg(long, value_name = "STEP")]
     from: Option<StepName>,
+}
+
+/// Flags of `codeflow execution rerun`.
+#[derive(Args)]
+pub(crate) struct RerunOptions {
+    #[command(flatten)]
+    one: One,
+    /// An input that differs; the workflow says of which type it is
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
+    input: Vec<(String, String)>,
+    /// Inputs that differ, as one JSON object; `--input` wins over it
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    input_json: Option<Map<String, Value>>,
+    /// Run the latest version of the workflow that was kept, not that of the other execution
+    #[arg(long)]
+    latest: bool,
 }
 
 /// Flags of `codeflow execution approve` and `reject`.
@@ -146,7 +173,8 @@ impl ExecutionCommand {
         match self {
             Self::List(options) => options.format,
             Self::Show(one) | Self::Watch(one) | Self::Resume(one) | Self::Logs(one) => one.format,
-            Self::Cancel(options) => options.one.format,
+            Self::Cancel(options) | Self::Pause(options) => options.one.format,
+            Self::Rerun(options) => options.one.format,
             Self::Retry(options) => options.one.format,
             Self::Approve(options) | Self::Reject(options) => options.one.format,
             Self::Signal(options) => options.one.format,
@@ -163,8 +191,10 @@ pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> anyhow:
         ExecutionCommand::Logs(one) => look::logs(&local, &one).await,
         ExecutionCommand::Watch(one) => look::watch(context, &local, &one).await,
         ExecutionCommand::Resume(one) => talk::resume(context, &local, &one).await,
+        ExecutionCommand::Pause(options) => talk::pause(context, &local, options).await,
         ExecutionCommand::Cancel(options) => talk::cancel(context, &local, options).await,
         ExecutionCommand::Retry(options) => talk::retry(context, &local, options).await,
+        ExecutionCommand::Rerun(options) => rerun::rerun(context, &local, options).await,
         ExecutionCommand::Approve(options) => talk::decide(context, &local, options, true).await,
         ExecutionCommand::Reject(options) => talk::decide(context, &local, options, false).await,
         ExecutionCommand::Signal(options) => talk::signal(context, &local, options).await,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::Exit;
 use crate::cli::Format;
 use crate::commands::source::Source;
-use crate::commands::{finish, others};
+use crate::commands::{called, finish, others};
 use crate::context::Context;
 use crate::drive;
 use crate::failure::{Misuse, MisuseKind};
@@ -42,12 +42,12 @@ pub(crate) struct RunOptions {
     pub(crate) format: Format,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, String> {
+pub(crate) fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))
 }
 
@@ -65,6 +65,7 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
     }
     let local = context.open().await?;
     let reservation = local.reserve()?;
+    called::register(&local, &workflow, &options.workflow).await?;
     let (id, started) = local.start(document, inputs, options.idempotency_key).await?;
     let progress = Progress::new(context.is_lively());
     progress.line(&match started {
@@ -78,7 +79,7 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
 
 /// A text as the type that the workflow wants. What cannot be that stays a text, and the engine says so
 /// together with everything else that is wrong with the inputs.
-fn typed(workflow: &Workflow, name: &str, text: &str) -> Value {
+pub(crate) fn typed(workflow: &Workflow, name: &str, text: &str) -> Value {
     let as_text = || Value::from(text);
     match workflow.inputs.get(name).map(|input| input.value_type) {
         None | Some(ValueType::String) => as_text(),

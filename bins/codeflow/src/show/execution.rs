@@ -35,6 +35,9 @@ pub(crate) fn page(view: &View) -> String {
     let View { record, .. } = view;
     let bold = Style::new().bold();
     let mut out = head(record);
+    if let Some(caller) = view.caller() {
+        let _ = writeln!(out, "called by {}, step {}", caller.execution, caller.path);
+    }
     let _ = writeln!(out, "\n{bold}steps{bold:#}");
     let width = view.workflow.steps.iter().map(|step| step.name.as_str().len()).max().unwrap_or_default();
     for step in view.steps() {
@@ -75,7 +78,9 @@ pub(crate) fn step_line(view: &StepView<'_>, width: usize) -> String {
     let dim = Style::new().dimmed();
     let status = match view.phase {
         Phase::Pending => StepStatus::Pending,
-        Phase::Running { .. } | Phase::Retrying { .. } | Phase::Waiting { .. } => StepStatus::Running,
+        Phase::Running { .. } | Phase::Retrying { .. } | Phase::Waiting { .. } | Phase::Calling => {
+            StepStatus::Running
+        }
         Phase::Quarantined => StepStatus::Failed,
         Phase::Settled(settled) => settled.status,
     };
@@ -87,11 +92,20 @@ pub(crate) fn step_line(view: &StepView<'_>, width: usize) -> String {
         Phase::Running { attempt } => format!("running, attempt {attempt}"),
         Phase::Retrying { attempt } => format!("pausing before attempt {attempt}"),
         Phase::Waiting { .. } => waits_for(view.step),
+        Phase::Calling => format!("waits for {}", called(view)),
         Phase::Quarantined => "put aside: workers died of it".to_owned(),
         Phase::Settled(settled) => ended(view, settled),
     };
     let line = format!("{style}{mark}{style:#} {:width$}  {about}{items}", view.step.name.as_str());
     line.trim_end().to_owned()
+}
+
+/// What a step called: the execution, or how many there are.
+fn called(view: &StepView<'_>) -> String {
+    match view.called.as_slice() {
+        [one] => one.to_string(),
+        many => format!("{} executions", many.len()),
+    }
 }
 
 /// How a step ended: the attempt if it is not the first, the reason if there is one, the model if one was asked, and the
@@ -105,12 +119,21 @@ fn ended(view: &StepView<'_>, settled: &Settled) -> String {
     if let Some(asked) = view.asked() {
         words.push(clean(&asked.to_string()));
     }
+    if !view.called.is_empty() {
+        words.push(called(view));
+    }
     if settled.attempt > 1 {
         words.push(format!("attempt {}", settled.attempt));
     }
     if let Some(began) = settled.began.filter(|_| settled.status != StepStatus::Skipped) {
         let dim = Style::new().dimmed();
         words.push(format!("{dim}{}{dim:#}", short(settled.ended.since(began))));
+    }
+    if let Some(undone) = view.compensated {
+        words.push(match &undone.error {
+            None => "undone".to_owned(),
+            Some(error) => format!("could not be undone: {}", clean(&error.message)),
+        });
     }
     words.join("  ")
 }
@@ -150,6 +173,9 @@ pub(crate) fn verdict(record: &ExecutionRecord) -> String {
 /// What somebody can do about the steps that wait.
 pub(crate) fn invitations(view: &View) -> String {
     let id = view.record.id;
+    if view.is_held() {
+        return format!("{id} is paused; `codeflow execution resume {id}` lets it go on");
+    }
     let mut out = format!("{id} waits\n");
     for step in view.waits_for_somebody() {
         let command = match &step.kind {
@@ -163,6 +189,9 @@ pub(crate) fn invitations(view: &View) -> String {
             }
         };
         let _ = writeln!(out, "  {} {}: {command}", step.name, waits_for(step));
+    }
+    for other in view.waits_for_others() {
+        let _ = writeln!(out, "  for {other}, which waits too: codeflow execution show {other}");
     }
     out
 }

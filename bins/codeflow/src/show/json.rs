@@ -25,6 +25,8 @@ pub(crate) fn record(record: &ExecutionRecord) -> Value {
 /// An execution with its steps.
 pub(crate) fn view(view: &View) -> Value {
     let mut document = record(&view.record);
+    document["called_by"] =
+        view.caller().map(|caller| json!({ "execution": caller.execution, "path": caller.path })).into();
     document["steps"] = view.steps().map(|view| step(&view)).collect();
     document
 }
@@ -33,6 +35,17 @@ fn step(view: &StepView<'_>) -> Value {
     let mut document = json!({ "name": view.step.name });
     if let Some((done, all)) = view.iterations {
         document["iterations"] = json!({ "done": done, "all": all });
+    }
+    if !view.called.is_empty() {
+        document["called"] = json!(view.called);
+    }
+    if let Some(undone) = view.compensated {
+        document["compensated"] = json!({
+            "status": undone.status,
+            "attempt": undone.attempt,
+            "ended": undone.ended,
+            "error": undone.error.as_ref().map(error),
+        });
     }
     match view.phase {
         Phase::Pending => document["status"] = json!("pending"),
@@ -45,6 +58,7 @@ fn step(view: &StepView<'_>) -> Value {
             document["status"] = json!("retrying");
             document["attempt"] = json!(attempt);
         }
+        Phase::Calling => document["status"] = json!("calling"),
         Phase::Waiting { since } => {
             document["status"] = json!("waiting");
             document["waiting_since"] = json!(since);

@@ -36,6 +36,45 @@ fn a_retry_from_a_step_names_a_step_that_exists() {
 }
 
 #[test]
+fn a_retry_with_nothing_left_to_run_is_refused() {
+    let checkout = Checkout::new();
+    checkout.codeflow(&["review"]).ends_with(0);
+
+    let said = checkout.codeflow(&["execution", "retry", "latest"]).ends_with(2);
+
+    assert!(
+        said.stderr.contains("every step of execution") && said.stderr.contains("engine.conflict"),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn an_execution_is_run_again_with_other_inputs_and_the_latest_version() {
+    let checkout = Checkout::new();
+    let workflow = |text: &str| {
+        format!(
+            "version: 1\nname: tell\ninputs: {{ n: {{ type: integer }} }}\nsteps: {{ nap: {{ sleep: 1ms }} }}\noutputs: {{ said: \"{text} ${{{{ inputs.n }}}}\" }}\n"
+        )
+    };
+    checkout.write("tell.yaml", &workflow("old"));
+    let first = checkout.codeflow(&["run", "tell.yaml", "--input", "n=1"]).ends_with(0);
+    let id = first.id().to_owned();
+    checkout.write("tell.yaml", &workflow("new"));
+    checkout.codeflow(&["run", "tell.yaml", "--input", "n=2"]).ends_with(0);
+
+    let same = checkout.codeflow(&["execution", "rerun", &id]).ends_with(0);
+    let other = checkout.codeflow(&["execution", "rerun", &id, "--input", "n=5", "--latest"]).ends_with(0);
+    let wrong = checkout.codeflow(&["execution", "rerun", &id, "--input", "n=x"]).ends_with(2);
+
+    assert!(
+        same.stdout.contains("old 1") && same.stderr.contains(&format!("runs {id} again as exec_")),
+        "{same:#?}"
+    );
+    assert!(other.stdout.contains("new 5"), "{other:#?}");
+    assert!(wrong.stderr.contains("engine.invalid_input"), "{wrong:#?}");
+}
+
+#[test]
 fn a_list_is_filtered_and_bounded() {
     let checkout = Checkout::new();
     checkout.write("flaky.yaml", FLAKY);

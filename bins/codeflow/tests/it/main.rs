@@ -1,7 +1,9 @@
 //! Tests of the command line: the real program on real repositories.
 
+mod calls;
 mod crash;
 mod executions;
+mod holding;
 mod live;
 mod models;
 mod opinion;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use codeflow::actions::Action;
 use codeflow::config::{Environment, Settings};
-use codeflow::core::execution::{Answer, ExecutionStatus};
+use codeflow::core::execution::ExecutionStatus;
 use codeflow::core::{ActionCall, ActionError, ActionOutcome, ActionSpec, Class, Coded};
+use codeflow::engine::{Decider, Decision};
 use codeflow::{BuiltIn, ErrorKind, Local, Options, Phase, View, engine};
 use serde_json::{Map, json};
 use tempfile::TempDir;
@@ -51,7 +52,7 @@ async fn a_view_says_where_each_step_stands() {
     let worker = local.work().expect("nobody else works here");
     let asked = until(&local, id, |view| !view.waits_for_somebody().is_empty()).await;
     let step = "ok".parse().expect("it is a name");
-    let answer = Answer { approved: true, by: "ada".to_owned(), comment: None };
+    let answer = Decision { approved: true, by: Decider::operator("ada"), comment: None };
     local.engine().decide(id, &step, answer).await.expect("it waits");
     let after = until(&local, id, |view| view.record.status.is_final()).await;
     worker.stop().await;
@@ -64,6 +65,7 @@ async fn a_view_says_where_each_step_stands() {
             Phase::Waiting { .. } => "waiting",
             Phase::Quarantined => "quarantined",
             Phase::Settled(_) => "settled",
+            Phase::Calling => "calling",
         };
         view.steps().map(|step| phase(step.phase)).collect::<Vec<_>>()
     };

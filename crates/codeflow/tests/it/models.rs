@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use codeflow::actions::{Availability, ModelAsk, ModelError, ModelReply, Models};
 use codeflow::analysis::Review;
 use codeflow::config::{Environment, Settings};
-use codeflow::core::execution::{Answer, ExecutionStatus, StepStatus};
+use codeflow::core::execution::{ExecutionStatus, StepStatus};
 use codeflow::core::{ExecutionId, Usd};
+use codeflow::engine::{Decider, Decision};
 use codeflow::model::{ChatResponse, ErrorKind, FinishReason, Part, Usage};
 use codeflow::{BuiltIn, Local, Options, Phase, View};
 use serde_json::{Map, Value, json};
@@ -127,7 +128,7 @@ async fn an_answer_that_was_written_down_outlives_the_process_that_asked() {
 
     let second = Told::new(vec![Ok("7")]);
     let local = open(folder.path(), &second).await;
-    let answer = Answer { approved: true, by: "ada".to_owned(), comment: None };
+    let answer = Decision { approved: true, by: Decider::operator("ada"), comment: None };
     local.engine().decide(id, &"ok".parse().expect("it is a name"), answer).await.expect("it waits");
     let view = finish(&local, id).await;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execution::{StepPath, StepStatus};
 use crate::workflow::StepName;
-use crate::{ActionError, MessageId, Timestamp};
+use crate::{ActionError, ExecutionId, MessageId, TaskId, Timestamp};
 
 /// One line of the journal. Its key within an execution is (generation, [`Fact::path`], [`Fact::kind`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,59 @@ pub enum Fact {
         /// The steps that run again, with all that follow them.
         steps: Vec<StepName>,
     },
+    /// Somebody paused the execution: nothing begins until it is resumed.
+    Paused {
+        /// The message that said so.
+        message: MessageId,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The execution goes on.
+    Resumed {
+        /// The message that said so.
+        message: MessageId,
+        /// Who.
+        by: String,
+    },
+    /// An attempt fell due while the execution was paused; it is made when the execution goes on.
+    Held {
+        /// The task that made it due.
+        task: TaskId,
+        /// The step, or the iteration.
+        path: StepPath,
+        /// The attempt, counted from one.
+        attempt: u32,
+    },
+    /// A step, or an iteration, started another execution and waits for its end.
+    Called {
+        /// The step, or the iteration.
+        path: StepPath,
+        /// The execution.
+        child: ExecutionId,
+        /// When.
+        since: Timestamp,
+    },
+    /// A step of another execution started this one.
+    CalledBy(Caller),
+    /// The execution does not succeed, and begins to undo what it did.
+    Compensating,
+    /// A step was undone, or could not be.
+    Compensated(Settled),
+}
+
+/// Who started an execution, and hears of its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Its generation at the time.
+    pub generation: u32,
+    /// Its step, or iteration.
+    pub path: StepPath,
+    /// How many executions there are above this one.
+    pub depth: u32,
 }
 
 /// The kinds of fact. The numbers are storage's, and never change.
@@ -87,6 +140,20 @@ pub enum FactKind {
     DeadlinePassed = 7,
     /// See [`Fact::Restarted`].
     Restarted = 8,
+    /// See [`Fact::Paused`].
+    Paused = 9,
+    /// See [`Fact::Resumed`].
+    Resumed = 10,
+    /// See [`Fact::Held`].
+    Held = 11,
+    /// See [`Fact::Called`].
+    Called = 12,
+    /// See [`Fact::CalledBy`].
+    CalledBy = 13,
+    /// See [`Fact::Compensating`].
+    Compensating = 14,
+    /// See [`Fact::Compensated`].
+    Compensated = 15,
 }
 
 /// How a step ended.
@@ -141,18 +208,34 @@ impl Fact {
             Self::Cancelled { .. } => FactKind::Cancelled,
             Self::DeadlinePassed => FactKind::DeadlinePassed,
             Self::Restarted { .. } => FactKind::Restarted,
+            Self::Paused { .. } => FactKind::Paused,
+            Self::Resumed { .. } => FactKind::Resumed,
+            Self::Held { .. } => FactKind::Held,
+            Self::Called { .. } => FactKind::Called,
+            Self::CalledBy(_) => FactKind::CalledBy,
+            Self::Compensating => FactKind::Compensating,
+            Self::Compensated(_) => FactKind::Compensated,
         }
     }
 
-    /// The path, a part of the key: a step's, a message's, or empty for the execution as a whole.
+    /// The path, a part of the key: a step's, or a message's or a task's id where the same may happen again, or
+    /// empty for the execution as a whole.
     pub fn path(&self) -> String {
         match self {
-            Self::Settled(settled) => settled.path.to_string(),
+            Self::Settled(settled) | Self::Compensated(settled) => settled.path.to_string(),
             Self::Expanded { step, .. } | Self::Waiting { step, .. } | Self::Decided { step, .. } => {
                 step.to_string()
             }
-            Self::Signalled { message, .. } => message.to_string(),
-            Self::Cancelled { .. } | Self::DeadlinePassed | Self::Restarted { .. } => String::new(),
+            Self::Signalled { message, .. }
+            | Self::Paused { message, .. }
+            | Self::Resumed { message, .. } => message.to_string(),
+            Self::Held { task, .. } => task.to_string(),
+            Self::Called { path, .. } => path.to_string(),
+            Self::Cancelled { .. }
+            | Self::DeadlinePassed
+            | Self::Restarted { .. }
+            | Self::CalledBy(_)
+            | Self::Compensating => String::new(),
         }
     }
 }

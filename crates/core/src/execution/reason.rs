@@ -25,6 +25,10 @@ pub enum Reason {
     ApprovalExpired,
     /// No signal came in time.
     WaitExpired,
+    /// It calls a workflow that does not exist.
+    UnknownWorkflow,
+    /// It calls a workflow from too deep within others.
+    TooDeep,
     /// Somebody cancelled the execution.
     ExecutionCancelled,
     /// The time of the execution was up.
@@ -45,6 +49,8 @@ impl Reason {
             Self::ApprovalRefused => "step.approval_refused",
             Self::ApprovalExpired => "step.approval_expired",
             Self::WaitExpired => "step.wait_expired",
+            Self::UnknownWorkflow => "step.unknown_workflow",
+            Self::TooDeep => "step.too_deep",
             Self::ExecutionCancelled => "execution.cancelled",
             Self::ExecutionTimedOut => "execution.timed_out",
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::Timestamp;
-use crate::execution::{Fact, Settled, StepStatus};
+use crate::execution::{Caller, Fact, Settled, StepPath, StepStatus};
 use crate::workflow::StepName;
+use crate::{ExecutionId, Timestamp};
 
 /// What the journal says so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,12 @@ pub struct State {
     answers: HashMap<StepName, Answer>,
     cancelled: bool,
     deadline_passed: bool,
+    paused: bool,
+    held: Vec<(StepPath, u32)>,
+    caller: Option<Caller>,
+    compensating: bool,
+    /// How many steps have been settled so far.
+    ended: u64,
 }
 
 /// What the journal says about one step.
@@ -31,12 +37,36 @@ pub struct StepState {
     pub items: Option<Arc<Vec<Value>>>,
     /// How its iterations ended.
     pub iterations: BTreeMap<u32, Settled>,
+    /// What it, or its iterations, called.
+    pub children: BTreeMap<Option<u32>, Child>,
+    /// How it was undone.
+    pub compensated: Option<Settled>,
+    /// Its place in the order in which steps were settled.
+    pub order: u64,
+}
+
+/// An execution that a step, or an iteration, started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// When it was started.
+    pub since: Timestamp,
 }
 
 impl StepState {
     /// How the step ended, if it did.
     pub fn status(&self) -> Option<StepStatus> {
         self.settled.as_ref().map(|settled| settled.status)
+    }
+
+    /// What it called and has not heard of yet, with the iteration.
+    pub fn open_calls(&self) -> impl Iterator<Item = (Option<u32>, Child)> {
+        let settled = |iteration: Option<u32>| match iteration {
+            None => self.settled.is_some(),
+            Some(number) => self.iterations.contains_key(&number),
+        };
+        self.children.iter().map(|(iteration, child)| (*iteration, *child)).filter(move |one| !settled(one.0))
     }
 }
 
@@ -95,18 +125,42 @@ impl State {
                 let answer = Answer { approved: *approved, by: by.clone(), comment: comment.clone() };
                 self.answers.entry(step.clone()).or_insert(answer);
             }
-            Fact::Cancelled { .. } => self.cancelled = true,
-            Fact::DeadlinePassed => self.deadline_passed = true,
+            Fact::Cancelled { .. } => {
+                self.cancelled = true;
+                self.go_on();
+            }
+            Fact::DeadlinePassed => {
+                self.deadline_passed = true;
+                self.go_on();
+            }
             Fact::Restarted { steps } => self.restart(generation, steps),
+            Fact::Paused { .. } => self.paused = true,
+            Fact::Resumed { .. } => self.go_on(),
+            Fact::Held { path, attempt, .. } => self.held.push((path.clone(), *attempt)),
+            Fact::Called { path, child, since } => {
+                let child = Child { execution: *child, since: *since };
+                self.step_mut(&path.step).children.entry(path.iteration).or_insert(child);
+            }
+            Fact::Compensating => self.compensating = true,
+            Fact::Compensated(settled) => {
+                self.step_mut(&settled.path.step).compensated.get_or_insert_with(|| settled.clone());
+            }
+            Fact::CalledBy(caller) => {
+                self.caller.get_or_insert_with(|| caller.clone());
+            }
         }
     }
 
     fn settle(&mut self, settled: &Settled) {
+        let order = self.ended;
         let step = self.step_mut(&settled.path.step);
         match settled.path.iteration {
-            None => {
-                step.settled.get_or_insert_with(|| settled.clone());
+            None if step.settled.is_none() => {
+                step.settled = Some(settled.clone());
+                step.order = order;
+                self.ended += 1;
             }
+            None => {}
             Some(iteration) => {
                 step.iterations.entry(iteration).or_insert_with(|| settled.clone());
             }
@@ -117,10 +171,17 @@ impl State {
         self.generation = generation;
         self.cancelled = false;
         self.deadline_passed = false;
+        self.compensating = false;
+        self.go_on();
         for name in steps {
             self.steps.remove(name);
             self.answers.remove(name);
         }
+    }
+
+    fn go_on(&mut self) {
+        self.paused = false;
+        self.held.clear();
     }
 
     fn step_mut(&mut self, name: &StepName) -> &mut StepState {
@@ -150,6 +211,31 @@ impl State {
     /// The first signal of this name that came.
     pub fn signal(&self, event: &str) -> Option<&Arc<Value>> {
         self.signals.iter().find(|signal| signal.event == event).map(|signal| &signal.payload)
+    }
+
+    /// Whether the execution undoes what it did, and then ends without success.
+    pub fn is_compensating(&self) -> bool {
+        self.compensating
+    }
+
+    /// Whether nothing may begin until somebody resumes the execution.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The attempts that fell due since it was paused: where, and which.
+    pub fn held(&self) -> &[(StepPath, u32)] {
+        &self.held
+    }
+
+    /// Every execution that steps called, also those that have ended.
+    pub fn calls(&self) -> impl Iterator<Item = Child> {
+        self.steps.values().flat_map(|step| step.children.values().copied())
+    }
+
+    /// Who started the execution, if another one did.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
     }
 
     /// Whether the execution goes on.

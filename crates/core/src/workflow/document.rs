@@ -100,6 +100,10 @@ impl<'n> Document<'n> {
             let place = if repeated { Place::Repeated(before) } else { Place::Step(before) };
             references.check(&draft.reads, Place::Step(before), ctx.report);
             references.check(&draft.item_reads, place, ctx.report);
+            if let Some(undo) = &draft.compensate {
+                let with_itself = before.iter().copied().chain([*index]).collect();
+                references.check(&undo.reads, Place::Step(&with_itself), ctx.report);
+            }
         }
         for draft in &self.drafts {
             types.check(draft, &self.permissions, ctx);

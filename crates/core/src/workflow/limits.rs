@@ -34,6 +34,8 @@ impl Limits {
     pub const DEFAULT_WAIT: Duration = hours(24);
     /// The longest sleep, and the longest time budget.
     pub const SLEEP: Duration = hours(365 * 24);
+    /// How deep a workflow may be that others call: called by one, that is called by one, and so on.
+    pub const CALLS: u32 = 10;
     /// The most problems that one parse reports.
     pub const PROBLEMS: usize = 100;
 }

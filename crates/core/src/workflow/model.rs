@@ -201,8 +201,21 @@ pub struct Step {
     pub timeout: Duration,
     /// What its failure means for the others.
     pub on_error: OnError,
-    /// What undoes it, as written; served with compensation.
-    pub compensate: Option<Value>,
+    /// What undoes it when the execution does not succeed.
+    pub compensate: Option<Compensation>,
+}
+
+/// An action that undoes a step.
+#[derive(Clone, Debug)]
+pub struct Compensation {
+    /// Its name.
+    pub uses: ActionName,
+    /// Its inputs; they may read what the step gave.
+    pub with: IndexMap<String, Template>,
+    /// When a failed attempt is tried again.
+    pub retry: RetryPolicy,
+    /// How long one attempt may take.
+    pub timeout: Duration,
 }
 
 /// What a step does.

@@ -140,11 +140,9 @@ pub(super) static STEP: Shape = Shape {
             schema::duration,
         ),
         key("on_error", "What its failure means for the others.", schema::choice::<OnError>),
-        key(
-            "compensate",
-            "The step that undoes it when the execution fails later.",
-            || json!({ "type": "object" }),
-        ),
+        key("compensate", "The action that undoes it when the execution does not succeed.", || {
+            schema::object(&COMPENSATE)
+        }),
     ],
 };
 
@@ -174,6 +172,24 @@ pub(super) static RETRY: Shape = Shape {
         ),
         key("initial", "The wait before the second attempt; 2s if it is not given.", schema::duration),
         key("cap", "The longest wait; 10s if it is not given.", schema::duration),
+    ],
+};
+
+pub(super) static COMPENSATE: Shape = Shape {
+    what: "`compensate`",
+    keys: &[
+        required("uses", "The action.", || json!({ "type": "string", "pattern": "^[^/]+/[^/]+$" })),
+        key(
+            "with",
+            "Its inputs, by name; they may read the outputs of the step that is undone.",
+            || json!({ "type": "object" }),
+        ),
+        key("retry", "When a failed attempt is tried again.", || schema::object(&RETRY)),
+        key(
+            "timeout",
+            "The longest time for one attempt; 10m if it is not given, 24h at most.",
+            schema::duration,
+        ),
     ],
 };
 

@@ -6,6 +6,7 @@ use codeflow_expr::{Expression, Template};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::compensation::Undo;
 use super::context::{Context, Fields, Read};
 use super::node::{Content, Entry, Node};
 use super::problem::{ProblemCode, listed, shown};
@@ -36,7 +37,7 @@ pub(super) struct Draft<'n> {
     retry: RetryPolicy,
     timeout: Duration,
     on_error: OnError,
-    compensate: Option<Value>,
+    pub(super) compensate: Option<Undo<'n>>,
 }
 
 impl<'n> Draft<'n> {
@@ -132,6 +133,14 @@ impl<'n> Draft<'n> {
         }
         let uses = ctx.text(node, "the name of an action")?;
         if let Some(name) = uses.strip_prefix("workflow/") {
+            for entry in ["retry", "timeout"].iter().filter_map(|key| fields.entry(key)) {
+                let message = format!(
+                    "`{}` belongs to a step that runs an action, and this one calls a workflow",
+                    entry.key
+                );
+                let hint = "give it to the steps of that workflow, or bound its time with its `budget.wall`";
+                ctx.report.add(ProblemCode::Conflict, entry.at, message, hint);
+            }
             return ctx.name(name, node.at).map(|uses| StepKind::Workflow { uses, with });
         }
         if let Ok(uses) = uses.parse() {
@@ -170,9 +179,13 @@ impl<'n> Draft<'n> {
         if let Some(node) = fields.get("on_error") {
             self.on_error = ctx.choice(node).unwrap_or_default();
         }
-        if let Some(node) = fields.get("compensate") {
-            ctx.entries(node, "a mapping");
-            self.compensate = Some(node.json());
+        if let Some(entry) = fields.entry("compensate") {
+            if self.for_each_node.is_some() {
+                let message = "a step with `for_each` cannot be undone as a whole";
+                let hint = "move the step to a workflow of its own, and call that with `for_each`";
+                ctx.report.add(ProblemCode::Conflict, entry.at, message, hint);
+            }
+            self.compensate = Undo::read(entry, ctx);
         }
     }
 
@@ -195,7 +208,7 @@ impl<'n> Draft<'n> {
             retry: self.retry,
             timeout: self.timeout,
             on_error: self.on_error,
-            compensate: self.compensate,
+            compensate: self.compensate.map(Undo::into_compensation),
         })
     }
 }
@@ -244,7 +257,7 @@ fn items<'n>(node: &'n Node, ctx: &mut Context<'_>, reads: &mut Vec<Read<'n>>) -
     }
 }
 
-fn retry(node: &Node, at: Location, ctx: &mut Context<'_>) -> RetryPolicy {
+pub(super) fn retry(node: &Node, at: Location, ctx: &mut Context<'_>) -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     let Some(fields) = ctx.fields(node, at, &RETRY) else { return policy };
     if let Some(attempts) = fields.get("attempts").and_then(|node| ctx.whole(node, 1..=Limits::ATTEMPTS)) {

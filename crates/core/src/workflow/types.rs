@@ -10,13 +10,20 @@ use super::node::{Content, Entry, Node, kind_of};
 use super::problem::{ProblemCode, listed, shown};
 use super::step::Draft;
 use super::{InputDef, StepKind};
-use crate::{ActionCatalog, ActionName, ActionSpec, ValueType};
+use crate::{ActionCatalog, ActionName, ActionSpec, Location, ValueType};
 
 /// The types of everything that a value can be made of.
 pub(super) struct Types<'a> {
     pub(super) catalog: &'a dyn ActionCatalog,
     pub(super) inputs: &'a IndexMap<String, InputDef>,
     pub(super) drafts: &'a [Draft<'a>],
+}
+
+/// An action that a step uses, or that undoes it.
+pub(super) struct Use<'a> {
+    pub(super) uses: &'a ActionName,
+    pub(super) at: Location,
+    pub(super) with: &'a [Entry],
 }
 
 /// What a value in the document will be when it is used.
@@ -55,35 +62,38 @@ impl Types<'_> {
         if let Some(node) = draft.for_each_node {
             self.check_items(node, ctx);
         }
-        let Some(StepKind::Action { uses, .. }) = &draft.kind else { return };
-        match self.catalog.find(uses) {
-            Some(spec) => {
-                self.check_inputs(draft, spec, ctx);
-                check_permissions(draft, spec, permissions, ctx);
-            }
-            None => self.unknown_action(draft, uses, ctx),
+        if let Some(StepKind::Action { uses, .. }) = &draft.kind {
+            self.check_use(&Use { uses, at: draft.uses_at, with: draft.with }, permissions, ctx);
+        }
+        if let Some(undo) = &draft.compensate {
+            self.check_use(&undo.used(), permissions, ctx);
         }
     }
 
-    fn unknown_action(&self, draft: &Draft<'_>, uses: &ActionName, ctx: &mut Context<'_>) {
+    fn check_use(&self, used: &Use<'_>, permissions: &BTreeMap<String, bool>, ctx: &mut Context<'_>) {
+        match self.catalog.find(used.uses) {
+            Some(spec) => {
+                self.check_inputs(used, spec, ctx);
+                check_permissions(used, spec, permissions, ctx);
+            }
+            None => self.unknown_action(used, ctx),
+        }
+    }
+
+    fn unknown_action(&self, Use { uses, at, .. }: &Use<'_>, ctx: &mut Context<'_>) {
         let names = self.catalog.names();
         if !names.is_empty() {
             let names = || names.iter().map(ActionName::as_str);
             let hint = ctx
                 .report
                 .did_you_mean(uses.as_str(), names(), || format!("the actions are {}", listed(names())));
-            ctx.report.add(
-                ProblemCode::UnknownAction,
-                draft.uses_at,
-                format!("there is no action `{uses}`"),
-                hint,
-            );
+            ctx.report.add(ProblemCode::UnknownAction, *at, format!("there is no action `{uses}`"), hint);
         }
     }
 
-    fn check_inputs(&self, draft: &Draft<'_>, spec: &ActionSpec, ctx: &mut Context<'_>) {
+    fn check_inputs(&self, used: &Use<'_>, spec: &ActionSpec, ctx: &mut Context<'_>) {
         let names = || spec.inputs.keys().copied();
-        for Entry { key, at, value } in draft.with {
+        for Entry { key, at, value } in used.with {
             match spec.inputs.get(key.as_str()) {
                 Some(input) if !input.required && value.is_nothing() => {}
                 Some(input) => self.check_type(value, input.value_type, ctx),
@@ -95,10 +105,10 @@ impl Types<'_> {
                 }
             }
         }
-        let given = |name: &str| draft.with.iter().any(|entry| entry.key == name);
+        let given = |name: &str| used.with.iter().any(|entry| entry.key == name);
         for (name, input) in spec.inputs.iter().filter(|(name, input)| input.required && !given(name)) {
             let message = format!("`{}` needs the input `{name}`", spec.name);
-            ctx.report.add(ProblemCode::MissingKey, draft.uses_at, message, input.summary);
+            ctx.report.add(ProblemCode::MissingKey, used.at, message, input.summary);
         }
     }
 
@@ -159,7 +169,7 @@ impl Types<'_> {
 }
 
 fn check_permissions(
-    draft: &Draft<'_>,
+    used: &Use<'_>,
     spec: &ActionSpec,
     granted: &BTreeMap<String, bool>,
     ctx: &mut Context<'_>,
@@ -169,7 +179,7 @@ fn check_permissions(
             let message =
                 format!("`{}` writes `{}`, and the workflow does not permit it", spec.name, needed.scope);
             let hint = format!("add `{}: write` to `permissions`", needed.scope);
-            ctx.report.add(ProblemCode::Permission, draft.uses_at, message, hint);
+            ctx.report.add(ProblemCode::Permission, used.at, message, hint);
         }
     }
 }

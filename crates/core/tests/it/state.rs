@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use codeflow_core::execution::{
-    Fact, FactKind, Progress, Reason, Settled, State, StepError, StepPath, StepStatus,
+    Caller, Fact, FactKind, Progress, Reason, Settled, State, StepError, StepPath, StepStatus,
 };
 use codeflow_core::workflow::StepName;
-use codeflow_core::{ActionError, ActionErrorKind, MessageId, Timestamp};
+use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, MessageId, TaskId, Timestamp};
 use proptest::prelude::{Strategy, any, prop};
 use proptest::{prop_assert_eq, proptest};
 use serde_json::{Value, json};
@@ -52,7 +52,48 @@ fn every_kind() -> Vec<Fact> {
         Fact::Cancelled { by: "ann".to_owned(), reason: None },
         Fact::DeadlinePassed,
         Fact::Restarted { steps: vec![name("a")] },
+        paused(3),
+        resumed(4),
+        held(5, "a[1]", 2),
+        called("a[1]", 6),
+        Fact::CalledBy(Caller {
+            execution: execution(7),
+            generation: 2,
+            path: "up[3]".parse().expect("the test wrote a path"),
+            depth: 1,
+        }),
+        Fact::Compensating,
+        compensated("a", StepStatus::Failed),
     ]
+}
+
+fn compensated(path: &str, status: StepStatus) -> Fact {
+    match settled(path, status, json!({ "gone": true })) {
+        Fact::Settled(settled) => Fact::Compensated(settled),
+        other => other,
+    }
+}
+
+fn execution(number: u128) -> ExecutionId {
+    ExecutionId::from_uuid(Uuid::from_u128(number))
+}
+
+fn called(path: &str, child: u128) -> Fact {
+    let path = path.parse().expect("the test wrote a path");
+    Fact::Called { path, child: execution(child), since: Timestamp::from_micros(9) }
+}
+
+fn paused(number: u128) -> Fact {
+    Fact::Paused { message: message(number), by: "ann".to_owned(), reason: Some("later".to_owned()) }
+}
+
+fn resumed(number: u128) -> Fact {
+    Fact::Resumed { message: message(number), by: "ann".to_owned() }
+}
+
+fn held(number: u128, path: &str, attempt: u32) -> Fact {
+    let path = path.parse().expect("the test wrote a path");
+    Fact::Held { task: TaskId::from_uuid(Uuid::from_u128(number)), path, attempt }
 }
 
 #[test]
@@ -125,6 +166,94 @@ fn a_cancel_counts_more_than_a_deadline_and_a_restart_lifts_both() {
 }
 
 #[test]
+fn a_pause_keeps_what_fell_due_until_a_resume_a_cut_or_a_restart() {
+    let ends = [
+        resumed(9),
+        Fact::Cancelled { by: "ann".to_owned(), reason: None },
+        Fact::DeadlinePassed,
+        Fact::Restarted { steps: vec![] },
+    ];
+    for end in ends {
+        let mut state = State::replay(&[(0, paused(1)), (0, held(2, "a[1]", 3)), (0, held(4, "b", 1))]);
+        assert!(state.is_paused());
+        assert_eq!(state.held(), [("a[1]".parse().unwrap(), 3), ("b".parse().unwrap(), 1)]);
+
+        state.apply(0, &end);
+
+        assert!(!state.is_paused() && state.held().is_empty(), "{end:?}");
+    }
+}
+
+#[test]
+fn a_call_is_open_until_its_step_or_iteration_is_settled() {
+    let mut state = State::replay(&[
+        (0, called("a", 1)),
+        (0, called("a", 2)),
+        (0, called("b[0]", 3)),
+        (0, called("b[1]", 4)),
+        (0, settled("b[0]", StepStatus::Succeeded, json!(null))),
+    ]);
+    let open = |state: &State, step: &str| -> Vec<_> {
+        let known = state.step(&name(step)).into_iter().flat_map(|step| step.open_calls());
+        known.map(|(iteration, child)| (iteration, child.execution)).collect()
+    };
+
+    assert_eq!(open(&state, "a"), [(None, execution(1))]);
+    assert_eq!(open(&state, "b"), [(Some(1), execution(4))]);
+    assert_eq!(state.calls().count(), 3);
+    state.apply(0, &settled("a", StepStatus::Failed, json!(null)));
+    assert_eq!(open(&state, "a"), []);
+    state.apply(1, &Fact::Restarted { steps: vec![name("a"), name("b")] });
+    assert_eq!(state.calls().count(), 0);
+}
+
+#[test]
+fn steps_are_in_the_order_in_which_they_were_settled_and_undone_at_most_once() {
+    let mut state = State::replay(&[
+        (0, settled("b", StepStatus::Succeeded, json!(1))),
+        (0, settled("a", StepStatus::Succeeded, json!(1))),
+        (0, settled("b", StepStatus::Failed, json!(2))),
+        (0, Fact::Compensating),
+        (0, compensated("a", StepStatus::Failed)),
+        (0, compensated("a", StepStatus::Succeeded)),
+    ]);
+    let order = |state: &State, step: &str| state.step(&name(step)).unwrap().order;
+
+    assert!(order(&state, "b") < order(&state, "a"));
+    assert!(state.is_compensating());
+    let undone = state.step(&name("a")).unwrap().compensated.as_ref();
+    assert_eq!(undone.map(|settled| settled.status), Some(StepStatus::Failed));
+    state.apply(1, &Fact::Restarted { steps: vec![name("b")] });
+    state.apply(1, &settled("b", StepStatus::Succeeded, json!(1)));
+    assert!(!state.is_compensating() && order(&state, "b") > order(&state, "a"));
+}
+
+#[test]
+fn who_called_an_execution_is_known_for_ever() {
+    let caller = |number| {
+        let path = StepPath::step(name("up"));
+        Caller { execution: execution(number), generation: 0, path, depth: 1 }
+    };
+    let mut state = State::replay(&[(0, Fact::CalledBy(caller(1))), (0, Fact::CalledBy(caller(2)))]);
+
+    state.apply(1, &Fact::Restarted { steps: vec![] });
+
+    assert_eq!(state.caller(), Some(&caller(1)));
+    assert_eq!(State::default().caller(), None);
+}
+
+#[test]
+fn an_execution_may_be_paused_more_than_once() {
+    let facts = [paused(1), resumed(2), paused(3), held(4, "a", 1)];
+    let state = State::replay(&facts.map(|fact| (0, fact)));
+
+    assert!(state.is_paused());
+    assert_eq!(state.held().len(), 1);
+    assert_ne!(paused(1).path(), paused(3).path());
+    assert_ne!(held(4, "a", 1).path(), held(5, "a", 1).path());
+}
+
+#[test]
 fn a_restart_forgets_the_named_steps_and_their_decisions_and_nothing_else() {
     let state = State::replay(&[
         (0, settled("a", StepStatus::Succeeded, json!(1))),
@@ -142,10 +271,12 @@ fn a_restart_forgets_the_named_steps_and_their_decisions_and_nothing_else() {
 fn the_key_of_a_fact_is_its_path_and_its_kind() {
     let keys: Vec<_> = every_kind().iter().map(|fact| (fact.path(), fact.kind() as i16)).collect();
 
-    let go = message(2).to_string();
-    let paths: Vec<_> = keys.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["a", "a", "a", go.as_str(), "ok", "", "", ""]);
-    assert_eq!(keys.iter().map(|(_, kind)| *kind).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    let [go, pause, resume] = [2, 3, 4].map(|number| message(number).to_string());
+    let task = TaskId::from_uuid(Uuid::from_u128(5)).to_string();
+    let paths: Vec<_> = keys.iter().map(|(path, _)| path.clone()).collect();
+    let named = ["a", "a", "a", &go, "ok", "", "", "", &pause, &resume, &task, "a[1]", "", "", "a"];
+    assert_eq!(paths, named);
+    assert!(keys.iter().map(|(_, kind)| *kind).eq(1..=15));
     assert_eq!(settled("a[4]", StepStatus::Failed, json!(1)).path(), "a[4]");
     assert_eq!(Fact::DeadlinePassed.kind(), FactKind::DeadlinePassed);
 }
@@ -211,7 +342,7 @@ proptest! {
     }
 
     #[test]
-    fn replaying_is_applying_one_by_one(picks in prop::collection::vec((0..8_usize, 0..3_u32), 0..40)) {
+    fn replaying_is_applying_one_by_one(picks in prop::collection::vec((0..every_kind().len(), 0..3_u32), 0..40)) {
         let facts: Vec<_> = picks.iter().map(|(kind, generation)| (*generation, every_kind().remove(*kind))).collect();
 
         let mut state = State::default();

@@ -55,6 +55,11 @@ fn steps_are_refused_where_they_are_wrong() {
 }
 
 #[test]
+fn calls_and_compensation_are_refused_where_they_are_wrong() {
+    check(&written::calls_and_compensation());
+}
+
+#[test]
 fn documents_made_to_exhaust_the_parser_are_refused_quickly() {
     check(&generated::documents());
 }

@@ -141,6 +141,20 @@ fn each_kind_of_step_is_read() {
 }
 
 #[test]
+fn what_undoes_a_step_may_read_what_the_step_gave() {
+    let workflow = steps(
+        "  a: { uses: x/y }\n  b: { uses: x/y, needs: a, compensate: { uses: x/undo, with: { id: \"${{ steps.b.outputs.id }}\", a: \"${{ steps.a.status }}\" }, retry: { attempts: 4 }, timeout: 5s } }\n  c: { sleep: 1s, compensate: { uses: x/undo } }\n",
+    );
+
+    let undo = workflow.steps[1].compensate.as_ref().expect("it can be undone");
+    assert_eq!((undo.uses.as_str(), undo.with.len(), undo.retry.attempts), ("x/undo", 2, 4));
+    assert_eq!(undo.timeout, Duration::from_secs(5));
+    let other = workflow.steps[2].compensate.as_ref().expect("it can be undone");
+    assert_eq!((other.retry.attempts, other.timeout), (1, Limits::DEFAULT_TIMEOUT));
+    assert!(workflow.steps[0].compensate.is_none());
+}
+
+#[test]
 fn a_condition_may_stand_in_braces_or_not_and_be_a_plain_boolean() {
     let workflow = steps(
         "  a: { uses: x/y, if: \"1 < 2\" }\n  b: { uses: x/y, if: \"${{ 1 < 2 }}\" }\n  c: { uses: x/y, if: true }\n",

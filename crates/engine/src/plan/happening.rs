@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{ExecutionEvent, Fact, Progress, Reason, StepEvent, StepPath, StepStatus};
+use codeflow_core::execution::{ExecutionEvent, Fact, Progress, Reason, StepEvent, StepPath};
 use codeflow_core::workflow::{Step, StepKind, StepName};
-use codeflow_core::{ActionError, ActionErrorKind, Timestamp, format_duration};
+use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, Timestamp, format_duration};
 
+use super::restart::steps_to_restart;
 use super::{End, Plan, decision};
 use crate::ports::{Message, MessageBody, Task, Work};
 use crate::worker::Verdict;
@@ -24,6 +25,15 @@ pub(crate) enum Happening {
     },
     /// A time came: the end of a wait, or of the execution.
     Due(Task),
+    /// An attempt fell due while the execution was paused.
+    Held(Task),
+    /// A step started the execution that it calls.
+    Called {
+        /// The task that made it due.
+        task: Task,
+        /// The execution that was started.
+        child: ExecutionId,
+    },
     /// Messages were read.
     Read(Task, Vec<Message>),
 }
@@ -31,7 +41,8 @@ pub(crate) enum Happening {
 impl Happening {
     pub(crate) fn task(&self) -> &Task {
         match self {
-            Self::Ended { task, .. } | Self::Due(task) | Self::Read(task, _) => task,
+            Self::Ended { task, .. } | Self::Called { task, .. } => task,
+            Self::Due(task) | Self::Held(task) | Self::Read(task, _) => task,
         }
     }
 }
@@ -48,9 +59,23 @@ impl Plan<'_> {
             (Happening::Ended { began, verdict, .. }, Work::Attempt(path)) => {
                 self.attempt_ended(path.clone(), (task.attempt, began), verdict);
             }
+            (Happening::Ended { began, verdict, .. }, Work::Compensate(step)) => {
+                self.compensation_ended(step, (task.attempt, began), verdict);
+            }
+            // It is begun again when the execution goes on.
+            (Happening::Held(_), Work::Compensate(_)) => {}
+            (Happening::Called { child, .. }, Work::Attempt(path)) => self.called(path.clone(), child),
+            // What the task was for is done.
+            (Happening::Due(_), Work::Answer | Work::Recall(_)) => {}
+            (Happening::Held(_), Work::Attempt(path)) => self.hold(task.id, path.clone(), task.attempt),
+            // What waits and has no end in the queue any more is over when the execution goes on.
+            (Happening::Due(_), Work::Expire(_)) if self.live.state.is_paused() => {}
             (Happening::Due(_), Work::Expire(step)) => self.wait_ended(&step.clone()),
-            (Happening::Due(_), Work::Deadline) => self.record(Fact::DeadlinePassed),
-            (Happening::Ended { .. } | Happening::Due(_), work) => {
+            (Happening::Due(_), Work::Deadline) => self.cut_short(Fact::DeadlinePassed),
+            (
+                Happening::Ended { .. } | Happening::Due(_) | Happening::Held(_) | Happening::Called { .. },
+                work,
+            ) => {
                 tracing::error!(execution.id = %task.execution, ?work, "a task was handled as something else");
             }
         }
@@ -97,7 +122,7 @@ impl Plan<'_> {
         self.settle(path, event, End { outputs, error, attempt: Some(attempt) });
     }
 
-    fn wait_ended(&mut self, name: &StepName) {
+    pub(super) fn wait_ended(&mut self, name: &StepName) {
         let workflow = Arc::clone(&self.live.workflow);
         let Some(step) = workflow.step(name) else { return };
         let path = StepPath::step(name.clone());
@@ -127,14 +152,23 @@ impl Plan<'_> {
             MessageBody::Decide { step, approved, by, comment } if !over => {
                 self.record(Fact::Decided { message: message.id, step, approved, by, comment });
             }
+            MessageBody::Cancel { by, .. } if !over && self.live.state.is_compensating() => {
+                self.log("", format!("a cancel by {by} was ignored: the execution ends already"));
+            }
             MessageBody::Cancel { by, reason } if !over => {
                 self.log("", format!("cancelled by {by}"));
-                self.record(Fact::Cancelled { by, reason });
+                self.cut_short(Fact::Cancelled { by, reason });
             }
+            MessageBody::Pause { by, reason } if !over => self.pause(message.id, by, reason),
+            MessageBody::Resume { by } if !over => self.resume(message.id, by),
+            MessageBody::Ended(end) if !over => self.child_ended(end),
             MessageBody::Restart { from, by } if over => self.restart(from.as_ref(), &by),
             late @ (MessageBody::Signal { .. }
             | MessageBody::Decide { .. }
             | MessageBody::Cancel { .. }
+            | MessageBody::Pause { .. }
+            | MessageBody::Resume { .. }
+            | MessageBody::Ended(_)
             | MessageBody::Restart { .. }) => {
                 let text =
                     format!("ignored, because the execution is {}: {}", self.live.record.status, name(&late));
@@ -144,21 +178,7 @@ impl Plan<'_> {
     }
 
     fn restart(&mut self, from: Option<&StepName>, by: &str) {
-        let workflow = Arc::clone(&self.live.workflow);
-        let begins = |step: &&Step| match from {
-            Some(from) => step.name == *from,
-            None => self.live.state.settled(&step.name).is_none_or(|settled| match settled.status {
-                StepStatus::Succeeded => false,
-                // A step that was blocked runs again with the one that blocked it; one whose `if` said no does not.
-                StepStatus::Skipped => settled.error.as_ref().is_some_and(|error| error.blocked_by.is_some()),
-                StepStatus::Failed | StepStatus::Cancelled | StepStatus::TimedOut => true,
-                StepStatus::Pending | StepStatus::Ready | StepStatus::Running => true,
-            }),
-        };
-        let first: Vec<_> = workflow.steps.iter().filter(begins).map(|step| step.name.clone()).collect();
-        let again =
-            |step: &&Step| first.contains(&step.name) || step.ancestors.iter().any(|a| first.contains(a));
-        let steps: Vec<_> = workflow.steps.iter().filter(again).map(|step| step.name.clone()).collect();
+        let steps = steps_to_restart(&self.live.workflow, &self.live.state, from);
         if steps.is_empty() {
             self.log("", format!("restart by {by}: no step is left to run again"));
             return;
@@ -207,6 +227,9 @@ fn name(body: &MessageBody) -> &'static str {
         MessageBody::Signal { .. } => "a signal",
         MessageBody::Decide { .. } => "a decision",
         MessageBody::Cancel { .. } => "a cancel",
+        MessageBody::Pause { .. } => "a pause",
+        MessageBody::Resume { .. } => "a resume",
+        MessageBody::Ended(_) => "the end of an execution that it called",
         MessageBody::Restart { .. } => "a restart",
     }
 }

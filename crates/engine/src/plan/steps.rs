@@ -33,7 +33,7 @@ impl Plan<'_> {
             self.answered(step);
         } else if let (Some(items), Some(for_each)) = (items, &step.for_each) {
             self.iterate(step, for_each, &items);
-        } else if !self.live.has_attempt(&step.name) {
+        } else if !self.live.has_attempt(&step.name) && !self.live.has_call(&step.name) {
             self.open(step);
         }
     }
@@ -43,9 +43,14 @@ impl Plan<'_> {
         self.drop_tasks(|task| match &task.work {
             Work::Attempt(path) => path.step == step.name && (task.delayed || task.quarantined),
             Work::Expire(name) => *name == step.name,
-            Work::Deadline | Work::Inbox | Work::Job(_) => false,
+            Work::Deadline
+            | Work::Inbox
+            | Work::Answer
+            | Work::Recall(_)
+            | Work::Compensate(_)
+            | Work::Job(_) => false,
         });
-        if self.live.has_attempt(&step.name) {
+        if self.live.has_attempt(&step.name) || self.live.has_call(&step.name) {
             return;
         }
         let message = match self.live.progress() {
@@ -108,11 +113,15 @@ impl Plan<'_> {
     fn begin_step(&mut self, step: &Step) {
         let path = StepPath::step(step.name.clone());
         match (&step.kind, &step.for_each) {
-            (StepKind::Action { .. }, Some(for_each)) => self.expand(step, for_each),
-            (StepKind::Action { .. }, None) => self.schedule(Work::Attempt(path), 1, None),
+            (StepKind::Action { .. } | StepKind::Workflow { .. }, Some(for_each)) => {
+                self.expand(step, for_each);
+            }
+            (StepKind::Action { .. } | StepKind::Workflow { .. }, None) => {
+                self.schedule(Work::Attempt(path), 1, None);
+            }
             (StepKind::Approval { expires: wait, .. } | StepKind::Wait { timeout: wait, .. }, _)
             | (StepKind::Sleep { duration: wait }, _) => self.wait(step, *wait),
-            (StepKind::Workflow { .. } | StepKind::Run { .. }, _) => {
+            (StepKind::Run { .. }, _) => {
                 let text = "this kind of step is not served by this release";
                 self.settle(path, StepEvent::Failed, End::because(Reason::Unsupported, text));
             }

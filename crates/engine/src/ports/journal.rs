@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_core::execution::{ExecutionStatus, Fact, StepError};
+use codeflow_core::execution::{ExecutionStatus, Fact, StepError, StepPath};
 use codeflow_core::workflow::{StepName, VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, MessageId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -187,6 +187,18 @@ pub enum MessageBody {
         /// Why.
         reason: Option<String>,
     },
+    /// Begin nothing more until it is resumed.
+    Pause {
+        /// Who says so.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Go on.
+    Resume {
+        /// Who says so.
+        by: String,
+    },
     /// Take up again.
     Restart {
         /// The step to begin with; without one, every step that did not succeed.
@@ -194,6 +206,25 @@ pub enum MessageBody {
         /// Who says so.
         by: String,
     },
+    /// An execution that a step called has ended.
+    Ended(ChildEnded),
+}
+
+/// How an execution ended that a step of another one called.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChildEnded {
+    /// The generation of the caller at the time of the call.
+    pub generation: u32,
+    /// The caller's step, or iteration.
+    pub path: StepPath,
+    /// The execution that ended.
+    pub child: ExecutionId,
+    /// How.
+    pub status: ExecutionStatus,
+    /// What it gave.
+    pub outputs: Option<Arc<Value>>,
+    /// Why it did not succeed.
+    pub error: Option<StepError>,
 }
 
 /// Which executions to list.
@@ -258,7 +289,8 @@ pub trait Journal: Send + Sync {
     /// [`LeaseLost`](crate::ErrorKind::LeaseLost) when the session is over: then nothing was written.
     async fn flush(&self, session: Session, advances: Vec<Advance>) -> Result<Vec<Flushed>, Error>;
 
-    /// Leaves a message for an execution, with the task that makes a worker read it.
+    /// Leaves a message for an execution, with the task that makes a worker read it. One with the id of a message that
+    /// was not read yet is the same message, and changes nothing.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound).

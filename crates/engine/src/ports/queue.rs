@@ -26,6 +26,12 @@ pub enum Work {
     Inbox,
     /// Make an attempt of a job, whose call this is as text. There is no execution.
     Job(Arc<str>),
+    /// Tell the execution that called this one how it ended.
+    Answer,
+    /// Cancel the execution that a step, or one iteration of it, called.
+    Recall(StepPath),
+    /// Make an attempt to undo a step.
+    Compensate(StepName),
 }
 
 /// A task to put into the queue. Its body never changes: another attempt is another task.

@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Event, brief};
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// The pause before storage is asked again.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 impl Boot {
     /// Does a task and reports it, unless the worker gives it up.
@@ -70,12 +70,21 @@ impl Boot {
             Work::Attempt(path) => path,
             Work::Expire(_) | Work::Deadline => return Ok(Some(Report::Due(task.clone()))),
             Work::Inbox => return Ok(Some(Report::Inbox(task.clone()))),
+            Work::Compensate(step) => return self.compensate(task, step, stop).await,
+            Work::Answer => return self.answer_caller(task).await,
+            Work::Recall(path) => return self.recall(task, path).await,
             Work::Job(_) => return Ok(None),
         };
         self.flight.messages_read(task.execution).await;
         let Some(live) = self.known(task).await? else { return Ok(None) };
+        if brief::is_call(&lock(&live), path) {
+            return self.call_workflow(task, path, &live).await;
+        }
         // A slot is for an action: it is free again while its result is being written.
         let _slot = self.slots.acquire().await;
+        if lock(&live).state.is_paused() {
+            return Ok(Some(Report::Held(task.clone())));
+        }
         let began = self.engine.parts.clock.now();
         let call = brief::call(&lock(&live), path, task.attempt);
         let verdict = match call {
@@ -101,7 +110,7 @@ impl Boot {
     }
 
     /// The execution, at least as new as this task; nothing when the task was dropped since it was claimed.
-    async fn known(&self, task: &Task) -> Result<Option<Shared>, Error> {
+    pub(super) async fn known(&self, task: &Task) -> Result<Option<Shared>, Error> {
         let open = |live: &Shared| lock(live).open.contains_key(&task.id);
         let live = self.executions.get(task.execution).await;
         if let Ok(live) = live

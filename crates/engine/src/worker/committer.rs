@@ -30,6 +30,8 @@ const TURN: Duration = Duration::from_secs(1);
 pub(super) enum Report {
     Ended { task: Task, began: Timestamp, verdict: Verdict },
     Due(Task),
+    Held(Task),
+    Called { task: Task, child: ExecutionId },
     Inbox(Task),
 }
 
@@ -54,7 +56,8 @@ impl From<Result<ActionOutcome, ActionError>> for Verdict {
 impl Report {
     fn task(&self) -> &Task {
         match self {
-            Self::Ended { task, .. } | Self::Due(task) | Self::Inbox(task) => task,
+            Self::Ended { task, .. } | Self::Called { task, .. } => task,
+            Self::Due(task) | Self::Held(task) | Self::Inbox(task) => task,
         }
     }
 }
@@ -179,6 +182,8 @@ impl Boot {
             happenings.push(match report.clone() {
                 Report::Ended { task, began, verdict } => Happening::Ended { task, began, verdict },
                 Report::Due(task) => Happening::Due(task),
+                Report::Called { task, child } => Happening::Called { task, child },
+                Report::Held(task) => Happening::Held(task),
                 Report::Inbox(task) => Happening::Read(task, std::mem::take(&mut messages)),
             });
         }
@@ -253,12 +258,21 @@ impl Boot {
             match fact {
                 Fact::Settled(settled) => observer.notice(Event::Settled { execution, settled }),
                 Fact::Waiting { step, .. } => observer.notice(Event::Waiting { execution, step }),
+                Fact::Called { path, child, .. } => {
+                    observer.notice(Event::Called { execution, path, child });
+                }
                 Fact::Expanded { .. }
                 | Fact::Signalled { .. }
                 | Fact::Decided { .. }
                 | Fact::Cancelled { .. }
                 | Fact::DeadlinePassed
-                | Fact::Restarted { .. } => {}
+                | Fact::Restarted { .. }
+                | Fact::Paused { .. }
+                | Fact::Resumed { .. }
+                | Fact::Held { .. }
+                | Fact::CalledBy(_)
+                | Fact::Compensating
+                | Fact::Compensated(_) => {}
             }
         }
         if advance.status.is_final() {

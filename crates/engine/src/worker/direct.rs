@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use codeflow_core::{BatchId, ExecutionId};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::claims::Taken;
@@ -69,12 +71,14 @@ impl Taker {
     }
 
     /// Starts the tasks of one execution that were written as taken.
-    pub(crate) async fn begin(&self, id: ExecutionId, live: Shared, tasks: &[NewTask]) {
+    ///
+    /// An attempt may start an execution, whose attempts are begun here: the box ends the circle of types.
+    pub(crate) fn begin<'t>(&'t self, id: ExecutionId, live: Shared, tasks: &[NewTask]) -> BoxFuture<'t, ()> {
         let generation = lock(&live).record.generation;
         self.boot.executions.put(id, live);
         let tasks = tasks.iter().filter_map(|new| taken(id, generation, new));
         let taken: Vec<Taken> = tasks.filter_map(|task| self.boot.hold(task)).collect();
-        self.boot.begin(taken).await;
+        self.boot.begin(taken).boxed()
     }
 
     /// Everything that was written was begun.

@@ -135,6 +135,12 @@ fn after_failure(task: &Task, retry: &RetryPolicy, error: &ActionError) -> End {
 pub(super) fn text(task: &Task) -> Option<Arc<str>> {
     match &task.work {
         Work::Job(text) => Some(Arc::clone(text)),
-        Work::Attempt(_) | Work::Expire(_) | Work::Deadline | Work::Inbox => None,
+        Work::Attempt(_)
+        | Work::Expire(_)
+        | Work::Deadline
+        | Work::Inbox
+        | Work::Answer
+        | Work::Recall(_)
+        | Work::Compensate(_) => None,
     }
 }

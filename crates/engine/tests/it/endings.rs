@@ -127,6 +127,7 @@ async fn watchers_hear_of_each_step_after_it_is_durable_and_of_the_end_last() {
             Event::Logged { message, .. } => message.clone(),
             Event::Waiting { step, .. } => format!("waiting {step}"),
             Event::Job { job, .. } => format!("{job}"),
+            Event::Called { path, .. } => format!("called {path}"),
         })
         .collect();
     assert_eq!(told, ["began a 1", "settled a", "began b 1", "settled b", "ended succeeded"]);

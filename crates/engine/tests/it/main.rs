@@ -3,13 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test may fail it")]
 
 mod attempts;
+mod calls;
 mod cancels;
+mod compensation;
 mod endings;
 mod jobs;
 mod order;
+mod pauses;
 mod poison;
 mod random;
 mod repeats;
+mod reruns;
 mod restarts;
 mod script;
 mod starts;

@@ -1,6 +1,7 @@
 //! Random workflows run to an end, in order, and end as a simple model of the rules says.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use codeflow_core::ActionErrorKind;
 use codeflow_core::execution::{ExecutionStatus, Fact};
@@ -9,7 +10,10 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use proptest::{prop_assert, prop_assert_eq};
+use serde_json::json;
+use tokio::time::sleep;
 
+use crate::script::{done, failed};
 use crate::world::{View, World, workflow};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,13 +95,33 @@ fn model(plans: &[Plan]) -> Vec<&'static str> {
     ends.into_iter().map(|(end, _)| end).collect()
 }
 
-async fn run(world: &World, plans: &[Plan]) -> View {
-    for (index, _) in plans.iter().enumerate().filter(|(_, plan)| plan.fails) {
-        world.script.fails(&format!("s{index}"), ActionErrorKind::Failed);
+/// Runs the plan; `pauses` are the times, in milliseconds, at which it is paused and resumed in turn.
+async fn run(world: &World, plans: &[Plan], pauses: &[u64]) -> View {
+    for (index, plan) in plans.iter().enumerate() {
+        let (fails, takes) = (plan.fails, if pauses.is_empty() { 0 } else { 5 * (index as u64 % 4) });
+        world.script.on(&format!("s{index}"), move |_, _| async move {
+            sleep(Duration::from_millis(takes)).await;
+            if fails { failed(ActionErrorKind::Failed) } else { done(json!({})) }
+        });
     }
     let id = world.start(&document(plans)).await;
     let first = world.work();
     let second = world.work_as(&world.other_engine(), WorkerSettings::default());
+    for (turn, pause) in pauses.iter().enumerate() {
+        sleep(Duration::from_millis(*pause)).await;
+        // It may have ended, or may not have heard of the turn before.
+        let _ = match turn % 2 {
+            0 => world.engine.pause(id, "ann", None).await,
+            _ => world.engine.resume(id, "ann").await,
+        };
+    }
+    if !pauses.is_empty() {
+        // Whatever the last turn was.
+        while !world.store_inbox_is_empty(id).await {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let _ = world.engine.resume(id, "ann").await;
+    }
     let view = world.ended(id).await;
     first.stop().await;
     second.stop().await;
@@ -114,7 +138,11 @@ fn check_order(world: &World, plans: &[Plan]) -> TestCaseResult {
             Event::Settled { settled: one, .. } => {
                 prop_assert_eq!(settled.insert(one.path.to_string(), at), None);
             }
-            Event::Logged { .. } | Event::Waiting { .. } | Event::Ended { .. } | Event::Job { .. } => {}
+            Event::Logged { .. }
+            | Event::Waiting { .. }
+            | Event::Called { .. }
+            | Event::Ended { .. }
+            | Event::Job { .. } => {}
         }
     }
     for (index, plan) in plans.iter().enumerate() {
@@ -128,12 +156,12 @@ fn check_order(world: &World, plans: &[Plan]) -> TestCaseResult {
     Ok(())
 }
 
-fn check(plans: &[Plan]) -> TestCaseResult {
+fn check(plans: &[Plan], pauses: &[u64]) -> TestCaseResult {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let world = World::new();
-        let view = run(&world, plans).await;
+        let view = run(&world, plans, pauses).await;
 
         let expected = model(plans);
         let names: Vec<_> = (0..plans.len()).map(|index| format!("s{index}")).collect();
@@ -164,5 +192,17 @@ fn check(plans: &[Plan]) -> TestCaseResult {
 fn random_workflows_end_as_the_rules_say_with_every_step_settled_once_and_in_order() {
     let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
 
-    TestRunner::new(config).run(&plans(), |plans| check(&plans)).unwrap_or_else(|error| panic!("{error}"));
+    TestRunner::new(config)
+        .run(&plans(), |plans| check(&plans, &[]))
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn random_workflows_that_are_paused_now_and_then_end_just_the_same() {
+    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
+    let played = (plans(), vec(0..30_u64, 1..8));
+
+    TestRunner::new(config)
+        .run(&played, |(plans, pauses)| check(&plans, &pauses))
+        .unwrap_or_else(|error| panic!("{error}"));
 }

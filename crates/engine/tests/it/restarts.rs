@@ -1,8 +1,8 @@
 //! Taking an execution up again after it has ended.
 
 use codeflow_core::ActionErrorKind;
-use codeflow_core::execution::{Answer, ExecutionStatus};
-use codeflow_engine::ErrorKind;
+use codeflow_core::execution::ExecutionStatus;
+use codeflow_engine::{Decider, Decision, ErrorKind, MessageBody};
 use serde_json::json;
 
 use crate::world::{View, World, name, workflow};
@@ -115,7 +115,7 @@ async fn an_approval_is_asked_for_again_and_an_old_decision_does_not_count() {
     let id = world.start(&workflow("  ok: { approval: {} }")).await;
     world
         .engine
-        .decide(id, &name("ok"), Answer { approved: false, by: "ann".to_owned(), comment: None })
+        .decide(id, &name("ok"), Decision { approved: false, by: Decider::operator("ann"), comment: None })
         .await
         .unwrap();
     let refused = world.finish(id).await;
@@ -126,7 +126,7 @@ async fn an_approval_is_asked_for_again_and_an_old_decision_does_not_count() {
     world.standing(id, ExecutionStatus::Waiting).await;
     world
         .engine
-        .decide(id, &name("ok"), Answer { approved: true, by: "bob".to_owned(), comment: None })
+        .decide(id, &name("ok"), Decision { approved: true, by: Decider::operator("bob"), comment: None })
         .await
         .unwrap();
     let view = world.ended(id).await;
@@ -179,7 +179,10 @@ async fn a_restart_with_nothing_left_to_run_changes_nothing_but_the_log() {
     let id = first.snapshot.record.id;
     let worker = world.work();
 
-    world.engine.restart(id, None, "ann").await.unwrap();
+    let refused = world.engine.restart(id, None, "ann").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    // It may have been otherwise when the message was left.
+    world.send(id, MessageBody::Restart { from: None, by: "ann".to_owned() }).await;
     let view = world.until(id, |view| view.snapshot.record.seq > first.snapshot.record.seq).await;
 
     assert_eq!((view.status(), view.snapshot.record.generation), (ExecutionStatus::Succeeded, 0));

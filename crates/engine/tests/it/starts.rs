@@ -206,6 +206,7 @@ fn every_kind_of_error_has_a_code_of_its_own_and_a_class() {
     let kinds = [
         (ErrorKind::NotFound, "engine.not_found", Class::NotFound),
         (ErrorKind::Conflict, "engine.conflict", Class::Conflict),
+        (ErrorKind::Forbidden, "engine.forbidden", Class::Denied),
         (ErrorKind::InvalidInput, "engine.invalid_input", Class::Invalid),
         (ErrorKind::LeaseLost, "engine.lease_lost", Class::Conflict),
         (ErrorKind::Locked, "engine.locked", Class::Conflict),

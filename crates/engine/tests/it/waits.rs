@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use codeflow_core::Clock;
-use codeflow_core::execution::{Answer, ExecutionStatus};
-use codeflow_engine::{ErrorKind, Event};
+use codeflow_core::execution::ExecutionStatus;
+use codeflow_engine::{Decider, Decision, ErrorKind, Event};
 use serde_json::json;
 
 use crate::world::{World, name, workflow};
@@ -47,7 +47,7 @@ async fn an_approval_that_is_given_lets_the_execution_go_on() {
         .decide(
             id,
             &name("ok"),
-            Answer { approved: true, by: "ann".to_owned(), comment: Some("fine".to_owned()) },
+            Decision { approved: true, by: Decider::operator("ann"), comment: Some("fine".to_owned()) },
         )
         .await
         .unwrap();
@@ -69,7 +69,7 @@ async fn an_approval_that_is_refused_fails_its_step_and_says_who_refused() {
 
     world
         .engine
-        .decide(id, &name("ok"), Answer { approved: false, by: "ann".to_owned(), comment: None })
+        .decide(id, &name("ok"), Decision { approved: false, by: Decider::operator("ann"), comment: None })
         .await
         .unwrap();
     let view = world.ended(id).await;
@@ -86,12 +86,12 @@ async fn the_first_decision_stands() {
     let id = world.start(&workflow("  ok: { approval: {} }")).await;
     world
         .engine
-        .decide(id, &name("ok"), Answer { approved: true, by: "ann".to_owned(), comment: None })
+        .decide(id, &name("ok"), Decision { approved: true, by: Decider::operator("ann"), comment: None })
         .await
         .unwrap();
     world
         .engine
-        .decide(id, &name("ok"), Answer { approved: false, by: "bob".to_owned(), comment: None })
+        .decide(id, &name("ok"), Decision { approved: false, by: Decider::operator("bob"), comment: None })
         .await
         .unwrap();
 
@@ -114,7 +114,7 @@ async fn a_decision_that_comes_early_waits_for_its_step() {
 
     world
         .engine
-        .decide(id, &name("ok"), Answer { approved: true, by: "ann".to_owned(), comment: None })
+        .decide(id, &name("ok"), Decision { approved: true, by: Decider::operator("ann"), comment: None })
         .await
         .unwrap();
     let view = world.ended(id).await;
@@ -141,7 +141,7 @@ async fn only_an_approval_can_be_decided_about() {
     for step in ["a", "nothing"] {
         let error = world
             .engine
-            .decide(id, &name(step), Answer { approved: true, by: "ann".to_owned(), comment: None })
+            .decide(id, &name(step), Decision { approved: true, by: Decider::operator("ann"), comment: None })
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -149,9 +149,56 @@ async fn only_an_approval_can_be_decided_about() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_signal_that_no_step_waits_for_is_refused_and_says_what_is_waited_for() {
+    let world = World::new();
+    let steps = "  w: { wait: { event: go } }\n  v: { wait: { event: stop } }";
+    let id = world.start(&workflow(steps)).await;
+    let worker = world.work();
+
+    let unknown = world.engine.signal(id, "og", json!(1)).await.unwrap_err();
+    world.engine.signal(id, "go", json!(1)).await.unwrap();
+    world.until(id, |view| view.find("w").is_some()).await;
+    let late = world.engine.signal(id, "go", json!(2)).await.unwrap_err();
+
+    assert_eq!((unknown.kind(), late.kind()), (ErrorKind::NotFound, ErrorKind::Conflict));
+    assert!(unknown.to_string().ends_with("no signal `og`; it waits for: `go`, `stop`"), "{unknown}");
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_somebody_with_one_of_the_roles_decides_and_an_admin_may_always() {
+    let decider = |roles: &[&str]| Decider {
+        name: "eve".to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+    };
+    for (roles, given, may) in [
+        ("[ops, lead]", &["dev", "lead"][..], true),
+        ("[ops, lead]", &["dev"][..], false),
+        ("[ops, lead]", &[][..], false),
+        ("[ops, lead]", &["admin"][..], true),
+        ("[]", &[][..], true),
+    ] {
+        let world = World::new();
+        let id = world.start(&workflow(&format!("  ok: {{ approval: {{ roles: {roles} }} }}"))).await;
+
+        let decision = Decision { approved: true, by: decider(given), comment: None };
+        let decided = world.engine.decide(id, &name("ok"), decision).await;
+
+        assert_eq!(decided.is_ok(), may, "{roles} {given:?}");
+        if let Err(error) = decided {
+            assert_eq!(error.kind(), ErrorKind::Forbidden);
+            assert!(error.to_string().contains("`ops`, `lead`"), "{error}");
+            assert!(world.store_inbox_is_empty(id).await, "nothing is left that could be journalled");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_signal_ends_the_wait_for_it_and_others_do_not() {
     let world = World::new();
-    let id = world.start(&workflow("  w: { wait: { event: merged, timeout: 1h } }")).await;
+    let steps =
+        "  w: { wait: { event: merged, timeout: 1h } }\n  other: { wait: { event: closed }, needs: w }";
+    let id = world.start(&workflow(steps)).await;
     let worker = world.work();
     world.standing(id, ExecutionStatus::Waiting).await;
 
@@ -201,7 +248,7 @@ async fn an_execution_that_has_ended_takes_no_signal_and_no_decision() {
     let signal = world.engine.signal(id, "go", json!(null)).await.unwrap_err();
     let decision = world
         .engine
-        .decide(id, &name("a"), Answer { approved: true, by: "ann".to_owned(), comment: None })
+        .decide(id, &name("a"), Decision { approved: true, by: Decider::operator("ann"), comment: None })
         .await
         .unwrap_err();
 

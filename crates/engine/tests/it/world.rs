@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Settled, State};
-use codeflow_core::workflow::{self, StepName};
-use codeflow_core::{ExecutionId, NoActions};
+use codeflow_core::workflow::{self, StepName, VersionId};
+use codeflow_core::{ExecutionId, MessageId, NoActions, TaskId};
 use codeflow_engine::{
-    Engine, Error, Event, Journal, Observer, Parts, Snapshot, StartRequest, Started, WorkerSettings,
+    Engine, Error, Event, Journal, Message, MessageBody, NewTask, Observer, Parts, Snapshot, StartRequest,
+    Started, Work, WorkerSettings,
 };
 use codeflow_runtime::Tasks;
 use codeflow_testkit::{FaultyStore, MemoryStore, SequentialIds, TokioClock};
@@ -129,10 +130,16 @@ impl World {
         inputs: Map<String, Value>,
         key: Option<&str>,
     ) -> Result<(ExecutionId, Started), Error> {
+        let version = self.register(document).await?;
+        let idempotency_key = key.map(str::to_owned);
+        self.engine.start(StartRequest { version, inputs, idempotency_key }).await
+    }
+
+    /// Keeps a version of a workflow.
+    pub(crate) async fn register(&self, document: &str) -> Result<VersionId, Error> {
         let workflow = workflow::parse(document, &NoActions).unwrap_or_else(|wrong| panic!("{wrong}"));
         self.engine.register(&workflow, document).await?;
-        let idempotency_key = key.map(str::to_owned);
-        self.engine.start(StartRequest { version: workflow.version, inputs, idempotency_key }).await
+        Ok(workflow.version)
     }
 
     /// Registers the workflow and starts it through an engine of another process.
@@ -185,6 +192,22 @@ impl World {
             Ok(view) => view,
             Err(_) => panic!("it never came to that: {:#?}", self.view(id).await.snapshot),
         }
+    }
+
+    /// Leaves a message, whatever the execution's state.
+    pub(crate) async fn send(&self, id: ExecutionId, body: MessageBody) {
+        let ids = self.parts.ids.as_ref();
+        let task = NewTask {
+            id: TaskId::generate(ids),
+            work: Work::Inbox,
+            attempt: 1,
+            lane: "default".to_owned(),
+            priority: 100,
+            after: None,
+            taken: None,
+        };
+        let message = Message { id: MessageId::generate(ids), body };
+        self.store.send(id, message, task).await.expect("storage answers");
     }
 
     /// Whether every message was read, now or soon.

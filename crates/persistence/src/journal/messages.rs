@@ -44,16 +44,20 @@ async fn leave(
     let generation = generation
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("execution `{execution}` does not exist")))?;
     let now = db.now(tx).await?;
-    on_conn!(tx, conn => {
+    let new: usize = on_conn!(tx, conn => {
         diesel::insert_into(inbox::table)
             .values((
                 inbox::id.eq(Id::from(message.id)),
                 inbox::execution_id.eq(Id::from(execution)),
                 inbox::body.eq(text),
             ))
+            .on_conflict_do_nothing()
             .execute(conn)
             .await
     })?;
+    if new == 0 {
+        return Ok(());
+    }
     let mut queue = QueueRows::default();
     queue.add(execution, generation, [task], now);
     Ok(insert_queue(tx, queue).await?)

@@ -1,7 +1,8 @@
 //! What reaches an execution from outside.
 
-use codeflow_core::ExecutionId;
-use codeflow_engine::{Advance, ErrorKind, Message, MessageBody, NewTask, Work};
+use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::{ExecutionId, MessageId};
+use codeflow_engine::{Advance, ChildEnded, ErrorKind, Message, MessageBody, NewTask, Work};
 use serde_json::json;
 
 use super::Subject;
@@ -18,7 +19,17 @@ fn bodies() -> Vec<MessageBody> {
             comment: None,
         },
         MessageBody::Cancel { by: "ana".to_owned(), reason: Some("wrong branch".to_owned()) },
+        MessageBody::Pause { by: "ana".to_owned(), reason: None },
+        MessageBody::Resume { by: "ana".to_owned() },
         MessageBody::Restart { from: Some(step_name("scan")), by: "ana".to_owned() },
+        MessageBody::Ended(ChildEnded {
+            generation: 1,
+            path: "each[2]".parse().expect("it is a path"),
+            child: ExecutionId::from_uuid(MessageId::generate(&crate::SequentialIds::new()).uuid()),
+            status: ExecutionStatus::TimedOut,
+            outputs: Some(std::sync::Arc::new(json!({ "n": [1.5, null] }))),
+            error: None,
+        }),
     ]
 }
 
@@ -64,6 +75,23 @@ pub async fn a_message_brings_its_task(subject: &Subject) {
     let found: Vec<_> = claimed.iter().map(|task| (task.id, task.execution, task.work.clone())).collect();
     assert_eq!(found[0], (task.id, id, Work::Inbox));
     assert_eq!(found[1].0, tasks[0]);
+}
+
+/// A sender that does not know whether it was heard may say it again.
+pub async fn a_message_that_is_sent_twice_is_one(subject: &Subject) {
+    let (id, _) = subject.started(0).await;
+    let session = subject.session().await;
+    let message = Message { id: subject.message_id(), body: bodies().remove(2) };
+
+    subject.store.send(id, message.clone(), inbox_task(subject)).await.unwrap();
+    subject.store.send(id, message.clone(), inbox_task(subject)).await.unwrap();
+
+    assert_eq!(subject.store.inbox(id).await.unwrap(), std::slice::from_ref(&message));
+    assert_eq!(subject.claim(session, 10).await.tasks.len(), 1);
+    let reading = Advance { read: vec![message.id], ..advance(id, 1, vec![]) };
+    subject.flush(session, reading).await;
+    subject.store.send(id, message.clone(), inbox_task(subject)).await.unwrap();
+    assert_eq!(subject.store.inbox(id).await.unwrap(), [message]);
 }
 
 /// It does not wait for an execution that might come.

@@ -75,6 +75,34 @@ pub async fn a_claimed_execution_runs_from_the_next_renewal_on(subject: &Subject
     assert!(subject.claim(session, 10).await.tasks.is_empty(), "it is claimed once");
 }
 
+/// What there is to do is the same for whoever claims it, and for whoever looks at the execution.
+pub async fn work_of_every_kind_comes_back(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let (step, item) = (step_name("each"), StepPath::iteration(step_name("each"), 2));
+    let kinds = [
+        Work::Attempt(StepPath::step(step.clone())),
+        Work::Attempt(item.clone()),
+        Work::Expire(step.clone()),
+        Work::Deadline,
+        Work::Inbox,
+        Work::Answer,
+        Work::Recall(item),
+        Work::Compensate(step),
+    ];
+    let tasks = kinds.iter().map(|work| NewTask { work: work.clone(), ..subject.task("any") }).collect();
+    let new = subject.execution(&version, tasks);
+    subject.store.start(new.clone()).await.unwrap();
+    let session = subject.session().await;
+
+    let open = subject.read(new.id).await.tasks;
+    let claimed = subject.claim(session, 10).await.tasks;
+
+    let mut open: Vec<_> = open.into_iter().map(|task| (task.id, task.work)).collect();
+    open.sort();
+    assert!(open.iter().map(|(_, work)| work).eq(&kinds));
+    assert!(claimed.iter().map(|task| &task.work).eq(&kinds));
+}
+
 /// Whoever did not hear the answer asks again, and gets neither more nor less than before.
 pub async fn a_repeated_claim_gives_what_its_batch_still_holds(subject: &Subject) {
     let (id, tasks) = subject.started(5).await;

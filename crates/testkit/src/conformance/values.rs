@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use codeflow_core::Timestamp;
-use codeflow_core::execution::{ExecutionStatus, Fact};
+use codeflow_core::execution::{Caller, ExecutionStatus, Fact, Settled, StepPath, StepStatus};
+use codeflow_core::{ExecutionId, TaskId, Timestamp};
 use codeflow_engine::{Advance, Ending, Flushed, LogLine, NewExecution};
 use serde_json::{Value, json};
 
@@ -77,6 +77,41 @@ pub async fn any_text_comes_back_as_it_was(subject: &Subject) {
     assert_eq!(subject.store.logs(new.id, 0, 10).await.unwrap(), logs);
 }
 
+/// Facts are told apart by their path and their kind, and whatever they say comes back.
+pub async fn facts_of_every_kind_come_back(subject: &Subject) {
+    let (id, _) = subject.started(0).await;
+    let session = subject.session().await;
+    let path: StepPath = "each[3]".parse().expect("it is a path");
+    let child = subject.id(ExecutionId::generate);
+    let (by, reason) = ("ana".to_owned(), None);
+    let task = subject.id(TaskId::generate);
+    let large = Settled {
+        path: path.clone(),
+        status: StepStatus::Succeeded,
+        outputs: Some(Arc::new(json!({ "text": "o".repeat(100_000) }))),
+        error: None,
+        attempt: 2,
+        began: Some(Timestamp::EPOCH),
+        ended: Timestamp::EPOCH,
+    };
+    let facts = vec![
+        Fact::CalledBy(Caller { execution: child, generation: 1, path: path.clone(), depth: 3 }),
+        Fact::Called { path: path.clone(), child, since: Timestamp::EPOCH },
+        Fact::Settled(large.clone()),
+        Fact::Paused { message: subject.message_id(), by: by.clone(), reason },
+        Fact::Held { task, path: path.clone(), attempt: 2 },
+        Fact::Resumed { message: subject.message_id(), by: by.clone() },
+        Fact::Paused { message: subject.message_id(), by, reason: Some("again".to_owned()) },
+        Fact::Compensating,
+        Fact::Compensated(large),
+    ];
+
+    subject.flush(session, advance(id, 1, facts.clone())).await;
+
+    let found = subject.read(id).await.facts;
+    assert!(found.into_iter().map(|(_, fact)| fact).eq(facts));
+}
+
 /// Storage does not calculate.
 pub async fn numbers_keep_their_digits(subject: &Subject) {
     let version = subject.workflow("review").await;
@@ -112,9 +147,7 @@ pub async fn numbers_keep_their_digits(subject: &Subject) {
 pub async fn a_result_of_null_is_not_the_lack_of_one(subject: &Subject) {
     let version = subject.workflow("review").await;
     let nothing = match settled("nothing", Value::Null) {
-        Fact::Settled(settled) => {
-            Fact::Settled(codeflow_core::execution::Settled { outputs: None, ..settled })
-        }
+        Fact::Settled(settled) => Fact::Settled(Settled { outputs: None, ..settled }),
         other => other,
     };
     let new = NewExecution {

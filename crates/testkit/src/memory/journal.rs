@@ -93,6 +93,9 @@ impl Journal for MemoryStore {
         let found = model.executions.get_mut(&execution).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("execution `{execution}` does not exist"))
         })?;
+        if found.inbox.iter().any(|other| other.id == message.id) {
+            return Ok(());
+        }
         found.inbox.push(message);
         let generation = found.record.generation;
         model.add_tasks((execution, generation), [task], None, now);

@@ -2,11 +2,11 @@
 //! there is none, this process runs one until there is nothing left to do.
 
 use codeflow::core::ExecutionId;
-use codeflow::core::execution::Answer;
-use codeflow::engine::ErrorKind as EngineError;
+use codeflow::core::execution::ExecutionStatus;
+use codeflow::engine::{Decider, Decision, ErrorKind as EngineError};
 use codeflow::{ErrorKind, Local};
 
-use super::{CancelOptions, DecideOptions, One, RetryOptions, SignalOptions};
+use super::{DecideOptions, One, RetryOptions, SignalOptions, WhyOptions};
 use crate::Exit;
 use crate::cli::Format;
 use crate::commands::{finish, others};
@@ -17,6 +17,10 @@ use crate::{show, terminal};
 
 pub(super) async fn resume(context: &Context, local: &Local, one: &One) -> anyhow::Result<Exit> {
     let id = one.id.resolve(local).await?;
+    if local.engine().get(id, Some(i64::MAX)).await?.record.status == ExecutionStatus::Paused {
+        local.engine().resume(id, &context.user()).await?;
+        return carry_on(context, local, id, "resumed", one.format).await;
+    }
     let reservation = local.reserve()?;
     let mut progress = Progress::new(context.is_lively());
     progress.carry_on();
@@ -25,7 +29,13 @@ pub(super) async fn resume(context: &Context, local: &Local, one: &One) -> anyho
     Ok(finish::conclude(id, &ended, one.format)?)
 }
 
-pub(super) async fn cancel(context: &Context, local: &Local, options: CancelOptions) -> anyhow::Result<Exit> {
+pub(super) async fn pause(context: &Context, local: &Local, options: WhyOptions) -> anyhow::Result<Exit> {
+    let id = options.one.id.resolve(local).await?;
+    local.engine().pause(id, &context.user(), options.reason).await?;
+    carry_on(context, local, id, "paused", options.one.format).await
+}
+
+pub(super) async fn cancel(context: &Context, local: &Local, options: WhyOptions) -> anyhow::Result<Exit> {
     let id = options.one.id.resolve(local).await?;
     local.engine().cancel(id, &context.user(), options.reason).await?;
     let ended = hand_over(context, local, id, "cancelled").await?;
@@ -57,8 +67,8 @@ pub(super) async fn decide(
 ) -> anyhow::Result<Exit> {
     let DecideOptions { one, step, comment } = options;
     let id = one.id.resolve(local).await?;
-    let answer = Answer { approved, by: context.user(), comment };
-    local.engine().decide(id, &step, answer).await?;
+    let decision = Decision { approved, by: Decider::operator(context.user()), comment };
+    local.engine().decide(id, &step, decision).await?;
     carry_on(context, local, id, if approved { "approved" } else { "rejected" }, one.format).await
 }
 
@@ -69,7 +79,7 @@ pub(super) async fn signal(context: &Context, local: &Local, options: SignalOpti
     carry_on(context, local, id, "signalled", one.format).await
 }
 
-async fn carry_on(
+pub(super) async fn carry_on(
     context: &Context,
     local: &Local,
     id: ExecutionId,

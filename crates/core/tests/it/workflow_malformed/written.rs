@@ -98,6 +98,35 @@ pub(super) fn top_levels() -> Vec<Case> {
     .collect()
 }
 
+/// A second step that calls a workflow, or that can be undone, on line 5 of an otherwise good document.
+pub(super) fn calls_and_compensation() -> Vec<Case> {
+    [
+        ("workflow.conflict", "{ uses: workflow/other, retry: { attempts: 2 } }"),
+        ("workflow.conflict", "{ uses: workflow/other, timeout: 1m }"),
+        ("workflow.missing_key", "{ uses: core/secrets, compensate: {} }"),
+        ("workflow.unknown_key", "{ uses: core/secrets, compensate: { uses: a/b, needs: first } }"),
+        ("workflow.bad_value", "{ uses: core/secrets, compensate: { uses: workflow/undo } }"),
+        ("workflow.bad_value", "{ uses: core/secrets, compensate: { uses: undo } }"),
+        ("workflow.limit", "{ uses: core/secrets, compensate: { uses: a/b, timeout: 25h } }"),
+        (
+            "workflow.bad_reference",
+            "{ uses: core/secrets, compensate: { uses: a/b, with: { a: \"${{ item }}\" } } }",
+        ),
+        (
+            "workflow.bad_reference",
+            "{ uses: core/secrets, compensate: { uses: a/b, with: { a: \"${{ steps.other.outputs }}\" } } }",
+        ),
+        ("workflow.conflict", "{ uses: core/secrets, for_each: [1], compensate: { uses: a/b } }"),
+    ]
+    .into_iter()
+    .map(|(code, body)| {
+        let text =
+            format!("version: 1\nname: w\nsteps:\n  first: {{ uses: core/secrets }}\n  second: {body}\n");
+        Case { code, line: 5, text }
+    })
+    .collect()
+}
+
 /// A second step, on line 5 of an otherwise good document.
 pub(super) fn steps() -> Vec<Case> {
     [

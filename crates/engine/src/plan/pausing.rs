@@ -1,0 +1,69 @@
+//! A paused execution: what runs ends and is recorded, messages are taken, and nothing begins until it is resumed.
+
+use std::sync::Arc;
+
+use codeflow_core::execution::{ExecutionEvent, Fact, Progress, StepPath};
+use codeflow_core::workflow::Step;
+use codeflow_core::{MessageId, TaskId};
+
+use super::Plan;
+use crate::ports::Work;
+
+impl Plan<'_> {
+    pub(super) fn pause(&mut self, message: MessageId, by: String, reason: Option<String>) {
+        if self.live.state.is_paused() || self.live.progress() != Progress::Open {
+            self.log("", format!("a pause by {by} was ignored: the execution is held or ends already"));
+            return;
+        }
+        self.log("", format!("paused by {by}"));
+        self.record(Fact::Paused { message, by, reason });
+        self.become_after(ExecutionEvent::Paused);
+    }
+
+    /// Lets the execution go on: with the attempts and the ends of waits that fell due in the meantime.
+    pub(super) fn resume(&mut self, message: MessageId, by: String) {
+        if !self.live.state.is_paused() {
+            self.log("", format!("a resume by {by} was ignored: the execution is not paused"));
+            return;
+        }
+        let held = self.live.state.held().to_vec();
+        self.log("", format!("resumed by {by}"));
+        self.record(Fact::Resumed { message, by });
+        self.become_after(ExecutionEvent::Resumed);
+        for (path, attempt) in held {
+            self.schedule(Work::Attempt(path), attempt, None);
+        }
+        let workflow = Arc::clone(&self.live.workflow);
+        for step in &workflow.steps {
+            if self.waits_no_longer(step) && !self.answered(step) {
+                self.wait_ended(&step.name);
+            }
+        }
+    }
+
+    /// Keeps an attempt for later. The execution may have been resumed since its task was claimed.
+    pub(super) fn hold(&mut self, task: TaskId, path: StepPath, attempt: u32) {
+        if self.live.state.is_paused() {
+            self.record(Fact::Held { task, path, attempt });
+        } else {
+            self.schedule(Work::Attempt(path), attempt, None);
+        }
+    }
+
+    /// Ends the execution before its steps are done; a pause does not keep it from that.
+    pub(super) fn cut_short(&mut self, fact: Fact) {
+        if self.live.state.is_paused() {
+            self.become_after(ExecutionEvent::Resumed);
+        }
+        self.record(fact);
+        self.recall_all();
+    }
+
+    /// Whether the step began to wait, and the time for that has run out.
+    fn waits_no_longer(&self, step: &Step) -> bool {
+        let expires = Work::Expire(step.name.clone());
+        let known = self.live.state.step(&step.name);
+        known.is_some_and(|known| known.settled.is_none() && known.waiting_since.is_some())
+            && !self.live.open.values().any(|task| task.work == expires)
+    }
+}
