@@ -18,6 +18,7 @@ mod ids;
 mod money;
 mod redact;
 mod retry;
+pub mod schedule;
 mod time;
 pub mod workflow;
 
@@ -26,7 +27,9 @@ pub use action::{
     InputSpec, InvalidActionName, NoActions, Permission, Upstream, ValueType,
 };
 pub use error::{Class, Coded, Location, Problem, Problems};
-pub use ids::{BatchId, BlobId, ExecutionId, Ids, InvalidId, MessageId, SessionId, TaskId, WorkflowId};
+pub use ids::{
+    BatchId, BlobId, ExecutionId, Ids, InvalidId, MessageId, ScheduleId, SessionId, TaskId, WorkflowId,
+};
 pub use money::{InvalidUsd, Usd};
 pub use redact::redact;
 pub use retry::{Backoff, RetryPolicy};

@@ -34,6 +34,8 @@ impl Limits {
     pub const DEFAULT_WAIT: Duration = hours(24);
     /// The longest sleep, and the longest time budget.
     pub const SLEEP: Duration = hours(365 * 24);
+    /// The most schedules of a workflow.
+    pub const SCHEDULES: usize = 20;
     /// The most problems that one parse reports.
     pub const PROBLEMS: usize = 100;
 }
