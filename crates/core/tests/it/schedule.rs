@@ -347,6 +347,21 @@ proptest! {
     }
 
     #[test]
+    fn any_text_is_refused_or_gives_slots(
+        text in "([0-9*/,LW#+?A-Z-]{1,6} ){4,5}[0-9*/,LW#+?A-Z-]{1,6}",
+        plausible in "([*]|[0-9]{1,2}|[*]/[0-9]|[0-9]-[0-9]) ([*]|1?[0-9]|2-9/3) ([*]|L|[1-3][0-9]?W?) ([*]|1?[0-9]|FEB) ([*]|[0-7]|[0-7]#[1-5L]|[+][0-7]|[0-7]L)",
+        micros in -2_000_000_000_000_000i64..4_000_000_000_000_000,
+    ) {
+        for cron in [text, plausible].iter().flat_map(|text| text.parse()) {
+            let schedule = Schedule::new(cron, "America/New_York".parse().expect("a time zone"));
+            let after = Timestamp::from_micros(micros);
+            let first = schedule.next(after).expect("a date that never comes is refused");
+            let second = schedule.next(first).expect("it comes again");
+            prop_assert!(after < first && first < second);
+        }
+    }
+
+    #[test]
     fn a_turn_takes_what_counting_finds(
         cron in crons(),
         change in select(CHANGES.to_vec()),
