@@ -12,8 +12,8 @@ use crate::cache::Workflows;
 use crate::live::{Given, Live};
 use crate::plan::{DEFAULT_LANE, Plan};
 use crate::ports::{
-    ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewExecution, NewTask,
-    NewVersion, QuarantinedTask, Snapshot, Started, StepSummary, Store, Work,
+    ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewExecution, NewSchedule,
+    NewTask, NewVersion, QuarantinedTask, Snapshot, Started, StepSummary, Store, Work,
 };
 use crate::{Error, ErrorKind, Observer, Worker, WorkerSettings, inputs};
 
@@ -69,7 +69,7 @@ impl Engine {
         Worker::new(self.clone(), settings)
     }
 
-    /// Keeps a version of a workflow; `document` is the text that `workflow` was parsed from.
+    /// Keeps a version of a workflow, whose schedules fire from now on; `document` is the text that `workflow` was parsed from.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable).
@@ -78,6 +78,10 @@ impl Engine {
             name: step.name.to_string(),
             uses: uses(&step.kind),
         };
+        let schedule = |schedule: &codeflow_core::schedule::Schedule| NewSchedule {
+            id: schedule.id(&workflow.name),
+            schedule: schedule.clone(),
+        };
         let version = NewVersion {
             workflow_id: WorkflowId::generate(self.parts.ids.as_ref()),
             name: workflow.name.clone(),
@@ -85,6 +89,7 @@ impl Engine {
             document: document.to_owned(),
             steps: workflow.steps.iter().map(summary).collect(),
             triggers: workflow.triggers.iter().map(|(kind, value)| (kind.clone(), value.clone())).collect(),
+            schedules: workflow.schedules.iter().map(schedule).collect(),
         };
         self.parts.store.put_version(version).await
     }

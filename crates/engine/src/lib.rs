@@ -52,6 +52,7 @@ mod live;
 mod observer;
 mod plan;
 mod ports;
+mod schedules;
 mod scope;
 mod worker;
 
@@ -59,9 +60,11 @@ pub use engine::{Engine, Parts, StartRequest};
 pub use error::{BoxError, Error, ErrorKind};
 pub use observer::{Event, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal,
-    LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask, Promoted,
-    QuarantinedTask, Recovered, Session, Snapshot, Started, StepSummary, Store, StoredVersion, Task,
-    TaskQueue, Work, WorkflowStore,
+    ActionRunner, Advance, Claim, Claimed, Dead, DueSchedules, Ending, ExecutionFilter, ExecutionRecord,
+    Fired, Firing, Flushed, InvalidSlotOutcome, Journal, LogLine, MAX_DEATHS, Message, MessageBody,
+    NewExecution, NewSchedule, NewTask, NewVersion, OpenTask, PendingSlot, Promoted, QuarantinedTask,
+    Recovered, ScheduleRecord, ScheduleStore, Session, SlotOutcome, Snapshot, Started, StepSummary, Store,
+    StoredVersion, Task, TaskQueue, Work, WorkflowStore,
 };
+pub use schedules::{Pass, Scheduler};
 pub use worker::{Worker, WorkerSettings};

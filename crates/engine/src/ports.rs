@@ -3,6 +3,7 @@
 mod actions;
 mod journal;
 mod queue;
+mod schedules;
 mod workflows;
 
 pub use actions::ActionRunner;
@@ -14,9 +15,13 @@ pub use queue::{
     Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Session, Task,
     TaskQueue, Work,
 };
+pub use schedules::{
+    DueSchedules, Fired, Firing, InvalidSlotOutcome, NewSchedule, PendingSlot, ScheduleRecord, ScheduleStore,
+    SlotOutcome,
+};
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.
-pub trait Store: Journal + TaskQueue + WorkflowStore {}
+pub trait Store: Journal + TaskQueue + WorkflowStore + ScheduleStore {}
 
-impl<T: Journal + TaskQueue + WorkflowStore> Store for T {}
+impl<T: Journal + TaskQueue + WorkflowStore + ScheduleStore> Store for T {}

@@ -10,6 +10,7 @@ mod poison;
 mod random;
 mod repeats;
 mod restarts;
+mod schedules;
 mod script;
 mod starts;
 mod storage;
