@@ -128,9 +128,7 @@ impl Local {
         inputs: Map<String, Value>,
         idempotency_key: Option<String>,
     ) -> Result<(ExecutionId, Started), Error> {
-        let workflow = self.parse(document)?;
-        self.engine.register(&workflow, document).await?;
-        let version = workflow.version.clone();
+        let version = self.register(document).await?.version;
         Ok(self.engine.start(StartRequest { version, inputs, idempotency_key }).await?)
     }
 
@@ -151,7 +149,9 @@ impl Local {
     pub fn reserve(&self) -> Result<Reservation, Error> {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(Reservation::new(self.engine.worker(self.worker.clone()), lock, self.worker.grace, committer))
+        let worker = self.engine.worker(self.worker.clone());
+        let scheduler = self.engine.scheduler(self.worker.poll);
+        Ok(Reservation::new(worker, lock, self.worker.grace, committer).with_scheduler(scheduler))
     }
 
     /// Whether another process works on the same SQLite file; `None` when the database is a server, where

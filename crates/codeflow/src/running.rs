@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codeflow_engine::Worker;
+use codeflow_engine::{Scheduler, Worker};
 use codeflow_gateway::Committer;
 use codeflow_persistence::EngineLock;
 use codeflow_runtime::Tasks;
@@ -19,6 +19,7 @@ pub struct Reservation {
     lock: Option<EngineLock>,
     grace: Duration,
     committer: Option<Committer>,
+    scheduler: Option<Scheduler>,
 }
 
 impl Reservation {
@@ -28,18 +29,27 @@ impl Reservation {
         grace: Duration,
         committer: Option<Committer>,
     ) -> Self {
-        Self { worker, lock, grace, committer }
+        Self { worker, lock, grace, committer, scheduler: None }
+    }
+
+    /// Fires schedules beside the worker.
+    pub(crate) fn with_scheduler(self, scheduler: Scheduler) -> Self {
+        Self { scheduler: Some(scheduler), ..self }
     }
 
     /// Runs what is due, until it is stopped.
     pub fn work(self) -> Running {
-        let Self { worker, lock, grace, committer } = self;
+        let Self { worker, lock, grace, committer, scheduler } = self;
         let accounts = Tasks::new();
         if let Some(committer) = committer {
             let stop = accounts.stop_token();
             accounts.spawn("accounts", committer.run(stop));
         }
         let tasks = Tasks::new();
+        if let Some(scheduler) = scheduler {
+            let stop = tasks.stop_token();
+            tasks.spawn("scheduler", async move { scheduler.run(stop).await });
+        }
         let stop = tasks.stop_token();
         let worker = tasks.spawn("worker", async move { worker.run(stop).await });
         Running { tasks, accounts, worker, grace, _lock: lock }
