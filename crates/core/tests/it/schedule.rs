@@ -46,6 +46,35 @@ fn on_ordinary_days_the_clock_on_the_wall_decides() {
 }
 
 #[test]
+fn days_can_be_named_by_their_place_in_the_month() {
+    fires("UTC", "0 0 * * 5#2", "2026-11-01T00:00:00Z", &["2026-11-13 00:00 +00:00"]);
+    fires("UTC", "0 0 * * FRIL", "2026-02-01T00:00:00Z", &["2026-02-27 00:00 +00:00"]);
+    fires("UTC", "0 0 15W 2 *", "2026-01-01T00:00:00Z", &["2026-02-16 00:00 +00:00"]);
+    fires(
+        "UTC",
+        "10-50/20 0 * * 7",
+        "2026-11-28T12:00:00Z",
+        &["2026-11-29 00:10 +00:00", "2026-11-29 00:30 +00:00"],
+    );
+}
+
+#[test]
+fn a_day_of_the_month_or_one_of_the_week_is_enough_unless_both_are_asked_for() {
+    fires(
+        "UTC",
+        "0 0 13 * 5",
+        "2026-11-01T00:00:00Z",
+        &["2026-11-06 00:00 +00:00", "2026-11-13 00:00 +00:00"],
+    );
+    fires(
+        "UTC",
+        "0 0 13 * +5",
+        "2026-11-01T00:00:00Z",
+        &["2026-11-13 00:00 +00:00", "2027-08-13 00:00 +00:00"],
+    );
+}
+
+#[test]
 fn seconds_may_stand_in_front() {
     let schedule = schedule("*/20 0 12 * * *", "UTC");
 
