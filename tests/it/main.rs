@@ -4,4 +4,5 @@ mod crashes;
 mod gateway_kills;
 mod large_history;
 mod programs;
+mod schedules;
 mod sdks;

@@ -9,6 +9,11 @@ pub(crate) fn crash_worker() -> Command {
     Command::new(env!("CARGO_BIN_EXE_crash-worker"))
 }
 
+/// The process that fires schedules and can kill itself.
+pub(crate) fn schedule_worker() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_schedule-worker"))
+}
+
 /// The local provider of models.
 pub(crate) fn provider_server() -> Command {
     Command::new(env!("CARGO_BIN_EXE_provider-server"))

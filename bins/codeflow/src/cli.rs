@@ -8,6 +8,7 @@ use crate::commands::execution::ExecutionCommand;
 use crate::commands::models::ModelsCommand;
 use crate::commands::review::ReviewOptions;
 use crate::commands::run::RunOptions;
+use crate::commands::schedule::ScheduleCommand;
 use crate::commands::workflow::WorkflowCommand;
 
 /// Durable workflows for code, on your own machine.
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     /// Look at executions, and talk to them
     #[command(subcommand, visible_alias = "exec")]
     Execution(ExecutionCommand),
+    /// Look at schedules, pause and resume them
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Look at models: limits, prices and what they can do
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -84,6 +88,7 @@ impl Command {
             Self::Run(options) => options.format == Format::Json,
             Self::Workflow(command) => command.wants_json(),
             Self::Execution(command) => command.format() == Format::Json,
+            Self::Schedule(command) => command.format() == Format::Json,
             Self::Models(command) => command.wants_json(),
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod models;
 mod others;
 pub(crate) mod review;
 pub(crate) mod run;
+pub(crate) mod schedule;
 mod source;
 mod target;
 pub(crate) mod workflow;
@@ -23,6 +24,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(options) => run::run(&context, options).await,
         Command::Workflow(command) => workflow::run(command),
         Command::Execution(command) => execution::run(&context, command).await,
+        Command::Schedule(command) => schedule::run(&context, command).await,
         Command::Models(command) => models::run(command),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod json;
 pub(crate) mod models;
 pub(crate) mod problems;
 pub(crate) mod report;
+pub(crate) mod schedule;
 pub(crate) mod workflow;
 
 use std::time::Duration;

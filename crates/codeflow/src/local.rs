@@ -124,16 +124,6 @@ impl Local {
         Ok(self.engine.start(StartRequest { version, inputs, idempotency_key }).await?)
     }
 
-    /// Keeps a workflow document, so that others can call it.
-    ///
-    /// # Errors
-    /// [`Workflow`](ErrorKind::Workflow) with all its problems.
-    pub async fn register(&self, document: &str) -> Result<Workflow, Error> {
-        let workflow = self.parse(document)?;
-        self.engine.register(&workflow, document).await?;
-        Ok(workflow)
-    }
-
     /// Runs what is due, until it is stopped. On SQLite it takes the lock that makes it the only one.
     ///
     /// # Errors

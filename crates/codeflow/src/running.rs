@@ -33,8 +33,11 @@ impl Reservation {
             accounts.spawn("accounts", committer.run(stop));
         }
         let (tasks, lines, grace) = (Tasks::new(), Tasks::new(), settings.grace);
+        let engine = engine.with_wakeups(working::wakeups(wire, &lines));
+        let (scheduler, stop) = (engine.scheduler(settings.poll), tasks.stop_token());
+        tasks.spawn("scheduler", async move { scheduler.run(stop).await });
         let stop = tasks.stop_token();
-        let worker = engine.with_wakeups(working::wakeups(wire, &lines)).worker(settings);
+        let worker = engine.worker(settings);
         let worker = tasks.spawn("worker", async move { worker.run(stop).await });
         Running { tasks, accounts, lines, worker, grace, _lock: lock }
     }

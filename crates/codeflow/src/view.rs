@@ -174,6 +174,6 @@ fn goes_on_alone(task: &OpenTask) -> bool {
     match task.work {
         Work::Attempt(_) | Work::Compensate(_) => !task.quarantined,
         Work::Inbox | Work::Recall(_) => true,
-        Work::Expire(_) | Work::Deadline | Work::Answer => false,
+        Work::Expire(_) | Work::Deadline | Work::Answer | Work::Job(_) => false,
     }
 }

@@ -127,6 +127,11 @@ id!(
     "msg_"
 );
 id!(
+    /// Names one schedule: the same workflow, expression and time zone have the same name.
+    ScheduleId,
+    "sched_"
+);
+id!(
     /// Names one stored payload.
     BlobId,
     "blob_"

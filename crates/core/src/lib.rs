@@ -18,6 +18,7 @@ mod ids;
 mod money;
 mod redact;
 mod retry;
+pub mod schedule;
 mod time;
 pub mod workflow;
 
@@ -27,7 +28,7 @@ pub use action::{
 };
 pub use error::{Class, Coded, Location, Problem, Problems};
 pub use ids::{
-    BatchId, BlobId, ExecutionId, Ids, InvalidId, JobId, MessageId, SessionId, TaskId, WorkflowId,
+    BatchId, BlobId, ExecutionId, Ids, InvalidId, JobId, MessageId, ScheduleId, SessionId, TaskId, WorkflowId,
 };
 pub use money::{InvalidUsd, Usd};
 pub use redact::redact;

@@ -22,6 +22,7 @@ mod node;
 mod problem;
 mod reader;
 mod references;
+mod schedules;
 mod schema;
 mod shape;
 mod source;

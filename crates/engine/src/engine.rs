@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 use crate::cache::Workflows;
 use crate::plan::DEFAULT_LANE;
 use crate::ports::{
-    ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewTask, NewVersion,
-    QuarantinedTask, Snapshot, StepSummary, Store, Work,
+    ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewSchedule, NewTask,
+    NewVersion, QuarantinedTask, Snapshot, StepSummary, Store, Work,
 };
 use crate::worker::Workers;
 use crate::{Error, ErrorKind, Observer, Wakeups, Worker, WorkerSettings};
@@ -77,7 +77,7 @@ impl Engine {
         Worker::new(self.clone(), settings)
     }
 
-    /// Keeps a version of a workflow; `document` is the text that `workflow` was parsed from.
+    /// Keeps a version of a workflow, whose schedules fire from now on; `document` is the text that `workflow` was parsed from.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable).
@@ -86,6 +86,10 @@ impl Engine {
             name: step.name.to_string(),
             uses: uses(&step.kind),
         };
+        let schedule = |schedule: &codeflow_core::schedule::Schedule| NewSchedule {
+            id: schedule.id(&workflow.name),
+            schedule: schedule.clone(),
+        };
         let version = NewVersion {
             workflow_id: WorkflowId::generate(self.parts.ids.as_ref()),
             name: workflow.name.clone(),
@@ -93,6 +97,7 @@ impl Engine {
             document: document.to_owned(),
             steps: workflow.steps.iter().map(summary).collect(),
             triggers: workflow.triggers.iter().map(|(kind, value)| (kind.clone(), value.clone())).collect(),
+            schedules: workflow.schedules.iter().map(schedule).collect(),
         };
         self.parts.store.put_version(version).await
     }

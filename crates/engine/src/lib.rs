@@ -53,6 +53,7 @@ mod live;
 mod observer;
 mod plan;
 mod ports;
+mod schedules;
 mod scope;
 mod starts;
 mod wakeups;
@@ -63,12 +64,14 @@ pub use error::{BoxError, Error, ErrorKind};
 pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, ChildEnded, Claim, Claimed, Dead, Ending, Enqueued, ExecutionFilter,
-    ExecutionRecord, FIRST_SEQ, Flushed, JobEnds, JobQueue, Journal, LogLine, MAX_DEATHS, Message,
-    MessageBody, NewExecution, NewJob, NewTask, NewVersion, OpenTask, Promoted, QuarantinedTask, Recovered,
-    Renewal, Session, Snapshot, Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire,
+    ActionRunner, Advance, ChildEnded, Claim, Claimed, Dead, DueSchedules, Ending, Enqueued, ExecutionFilter,
+    ExecutionRecord, FIRST_SEQ, Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds, JobQueue, Journal,
+    LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask, NewVersion,
+    OpenTask, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord, ScheduleStore,
+    Session, SlotOutcome, Snapshot, Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire,
     WireConnection, Work, WorkflowStore,
 };
+pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};
 pub use worker::{NotReady, Worker, WorkerSettings, WorkerVitals};

@@ -4,6 +4,7 @@ mod actions;
 mod jobs;
 mod journal;
 mod queue;
+mod schedules;
 mod wakeups;
 mod workflows;
 
@@ -17,10 +18,14 @@ pub use queue::{
     Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal,
     Session, Task, TaskQueue, Work,
 };
+pub use schedules::{
+    DueSchedules, Fired, Firing, InvalidSlotOutcome, NewSchedule, PendingSlot, ScheduleRecord, ScheduleStore,
+    SlotOutcome,
+};
 pub use wakeups::{Wire, WireConnection};
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.
-pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore {}
+pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore {}
 
-impl<T: Journal + TaskQueue + JobQueue + WorkflowStore> Store for T {}
+impl<T: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore> Store for T {}

@@ -32,6 +32,7 @@ mod payload;
 mod probe;
 mod queue;
 mod rows;
+mod schedules;
 mod schema;
 mod settings;
 mod sql_types;

@@ -185,6 +185,41 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::sql_types::{DbTime, DbUuid};
+
+    schedule (id) {
+        id -> DbUuid,
+        workflow_id -> DbUuid,
+        version_id -> Text,
+        cron -> Text,
+        timezone -> Text,
+        catch_up -> Text,
+        overlap -> Text,
+        enabled -> Bool,
+        next_at -> Nullable<DbTime>,
+        last_slot -> Nullable<DbTime>,
+        last_outcome -> Nullable<Text>,
+    }
+}
+
+table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::sql_types::{DbTime, DbUuid};
+
+    schedule_slot (schedule_id, slot) {
+        schedule_id -> DbUuid,
+        slot -> DbTime,
+        version_id -> Text,
+        overlap -> Text,
+        settled -> Bool,
+        execution_id -> Nullable<DbUuid>,
+    }
+}
+
+allow_tables_to_appear_in_same_query!(workflows, schedule);
+allow_tables_to_appear_in_same_query!(workflow_executions, schedule_slot);
 allow_tables_to_appear_in_same_query!(workflows, workflow_versions, workflow_executions);
 allow_tables_to_appear_in_same_query!(task, timer, ready, workflow_executions);
 

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use crate::Database;
 use crate::conn::{Tx, insert_all, on_conn};
 use crate::error::{Fault, corrupt};
+use crate::schedules::{self, Owner};
 use crate::schema::{workflow_actions, workflow_triggers, workflow_versions, workflows};
 use crate::sql_types::{At, Id, Queryable as QueryableJson};
 
@@ -113,9 +114,10 @@ async fn keep(db: &Database, new: NewVersion) -> Result<(), Error> {
     db.transaction("put_version", body).await.map_err(|fault| fault.into_error(context))
 }
 
-async fn put(db: &Database, tx: &mut Tx<'_>, new: NewVersion) -> Result<(), Fault> {
+async fn put(db: &Database, tx: &mut Tx<'_>, mut new: NewVersion) -> Result<(), Fault> {
     let now = At(db.now(tx).await?);
-    let version = new.version.as_str();
+    let version = new.version.clone();
+    let version = version.as_str();
     let workflow_id: Id = on_conn!(tx, conn => {
         diesel::insert_into(workflows::table)
             .values((
@@ -143,6 +145,8 @@ async fn put(db: &Database, tx: &mut Tx<'_>, new: NewVersion) -> Result<(), Faul
             .execute(conn)
             .await
     })?;
+    let kept = std::mem::take(&mut new.schedules);
+    schedules::replace(tx, Owner { workflow_id, version, now }, kept).await?;
     if added > 0 { put_parts(tx, new).await } else { Ok(()) }
 }
 

@@ -10,6 +10,7 @@ pub mod messages;
 pub mod queue;
 pub mod races;
 pub mod recovery;
+pub mod schedules;
 mod subject;
 pub mod values;
 pub mod versions;
@@ -91,6 +92,20 @@ macro_rules! conformance {
             recovery: a_neighbour_is_never_blamed,
             recovery: a_released_task_is_claimed_again,
             recovery: only_a_quarantined_task_can_be_released,
+            schedules: a_schedule_is_read_back_whole,
+            schedules: a_new_version_replaces_the_schedules,
+            schedules: an_equal_version_leaves_its_schedules_alone,
+            schedules: schedules_are_listed_in_pages,
+            schedules: only_what_has_come_is_due,
+            schedules: a_slot_is_decided_about_once,
+            schedules: a_missed_slot_is_not_started,
+            schedules: a_pending_slot_waits_until_it_is_settled,
+            schedules: a_slot_that_failed_is_over,
+            schedules: a_slot_is_skipped_until_the_one_before_is_over,
+            schedules: what_can_be_replaced_is_earlier_and_not_over,
+            schedules: a_paused_schedule_rests,
+            schedules: a_removed_schedule_leaves_only_what_is_pending,
+            schedules: an_unknown_schedule_is_not_found,
             races: two_workers_never_claim_one_task,
             races: two_parents_that_end_at_once_both_count,
             races: a_reader_sees_no_task_without_the_facts_that_made_it_due,

@@ -1,5 +1,7 @@
 //! Storage that goes wrong when a test wants it to.
 
+mod schedules;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +36,7 @@ struct Faults {
     lost_claims: u32,
     before_flush: Option<Hook>,
     after_renewal: Option<Hook>,
+    calls_left: Option<u32>,
 }
 
 impl FaultyStore {
@@ -72,6 +75,17 @@ impl FaultyStore {
         self.faults().lost_claims = count;
     }
 
+    /// From now on, `calls` are served; the answer of the last one and all later calls are lost, as when the
+    /// process that calls comes to an end there. Nothing restores it but [`FaultyStore::revive`].
+    pub fn die_after(&self, calls: u32) {
+        self.faults().calls_left = Some(calls);
+    }
+
+    /// Serves calls again, and tells whether there were so many that some were lost.
+    pub fn revive(&self) -> bool {
+        self.faults().calls_left.take() == Some(0)
+    }
+
     /// Each flush waits for what `hook` gives.
     pub fn before_flush<F>(&self, hook: impl Fn() -> F + Send + Sync + 'static)
     where
@@ -95,7 +109,14 @@ impl FaultyStore {
     async fn inner(&self) -> Result<&dyn Store, Error> {
         // An error would mean that this storage is gone, and with it whoever asks.
         let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
-        if self.faults().away { Err(unavailable()) } else { Ok(self.inner.as_ref()) }
+        let mut faults = self.faults();
+        let alive = faults.calls_left.as_mut().is_none_or(take);
+        if faults.away || !alive { Err(unavailable()) } else { Ok(self.inner.as_ref()) }
+    }
+
+    /// The answer, unless whoever asked has come to an end meanwhile.
+    fn heard<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
+        if self.faults().calls_left == Some(0) { Err(unavailable()) } else { answer }
     }
 }
 
@@ -117,7 +138,7 @@ impl Journal for FaultyStore {
         executions: Vec<NewExecution>,
         taker: Option<Session>,
     ) -> Result<Vec<Started>, Error> {
-        self.inner().await?.start_all(executions, taker).await
+        self.heard(self.inner().await?.start_all(executions, taker).await)
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
@@ -148,7 +169,7 @@ impl Journal for FaultyStore {
     }
 
     async fn send(&self, execution: ExecutionId, message: Message, task: NewTask) -> Result<(), Error> {
-        self.inner().await?.send(execution, message, task).await
+        self.heard(self.inner().await?.send(execution, message, task).await)
     }
 
     async fn inbox(&self, execution: ExecutionId) -> Result<Vec<Message>, Error> {

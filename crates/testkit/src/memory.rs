@@ -3,6 +3,7 @@
 mod jobs;
 mod journal;
 mod queue;
+mod schedules;
 mod workflows;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -10,8 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use codeflow_core::execution::{Fact, FactKind};
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_core::{BatchId, Clock, ExecutionId, JobId, SessionId, TaskId, Timestamp, WorkflowId};
-use codeflow_engine::{Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, Session, StoredVersion};
+use codeflow_core::{
+    BatchId, Clock, ExecutionId, JobId, ScheduleId, SessionId, TaskId, Timestamp, WorkflowId,
+};
+use codeflow_engine::{
+    Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord, Session,
+    StoredVersion,
+};
 
 /// A storage that forgets everything with its last clone. Its clock is the one it is given.
 #[derive(Clone)]
@@ -41,6 +47,15 @@ struct Model {
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,
     sessions: HashMap<SessionId, Lease>,
+    schedules: BTreeMap<ScheduleId, ScheduleRecord>,
+    slots: BTreeMap<(Timestamp, ScheduleId), Slot>,
+}
+
+/// A slot for which an execution is, or was, to be started.
+struct Slot {
+    pending: PendingSlot,
+    settled: bool,
+    execution: Option<ExecutionId>,
 }
 
 struct Execution {

@@ -1,6 +1,8 @@
 //! `codeflow workflow`: checks documents and looks into them. Needs no database.
 
 use clap::{Args, Subcommand, ValueEnum};
+use codeflow::SystemClock;
+use codeflow::core::Clock as _;
 use codeflow::core::workflow::Workflow;
 use serde_json::{Value, json};
 
@@ -8,6 +10,9 @@ use crate::Exit;
 use crate::cli::Format;
 use crate::commands::source::Source;
 use crate::{show, terminal};
+
+/// How many of the next times of a schedule are shown.
+const TIMES: usize = 3;
 
 /// What to do with workflow files.
 #[derive(Subcommand)]
@@ -134,6 +139,7 @@ fn validate(options: &ValidateOptions) -> anyhow::Result<Exit> {
             (Ok((workflow, _)), Format::Text) => {
                 let steps = workflow.steps.len();
                 terminal::print(&format!("{}: {} is valid, {steps} steps\n", source.name, workflow.name))?;
+                terminal::print(&show::schedule::upcoming(&workflow.schedules, SystemClock.now(), TIMES))?;
             }
             (Err(problems), Format::Text) => terminal::tell(&source.render(problems)),
             (Ok((workflow, _)), Format::Json) => documents.push(json!({

@@ -93,5 +93,6 @@ fn the_line_that_moves_never_wraps() {
     let seen = watch(&checkout, "LANG", "C.UTF-8");
 
     assert!(seen.contains(&format!("{name}1 (")), "{seen}");
-    assert!(!seen.contains(&format!("{name}2 (waiting)")), "{seen}");
+    // One may be over before the other, and stand there alone; both together are too long.
+    assert!(!seen.contains(&format!("{name}1 (waiting), {name}2 (waiting)")), "{seen}");
 }

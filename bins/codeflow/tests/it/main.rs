@@ -11,6 +11,7 @@ mod output;
 mod providers;
 mod review;
 mod run;
+mod schedules;
 mod settings;
 mod support;
 mod together;

@@ -48,7 +48,7 @@ impl Context<'_> {
         }
     }
 
-    fn bad_value(&mut self, at: Location, message: String, hint: impl Into<String>) {
+    pub(super) fn bad_value(&mut self, at: Location, message: String, hint: impl Into<String>) {
         self.report.add(ProblemCode::BadValue, at, message, hint);
     }
 

@@ -14,13 +14,15 @@ use super::shape::WORKFLOW;
 use super::step::Draft;
 use super::types::Types;
 use super::{Budget, Concurrency, InputDef, Limits, Step, StepName, Workflow, WorkflowName};
-use super::{graph, header, version};
-use crate::ActionCatalog;
+use super::{graph, header, schedules, version};
+use crate::schedule::Schedule;
+use crate::{ActionCatalog, Location};
 
 /// A document's own keys, and its steps before they are put in order.
 struct Document<'n> {
     name: Option<WorkflowName>,
     triggers: BTreeMap<String, Value>,
+    schedules: Vec<(Location, Schedule)>,
     inputs: IndexMap<String, InputDef>,
     concurrency: Option<Concurrency>,
     concurrency_reads: Vec<Read<'n>>,
@@ -44,6 +46,7 @@ pub(super) fn compile(root: &Node, catalog: &dyn ActionCatalog, ctx: &mut Contex
         name: document.name?,
         version: version::of(root),
         triggers: document.triggers,
+        schedules: document.schedules.into_iter().map(|(_, schedule)| schedule).collect(),
         inputs: document.inputs,
         concurrency: document.concurrency,
         permissions: document.permissions,
@@ -74,6 +77,7 @@ impl<'n> Document<'n> {
         Some(Self {
             name,
             triggers: fields.get("on").map(|node| header::triggers(node, ctx)).unwrap_or_default(),
+            schedules: fields.get("on").map(|node| schedules::read(node, ctx)).unwrap_or_default(),
             inputs: named(fields, "inputs", ctx, header::input),
             concurrency: fields
                 .entry("concurrency")
@@ -105,6 +109,7 @@ impl<'n> Document<'n> {
                 references.check(&undo.reads, Place::Step(&with_itself), ctx.report);
             }
         }
+        schedules::check(&self.schedules, &self.inputs, ctx);
         for draft in &self.drafts {
             types.check(draft, &self.permissions, ctx);
         }

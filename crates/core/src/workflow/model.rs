@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::schedule::Schedule;
 use crate::{ActionName, RetryPolicy, Usd, ValueType};
 
 /// A text is not the name of a workflow, a step or an input.
@@ -112,6 +113,8 @@ pub struct Workflow {
     pub version: VersionId,
     /// What starts it, as written; each trigger's server reads its own part.
     pub triggers: BTreeMap<String, Value>,
+    /// When it starts by itself.
+    pub schedules: Vec<Schedule>,
     /// What it takes.
     pub inputs: IndexMap<String, InputDef>,
     /// How executions for the same thing get along.

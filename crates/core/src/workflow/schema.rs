@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-use super::shape::{STEP, Shape, TRIGGERS, WORKFLOW};
+use super::Limits;
+use super::shape::{SCHEDULE, STEP, Shape, TRIGGERS, WORKFLOW};
 
 /// The JSON Schema (draft 2020-12) of workflow documents.
 pub fn json_schema() -> Value {
@@ -50,14 +51,31 @@ pub(super) fn step() -> Value {
 }
 
 pub(super) fn triggers() -> Value {
-    let names: Vec<&str> = TRIGGERS.iter().map(|(name, _)| *name).collect();
-    let settings = |about: &str| json!({ "type": ["object", "array", "null"], "description": about });
+    // A schedule says nothing without its times.
+    let names: Vec<&str> =
+        TRIGGERS.iter().map(|(name, _)| *name).filter(|name| *name != "schedule").collect();
+    let settings = |name: &str, about: &str| {
+        let schema = match name {
+            "schedule" => schedules(),
+            _ => json!({ "type": ["object", "array", "null"] }),
+        };
+        described(schema, about)
+    };
     let properties: Map<String, Value> =
-        TRIGGERS.iter().map(|(name, about)| ((*name).to_owned(), settings(about))).collect();
+        TRIGGERS.iter().map(|(name, about)| ((*name).to_owned(), settings(name, about))).collect();
     json!({ "oneOf": [
         { "enum": names },
         { "type": "array", "items": { "enum": names } },
         { "type": "object", "properties": properties, "additionalProperties": false },
+    ]})
+}
+
+/// One schedule, or a list of them.
+fn schedules() -> Value {
+    let one = object(&SCHEDULE);
+    json!({ "oneOf": [
+        one.clone(),
+        { "type": "array", "items": one, "minItems": 1, "maxItems": Limits::SCHEDULES },
     ]})
 }
 

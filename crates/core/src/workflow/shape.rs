@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::header::Access;
 use super::schema;
 use super::{Limits, OnError, Overlap};
+use crate::schedule::CatchUp;
 use crate::{ActionErrorKind, Backoff, ValueType};
 
 /// One key of a mapping.
@@ -65,6 +66,43 @@ pub(super) const TRIGGERS: [(&str, &str); 6] = [
     ("schedule", "A time comes."),
     ("webhook", "A signed request arrives."),
 ];
+
+pub(super) static SCHEDULE: Shape = Shape {
+    what: "`schedule`",
+    keys: &[
+        required(
+            "cron",
+            "Minute, hour, day of month, month and day of week; seconds may stand in front.",
+            schema::text,
+        ),
+        key(
+            "timezone",
+            "Whose clock shows the times, such as `Europe/Berlin`; UTC if it is not given.",
+            schema::text,
+        ),
+        key(
+            "catch_up",
+            "What becomes of times at which nothing could start it; `none` if it is not given.",
+            || {
+                let all = json!({ "all": schema::whole(1, CatchUp::MOST) });
+                json!({ "oneOf": [
+                    { "enum": ["none", "latest", "all"] },
+                    { "type": "object", "properties": all, "required": ["all"], "additionalProperties": false },
+                ]})
+            },
+        ),
+        key(
+            "overlap",
+            "What happens when its time comes and the execution before is not over; `skip` if it is not given.",
+            schema::choice::<crate::schedule::Overlap>,
+        ),
+    ],
+};
+
+pub(super) static CATCH_UP: Shape = Shape {
+    what: "`catch_up`",
+    keys: &[required("all", "How many times are made up for.", || schema::whole(1, CatchUp::MOST))],
+};
 
 pub(super) static INPUT: Shape = Shape {
     what: "an input",

@@ -6,6 +6,7 @@ use codeflow_core::{Timestamp, WorkflowId};
 use serde_json::Value;
 
 use crate::Error;
+use crate::ports::NewSchedule;
 
 /// A version to keep.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,8 @@ pub struct NewVersion {
     pub steps: Vec<StepSummary>,
     /// Its triggers: the kind, and what it says.
     pub triggers: Vec<(String, Value)>,
+    /// When it starts by itself.
+    pub schedules: Vec<NewSchedule>,
 }
 
 /// One step of a stored version.
@@ -52,6 +55,10 @@ pub struct StoredVersion {
 #[async_trait]
 pub trait WorkflowStore: Send + Sync {
     /// Keeps a version and makes it the workflow's latest. Keeping an equal one again changes nothing else.
+    ///
+    /// With it, its schedules become those of the workflow: new ones fire from their next slot on, those
+    /// that are not there any more never fire again. One that was there before goes on as it was, paused or
+    /// with slots to catch up with, and starts the new version.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).

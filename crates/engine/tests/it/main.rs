@@ -15,6 +15,7 @@ mod random;
 mod repeats;
 mod reruns;
 mod restarts;
+mod schedules;
 mod script;
 mod starts;
 mod storage;

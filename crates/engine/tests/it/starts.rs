@@ -191,6 +191,7 @@ async fn a_stored_version_that_cannot_be_read_any_more_says_why() {
         document: "version: 99".to_owned(),
         steps: vec![],
         triggers: vec![],
+        schedules: vec![],
     };
     world.store.put_version(unreadable).await.unwrap();
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Settled, State};
 use codeflow_core::workflow::{self, StepName, VersionId};
-use codeflow_core::{ExecutionId, MessageId, NoActions, TaskId};
+use codeflow_core::{Clock, ExecutionId, MessageId, NoActions, TaskId};
 use codeflow_engine::{
     Engine, Error, Event, Journal, Message, MessageBody, NewTask, Observer, Parts, Snapshot, StartRequest,
     Started, Work, WorkerSettings,
@@ -102,6 +102,25 @@ impl World {
     /// Another process on the same storage.
     pub(crate) fn other_engine(&self) -> Engine {
         Engine::new(self.parts.clone())
+    }
+
+    /// Another process on the same storage, on a machine whose clock is ahead.
+    pub(crate) fn engine_ahead(&self, by: Duration) -> Engine {
+        let clock = TokioClock::new();
+        clock.advance(self.clock.now().since(clock.now()) + by);
+        Engine::new(Parts { clock: Arc::new(clock), ..self.parts.clone() })
+    }
+
+    /// A scheduler that fires what is due.
+    pub(crate) fn schedule(&self, engine: &Engine) -> Running {
+        let stop = CancellationToken::new();
+        let scheduler = engine.scheduler(Duration::from_secs(1));
+        let told = stop.clone();
+        let run = async move {
+            scheduler.run(told).await;
+            Ok(())
+        };
+        Running { stop, handle: self.tasks.spawn("scheduler", run) }
     }
 
     /// A worker of the world's own engine.

@@ -80,6 +80,7 @@ impl Subject {
                 StepSummary { name: "gate".to_owned(), uses: "core/policy".to_owned() },
             ],
             triggers: vec![("manual".to_owned(), json!({ "note": "zero \u{0} ü" }))],
+            schedules: Vec::new(),
         }
     }
 

@@ -14,6 +14,7 @@ impl WorkflowStore for MemoryStore {
             model.workflows.entry(new.name.clone()).or_insert_with(|| (new.workflow_id, new.version.clone()));
         latest.1 = new.version.clone();
         let workflow_id = latest.0;
+        model.put_schedules(&new.name, &new.version, new.schedules, now);
         model.versions.entry(new.version.clone()).or_insert_with(|| StoredVersion {
             workflow_id,
             name: new.name,

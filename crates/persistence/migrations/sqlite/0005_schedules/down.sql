@@ -1,0 +1,2 @@
+DROP TABLE schedule_slot;
+DROP TABLE schedule;
