@@ -1,0 +1,154 @@
+//! The second stage: the first process of the new surroundings. It furnishes them, starts the command, reaps whatever
+//! is orphaned, ends everything, and reports. It holds the limits of nobody; the command takes them upon itself.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+use super::{Fault, next, root, tree};
+use crate::talk::{self, Ended, Isolation, Order, Report, Spec};
+
+/// Where programs are looked for.
+const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+pub(super) fn run(worker: &mut UnixStream) -> Result<(), Fault> {
+    let spec: Spec = talk::receive(worker).map_err(|_| Fault::Gone)?;
+    let folder = match (spec.isolation, &spec.folder) {
+        (Isolation::Full, _) => {
+            set_pdeathsig(Signal::SIGKILL).map_err(Fault::refused("the signal for the end"))?;
+            root::furnish(&spec)?
+        }
+        (Isolation::Reduced, Some(folder)) => {
+            set_child_subreaper(true).map_err(Fault::refused("reaping orphans"))?;
+            folder.clone()
+        }
+        (Isolation::Reduced, None) => return Err(Fault::Broken("there is no folder".to_owned())),
+    };
+    let ended = live(worker, &spec, &folder);
+    tree::end();
+    if spec.isolation == Isolation::Reduced {
+        let _ = fs::remove_dir_all(&folder);
+    }
+    let (exit_code, signal) = ended?;
+    talk::send(worker, &Report::Ended(usage(exit_code, signal)?)).map_err(|_| Fault::Gone)
+}
+
+/// Starts the command and waits for its end.
+fn live(worker: &mut UnixStream, spec: &Spec, folder: &Path) -> Result<(Option<i32>, Option<i32>), Fault> {
+    write_files(spec, folder).map_err(Fault::broken("the files"))?;
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGCHLD);
+    mask.thread_block().map_err(Fault::broken("signals"))?;
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals = SignalFd::with_flags(&mask, flags).map_err(Fault::broken("signals"))?;
+    let command = start(spec, folder)?;
+    loop {
+        let mut ready =
+            [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(worker.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(Fault::broken("waiting")(error)),
+        }
+        let spoken = ready[1].any().unwrap_or_default();
+        while let Ok(Some(_)) = signals.read_signal() {}
+        if let Some(ended) = reap(command) {
+            return Ok(ended);
+        }
+        if spoken {
+            match talk::receive(worker) {
+                Ok(Order::End) => tree::signal(Signal::SIGTERM),
+                Ok(Order::Mapped) => {}
+                Err(_) => return Err(Fault::Gone),
+            }
+        }
+    }
+}
+
+fn start(spec: &Spec, folder: &Path) -> Result<i32, Fault> {
+    let program = find(&spec.program, folder).ok_or(Fault::NoProgram)?;
+    let limits = serde_json::to_string(&spec.limits).map_err(Fault::broken("limits"))?;
+    let temporary = folder.join(".tmp");
+    let stdin = tree::readable(&spec.stdin).map_err(Fault::broken("standard input"))?;
+    let child = next("leaf")
+        .arg(limits)
+        .arg(program)
+        .args(&spec.arguments)
+        .current_dir(folder)
+        .env("PATH", FOLDERS.join(":"))
+        .env("HOME", folder)
+        .env("TMPDIR", temporary)
+        .env("LANG", "C.UTF-8")
+        .envs(&spec.environment)
+        .stdin(stdin)
+        .process_group(0)
+        .spawn()
+        .map_err(Fault::broken("starting"))?;
+    i32::try_from(child.id()).map_err(Fault::broken("the process"))
+}
+
+/// Collects whoever ended; says how the command did, once it has.
+fn reap(command: i32) -> Option<(Option<i32>, Option<i32>)> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(process, code)) if process.as_raw() == command => {
+                return Some((Some(code), None));
+            }
+            Ok(WaitStatus::Signaled(process, signal, _)) if process.as_raw() == command => {
+                return Some((None, Some(signal as i32)));
+            }
+            Ok(WaitStatus::StillAlive) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    }
+}
+
+fn usage(exit_code: Option<i32>, signal: Option<i32>) -> Result<Ended, Fault> {
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(Fault::broken("usage"))?;
+    let ms = |time: nix::sys::time::TimeVal| {
+        u64::try_from(time.tv_sec() * 1_000 + time.tv_usec() / 1_000).unwrap_or_default()
+    };
+    let max_memory = u64::try_from(used.max_rss()).unwrap_or_default() * 1024;
+    Ok(Ended { exit_code, signal, cpu_ms: ms(used.user_time()) + ms(used.system_time()), max_memory })
+}
+
+/// Files are made with the rights of the folder's owner, and a name is only a name.
+fn write_files(spec: &Spec, folder: &Path) -> io::Result<()> {
+    use std::io::Write;
+
+    let temporary = folder.join(".tmp");
+    fs::create_dir(&temporary)?;
+    let mut made = vec![folder.to_owned(), temporary];
+    for (name, content) in &spec.files {
+        let path = folder.join(name);
+        let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(content.as_bytes())?;
+        made.push(path);
+    }
+    if spec.limits.become_nobody {
+        let nobody = Some(super::leaf::NOBODY);
+        made.iter().try_for_each(|path| std::os::unix::fs::chown(path, nobody, nobody))?;
+    }
+    Ok(())
+}
+
+/// A name is looked for in the usual folders; a path counts from the working folder.
+fn find(program: &str, folder: &Path) -> Option<PathBuf> {
+    let runs = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return Some(folder.join(program)).filter(runs);
+    }
+    FOLDERS.iter().map(|folder| Path::new(folder).join(program)).find(runs)
+}
