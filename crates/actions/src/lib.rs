@@ -41,6 +41,7 @@ mod repository;
 mod upstream;
 
 pub use action::Action;
+pub use builtin::RunAction;
 pub use catalog::{Catalog, Dependencies};
 pub use commands::{
     Captured, CommandEnd, CommandError, CommandErrorKind, CommandLimits, CommandRequest, Commands,

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use codeflow_actions::{Catalog, Dependencies, Models, NoModels};
+use codeflow_actions::{Catalog, Dependencies, Models, NoModels, RunAction};
 use codeflow_core::Problems;
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_integrations::LocalGit;
+
+use crate::commands;
 
 /// A workflow that comes with CodeFlow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,10 @@ impl BuiltIn {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(document: &str) -> Result<Workflow, Problems> {
-    parse(document, &catalog(LocalGit::new(PathBuf::new(), []), Arc::new(NoModels)))
+    let mut catalog = catalog(LocalGit::new(PathBuf::new(), []), Arc::new(NoModels));
+    // Whether commands may run is a matter of settings, not of the document.
+    catalog.register(Arc::new(RunAction::new(Arc::new(commands::Unused))));
+    parse(document, &catalog)
 }
 
 /// The actions, reading this repository and asking these models.

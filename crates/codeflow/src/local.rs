@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::place::Place;
 use crate::runner::Actions;
 use crate::watch::{Bell, Watch};
-use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway};
+use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, commands, gateway};
 
 /// What CodeFlow is opened with.
 pub struct Options {
@@ -71,6 +71,9 @@ impl Local {
             None => gateway::models(&settings, &environment, Arc::new(database.clone()))?,
         };
         let mut catalog = builtin::catalog(LocalGit::new(project.root(), variables), models);
+        if let Some(run) = commands::action(&settings.sandbox) {
+            catalog.register(run);
+        }
         for action in further {
             catalog.register(action);
         }

@@ -18,6 +18,7 @@ mod ids;
 mod money;
 mod redact;
 mod retry;
+mod size;
 mod time;
 pub mod workflow;
 
@@ -30,4 +31,5 @@ pub use ids::{BatchId, BlobId, ExecutionId, Ids, InvalidId, MessageId, SessionId
 pub use money::{InvalidUsd, Usd};
 pub use redact::redact;
 pub use retry::{Backoff, RetryPolicy};
+pub use size::parse_bytes;
 pub use time::{Clock, InvalidDuration, Timestamp, format_duration, parse_duration};

@@ -21,6 +21,7 @@ mod node;
 mod problem;
 mod reader;
 mod references;
+mod run;
 mod schema;
 mod shape;
 mod source;
@@ -39,6 +40,7 @@ pub use model::{
     StepName, VersionId, Workflow, WorkflowName,
 };
 pub use problem::ProblemCode;
+pub use run::{RunLimits, RunStep};
 pub use schema::json_schema;
 pub use source::decode;
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use codeflow_core::execution::{Progress, StepPath};
 use codeflow_core::workflow::{Step, StepKind};
-use codeflow_core::{ActionCall, ActionError, ActionErrorKind, Upstream};
+use codeflow_core::{ActionCall, ActionError, ActionErrorKind, ActionName, Upstream};
+use codeflow_expr::{Scope, Template};
 use serde_json::{Map, Value, json};
 
+use crate::command;
 use crate::live::Live;
 use crate::scope::{Steps, roots};
 
@@ -22,32 +24,40 @@ pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionC
         }
     }
     let step = live.workflow.step(&path.step).ok_or_else(|| internal("the step is not in the workflow"))?;
-    let StepKind::Action { uses, with } = &step.kind else {
-        return Err(internal("the step has no action"));
-    };
     let item = item(live, step, path)?;
     let steps = Steps::of(&live.state, &step.ancestors);
     let mut scope = roots(&live.record.inputs, &steps, &live.about);
     if let Some((item, index)) = &item {
         scope = scope.value("item", item).value("index", index);
     }
-    let mut inputs = Map::new();
-    for (name, template) in with {
-        let value = template.render(&scope).map_err(|cause| {
-            ActionError::new(ActionErrorKind::InvalidInput, format!("input `{name}`: {cause}"))
-                .with_code(cause.kind().code())
-        })?;
-        inputs.insert(name.clone(), value);
-    }
+    let (uses, inputs) = match &step.kind {
+        StepKind::Action { uses, with } => {
+            let render = |(name, template)| Ok((String::clone(name), render(name, template, &scope)?));
+            (uses.clone(), with.iter().map(render).collect::<Result<Map<_, _>, _>>()?)
+        }
+        StepKind::Run(run) => (ActionName::run(), command::inputs(run, &scope)?),
+        StepKind::Workflow { .. }
+        | StepKind::Approval { .. }
+        | StepKind::Wait { .. }
+        | StepKind::Sleep { .. } => return Err(internal("the step has no action")),
+    };
     Ok(ActionCall {
         execution: live.record.id,
         path: path.clone(),
         attempt,
-        uses: uses.clone(),
+        uses,
         inputs,
         upstream: upstream(live, step),
         timeout: timeout(step),
         budget: live.workflow.budget.usd,
+    })
+}
+
+/// Evaluates one input.
+pub(crate) fn render(name: &str, template: &Template, scope: &dyn Scope) -> Result<Value, ActionError> {
+    template.render(scope).map_err(|cause| {
+        ActionError::new(ActionErrorKind::InvalidInput, format!("input `{name}`: {cause}"))
+            .with_code(cause.kind().code())
     })
 }
 

@@ -41,7 +41,8 @@ impl Types<'_> {
             }
             StepKind::Wait { .. } => Some([("payload", Any)].into()),
             StepKind::Sleep { .. } => Some(BTreeMap::new()),
-            StepKind::Workflow { .. } | StepKind::Run { .. } => None,
+            StepKind::Run(_) => self.catalog.find(&ActionName::run()).map(|spec| spec.outputs.clone()),
+            StepKind::Workflow { .. } => None,
         }
     }
 
@@ -55,6 +56,9 @@ impl Types<'_> {
         if let Some(node) = draft.for_each_node {
             self.check_items(node, ctx);
         }
+        if let Some(StepKind::Run(_)) = &draft.kind {
+            self.check_run(draft, ctx);
+        }
         let Some(StepKind::Action { uses, .. }) = &draft.kind else { return };
         match self.catalog.find(uses) {
             Some(spec) => {
@@ -62,6 +66,14 @@ impl Types<'_> {
                 check_permissions(draft, spec, permissions, ctx);
             }
             None => self.unknown_action(draft, uses, ctx),
+        }
+    }
+
+    fn check_run(&self, draft: &Draft<'_>, ctx: &mut Context<'_>) {
+        if self.catalog.find(&ActionName::run()).is_none() && !self.catalog.names().is_empty() {
+            let message = "commands are not run here";
+            let hint = "settings allow them with `enabled = true` in `[sandbox]`";
+            ctx.report.add(ProblemCode::CommandsOff, draft.uses_at, message, hint);
         }
     }
 
