@@ -10,11 +10,14 @@ mod tree;
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+
+use nix::unistd::{dup2_stderr, dup2_stdout};
 
 use crate::talk::{self, Report};
 
@@ -63,6 +66,17 @@ fn next(role: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("codeflow-sandbox").arg(MARK).arg(role).env_clear();
     command
+}
+
+/// Where nothing that is written arrives.
+fn nowhere() -> io::Result<File> {
+    File::options().write(true).open("/dev/null")
+}
+
+/// Lets go of the outputs, which belong to the command from now on.
+fn be_silent(nowhere: &File) -> io::Result<()> {
+    dup2_stdout(nowhere)?;
+    Ok(dup2_stderr(nowhere)?)
 }
 
 /// Runs a stage that talks to the worker, which is at the other end of standard input.

@@ -1,5 +1,6 @@
 //! Tests of the command line: the real program on real repositories.
 
+mod commands;
 mod crash;
 mod executions;
 mod live;

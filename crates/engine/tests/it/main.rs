@@ -4,6 +4,7 @@
 
 mod attempts;
 mod cancels;
+mod commands;
 mod endings;
 mod order;
 mod poison;

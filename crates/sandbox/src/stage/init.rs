@@ -2,7 +2,7 @@
 //! is orphaned, ends everything, and reports. It holds the limits of nobody; the command takes them upon itself.
 
 use std::fs;
-use std::io;
+use std::io::{self, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
@@ -10,13 +10,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
-use super::{Fault, next, root, tree};
+use super::{Fault, be_silent, next, nowhere, root, tree};
 use crate::talk::{self, Ended, Isolation, Order, Report, Spec};
 
 /// Where programs are looked for.
@@ -53,6 +54,7 @@ fn live(worker: &mut UnixStream, spec: &Spec, folder: &Path) -> Result<(Option<i
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&mask, flags).map_err(Fault::broken("signals"))?;
     let command = start(spec, folder)?;
+    nowhere().and_then(|nowhere| be_silent(&nowhere)).map_err(Fault::broken("silence"))?;
     loop {
         let mut ready =
             [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(worker.as_fd(), PollFlags::POLLIN)];
@@ -79,7 +81,7 @@ fn start(spec: &Spec, folder: &Path) -> Result<i32, Fault> {
     let program = find(&spec.program, folder).ok_or(Fault::NoProgram)?;
     let limits = serde_json::to_string(&spec.limits).map_err(Fault::broken("limits"))?;
     let temporary = folder.join(".tmp");
-    let stdin = tree::readable(&spec.stdin).map_err(Fault::broken("standard input"))?;
+    let stdin = readable(&spec.stdin).map_err(Fault::broken("standard input"))?;
     let child = next("leaf")
         .arg(limits)
         .arg(program)
@@ -124,8 +126,6 @@ fn usage(exit_code: Option<i32>, signal: Option<i32>) -> Result<Ended, Fault> {
 
 /// Files are made with the rights of the folder's owner, and a name is only a name.
 fn write_files(spec: &Spec, folder: &Path) -> io::Result<()> {
-    use std::io::Write;
-
     let temporary = folder.join(".tmp");
     fs::create_dir(&temporary)?;
     let mut made = vec![folder.to_owned(), temporary];
@@ -151,4 +151,13 @@ fn find(program: &str, folder: &Path) -> Option<PathBuf> {
         return Some(folder.join(program)).filter(runs);
     }
     FOLDERS.iter().map(|folder| Path::new(folder).join(program)).find(runs)
+}
+
+/// Text as something that a process reads from its beginning.
+fn readable(text: &str) -> io::Result<fs::File> {
+    let file = memfd_create("stdin", MFdFlags::MFD_CLOEXEC)?;
+    let mut file = fs::File::from(file);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
 }

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use nix::sys::prctl::set_no_new_privs;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};
 
@@ -45,10 +45,9 @@ fn restrict(limits: &Limits) -> io::Result<()> {
     let nothing = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: nothing, permitted: nothing, inheritable: nothing })?;
     set_no_new_privs()?;
-    let both = |resource, limit| setrlimit(resource, limit, limit);
     both(Resource::RLIMIT_CORE, 0)?;
     // A second after the signal that can be caught comes the one that cannot.
-    setrlimit(Resource::RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)?;
+    limit(Resource::RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds.saturating_add(1))?;
     both(Resource::RLIMIT_NOFILE, limits.open_files)?;
     both(Resource::RLIMIT_FSIZE, limits.file_size)?;
     both(Resource::RLIMIT_MEMLOCK, 0)?;
@@ -56,6 +55,16 @@ fn restrict(limits: &Limits) -> io::Result<()> {
     both(Resource::RLIMIT_NPROC, limits.processes)?;
     both(Resource::RLIMIT_AS, limits.memory)?;
     Ok(())
+}
+
+fn both(resource: Resource, most: u64) -> io::Result<()> {
+    limit(resource, most, most)
+}
+
+/// Sets a limit, and never a higher one than there is already.
+fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
+    let (_, most) = getrlimit(resource)?;
+    Ok(setrlimit(resource, soft.min(most), hard.min(most))?)
 }
 
 /// No program brings a capability back, whoever owns it. Whoever has none to begin with may not even do this, and needs not.

@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir, close, getegid, geteuid, setgroups, setresgid, setresuid, setsid};
 
-use super::{Fault, init, next};
+use super::{Fault, be_silent, init, next, nowhere};
 use crate::talk::{self, Boundary, Isolation, Order, Report};
 
 pub(super) fn run(worker: &mut UnixStream) -> Result<(), Fault> {
@@ -35,8 +35,11 @@ pub(super) fn run(worker: &mut UnixStream) -> Result<(), Fault> {
     let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
     setresgid(group, group, group).map_err(Fault::refused("the group"))?;
     setresuid(user, user, user).map_err(Fault::refused("the user"))?;
+    // Opened now, because the first process changes the root of this one, too.
+    let nowhere = nowhere().map_err(Fault::broken("silence"))?;
     // The first process that is started now is the first one of the new surroundings; it talks to the worker itself.
     let mut first = next("init").spawn().map_err(Fault::refused("the first process"))?;
+    be_silent(&nowhere).map_err(Fault::broken("silence"))?;
     first.wait().map(drop).map_err(Fault::broken("waiting"))
 }
 

@@ -1,7 +1,6 @@
 //! The processes below this one: all of them, also those that left its session. They are ended here and nowhere else.
 
 use std::fs;
-use std::io::{Read, Seek};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -71,16 +70,4 @@ fn processes() -> Vec<i32> {
 fn parent(process: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-/// Text as something that a process reads from its beginning.
-pub(super) fn readable(text: &str) -> std::io::Result<fs::File> {
-    use std::io::Write;
-
-    let file = nix::sys::memfd::memfd_create("stdin", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
-    let mut file = fs::File::from(file);
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    let _: &mut dyn Read = &mut file;
-    Ok(file)
 }

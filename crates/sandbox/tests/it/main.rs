@@ -5,4 +5,5 @@ mod support;
 mod ends;
 mod harm;
 mod isolation;
+mod reduced;
 mod values;
