@@ -55,6 +55,9 @@ impl Sandbox {
         bounds: Bounds,
         stop: CancellationToken,
     ) -> Result<CommandEnd, CommandError> {
+        if let Some(parent) = &self.options.cgroup {
+            Cgroup::check(parent).map_err(unusable_group)?;
+        }
         let full = self.attempt(&request, bounds, Isolation::Full, &stop).await;
         match full {
             Err(error) if error.kind() == CommandErrorKind::Unavailable && self.options.reduced => {
@@ -116,13 +119,9 @@ impl Sandbox {
 
     fn group(&self, child: &Child, bounds: &Bounds) -> Result<Option<Cgroup>, CommandError> {
         let (Some(parent), Some(process)) = (&self.options.cgroup, child.id()) else { return Ok(None) };
-        let unavailable = |source: io::Error| {
-            let text = "the cgroup that settings name cannot be used";
-            CommandError::new(CommandErrorKind::Unavailable, text).with_source(source)
-        };
         let name = format!("codeflow-run-{process}");
-        let group = Cgroup::create(parent, &name, bounds).map_err(unavailable)?;
-        group.add(process).map_err(unavailable)?;
+        let group = Cgroup::create(parent, &name, bounds).map_err(unusable_group)?;
+        group.add(process).map_err(unusable_group)?;
         Ok(Some(group))
     }
 
@@ -292,6 +291,8 @@ impl Running {
 
 fn ended(said: io::Result<Report>) -> Result<Ended, CommandError> {
     let error = |kind, text: &str, cause: String| {
+        // What the step is told goes no further than its text.
+        tracing::warn!(cause, "{text}");
         Err(CommandError::new(kind, text).with_source(io::Error::other(cause)))
     };
     match said {
@@ -311,6 +312,11 @@ fn ended(said: io::Result<Report>) -> Result<Ended, CommandError> {
             Err(CommandError::new(CommandErrorKind::Broken, "the sandbox ended early").with_source(source))
         }
     }
+}
+
+fn unusable_group(source: io::Error) -> CommandError {
+    let text = "the cgroup that settings name cannot be used";
+    CommandError::new(CommandErrorKind::Unavailable, text).with_source(source)
 }
 
 fn broken(what: &'static str) -> impl FnOnce(io::Error) -> CommandError {

@@ -27,7 +27,7 @@ outputs:
 
 fn allowed() -> Checkout {
     let checkout = Checkout::folder();
-    checkout.write("codeflow.toml", "[sandbox]\nenabled = true\n");
+    checkout.write("codeflow.toml", "[sandbox]\nenabled = true\n[worker]\ngrace = \"200ms\"\n");
     checkout
 }
 
@@ -61,7 +61,7 @@ fn a_step_may_not_reach_the_network_unless_settings_allow_it() {
     checkout
         .write("net.yaml", "version: 1\nname: net\nsteps:\n  a: { run: { command: [ls], network: true } }\n");
 
-    let said = checkout.codeflow(&["run", "net.yaml", "--format", "json"]).ends_with(1);
+    let said = checkout.codeflow(&["run", "net.yaml", "--format", "json"]).ends_with(3);
 
     assert_eq!(said.json()["error"]["code"], "sandbox.network_forbidden");
 }

@@ -10,6 +10,7 @@ fn document(step: &str) -> String {
     format!("version: 1\nname: w\ninputs: {{ list: {{ type: list }} }}\nsteps:\n  a: {step}\n")
 }
 
+#[expect(clippy::panic, reason = "what helps a test may fail it")]
 fn read(step: &str) -> RunStep {
     let workflow = parse(&document(step), &NoActions).unwrap_or_else(|wrong| panic!("{wrong}"));
     let StepKind::Run(run) = &workflow.steps[0].kind else { panic!("not a command") };

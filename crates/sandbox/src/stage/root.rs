@@ -17,8 +17,7 @@ const OLD: &str = "/.old";
 const FOLDER: &str = "/work";
 
 /// What belongs to the system and holds nothing of anybody.
-const SYSTEM: [&str; 9] =
-    ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/opt"];
+const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
 
 /// What programs need from `/etc`, most of which is nobody's business.
 const SETTINGS: [&str; 8] = [
@@ -42,6 +41,7 @@ const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random"
 pub(super) fn furnish(spec: &Spec) -> Result<PathBuf, Fault> {
     enter_new_root().map_err(Fault::refused("a root of its own"))?;
     populate(spec).map_err(Fault::refused("the system's folders"))?;
+    further(spec).map_err(Fault::broken("the folders that settings show"))?;
     mounts(spec).map_err(Fault::refused("mounts"))?;
     umount2(OLD, MntFlags::MNT_DETACH).map_err(Fault::refused("leaving the old root"))?;
     fs::remove_dir(OLD).map_err(Fault::refused("leaving the old root"))?;
@@ -70,13 +70,6 @@ fn populate(spec: &Spec) -> io::Result<()> {
     for path in SYSTEM.iter().chain(&SETTINGS).chain(network).map(Path::new) {
         show(path, MsFlags::MS_RDONLY)?;
     }
-    for path in &spec.read_only {
-        if !within(Path::new(OLD), path).exists() {
-            let text = format!("`{}`, which settings show to commands, is not there", path.display());
-            return Err(io::Error::new(io::ErrorKind::NotFound, text));
-        }
-        show(path, MsFlags::MS_RDONLY)?;
-    }
     for device in DEVICES {
         show(Path::new(device), MsFlags::empty())?;
     }
@@ -86,6 +79,19 @@ fn populate(spec: &Spec) -> io::Result<()> {
     fs::create_dir_all("/etc")?;
     fs::write("/etc/passwd", "root:x:0:0::/work:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")?;
     fs::write("/etc/group", "root:x:0:\nnogroup:x:65534:\n")?;
+    Ok(())
+}
+
+fn further(spec: &Spec) -> io::Result<()> {
+    for path in &spec.read_only {
+        if !within(Path::new(OLD), path).exists() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("`{}` is not there", path.display()),
+            ));
+        }
+        show(path, MsFlags::MS_RDONLY)?;
+    }
     // It is there already when settings show a folder in it.
     if Path::new("/tmp").exists() { Ok(()) } else { symlink("/work/.tmp", "/tmp") }
 }
@@ -95,6 +101,8 @@ fn mounts(spec: &Spec) -> io::Result<()> {
     fs::create_dir(FOLDER)?;
     mount(Some("proc"), "/proc", Some("proc"), harmless() | MsFlags::MS_NOEXEC, None::<&str>)?;
     let size = format!("size={},nr_inodes=65536,mode=700", spec.folder_bytes);
+    // Whoever makes a user namespace has every privilege in it, and with them reaches much of the kernel.
+    fs::write("/proc/sys/user/max_user_namespaces", "0")?;
     mount(Some("tmpfs"), FOLDER, Some("tmpfs"), harmless(), Some(size.as_str()))?;
     Ok(())
 }
@@ -109,7 +117,7 @@ fn show(path: &Path, more: MsFlags) -> io::Result<()> {
     if kind.is_symlink() && SYSTEM.iter().any(|it| Path::new(it) == path) {
         return symlink(fs::read_link(&old)?, path);
     }
-    // Another link may lead outside of the old root, where its target is not.
+    let old = follow(old);
     let Ok(kind) = fs::metadata(&old) else { return Ok(()) };
     if kind.is_dir() {
         fs::create_dir_all(path)?;
@@ -134,6 +142,18 @@ fn bind(from: &Path, to: &Path, more: MsFlags) -> io::Result<()> {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_NOSUID | more;
     let flags = kept.fold(flags, |all, flag| all | flag);
     Ok(mount(None::<&str>, to, None::<&str>, flags, None::<&str>)?)
+}
+
+/// Where a link in the old root leads to. It means the old root when it says `/`.
+fn follow(mut path: PathBuf) -> PathBuf {
+    for _ in 0..8 {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = match path.parent() {
+            Some(parent) if target.is_relative() => parent.join(target),
+            Some(_) | None => within(Path::new(OLD), &target),
+        };
+    }
+    path
 }
 
 fn within(root: &Path, path: &Path) -> PathBuf {

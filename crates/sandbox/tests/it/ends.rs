@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use codeflow_actions::{CommandErrorKind, Commands};
+use codeflow_actions::{CommandErrorKind, CommandRequest, Commands};
 use codeflow_sandbox::Sandbox;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{options, processes_with, python, run, script, unique, until_gone, until_running};
+use crate::support::{options, processes_with, python, run, unique, until_gone, until_running};
 
 /// Leaves the session and the parent, as a daemon does, and ignores everything that can be ignored.
 fn daemon(mark: &str) -> String {
@@ -46,20 +48,27 @@ async fn a_cancelled_command_is_gone_within_a_second_with_all_that_it_started() 
 }
 
 #[tokio::test]
-async fn a_command_that_listens_ends_by_itself() {
-    let mark = unique();
+async fn a_cancelled_command_is_asked_to_end_before_it_is_ended() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let polite = python(&format!(
+        "import signal, socket, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (s.send(b'bye'), sys.exit()))\n\
+         s = socket.create_connection(('127.0.0.1', {port}))\ns.send(b'hello ')\ntime.sleep(600)"
+    ));
     let (sandbox, stop) = (Sandbox::new(options()), CancellationToken::new());
-    let mut begun = None;
+    let mut heard = String::new();
 
-    let (ended, ()) = tokio::join!(sandbox.run(script(&format!("sleep {mark}")), stop.clone()), async {
-        until_running(&mark, 1).await;
-        begun = Some(Instant::now());
-        stop.cancel();
-    });
+    let (ended, ()) =
+        tokio::join!(sandbox.run(CommandRequest { network: true, ..polite }, stop.clone()), async {
+            let (mut stream, _) = listener.accept().await.expect("it comes");
+            let mut hello = [0; 6];
+            stream.read_exact(&mut hello).await.expect("it says hello");
+            stop.cancel();
+            let _ = stream.read_to_string(&mut heard).await;
+        });
 
     assert_eq!(ended.expect_err("it was cancelled").kind(), CommandErrorKind::Cancelled);
-    assert!(begun.expect("it was cancelled").elapsed() < Duration::from_millis(390));
-    assert_eq!(processes_with(&mark), Vec::<String>::new());
+    assert_eq!(heard, "bye");
 }
 
 #[tokio::test]

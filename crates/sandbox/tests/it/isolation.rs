@@ -33,6 +33,30 @@ async fn no_process_but_its_own_is_there_and_the_first_one_is_closed_to_it() {
 }
 
 #[tokio::test]
+async fn nothing_that_the_worker_has_in_its_environment_is_found_in_any_process() {
+    // Whatever runs these tests sets some of these.
+    let own = std::fs::read("/proc/self/environ").expect("it is there");
+    assert!(String::from_utf8_lossy(&own).contains("PATH="), "this process has variables to hide");
+
+    let end =
+        run(script("cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | cut -d= -f1 | sort -u")).await;
+
+    for name in end.stdout.text.lines() {
+        assert!(["HOME", "LANG", "PATH", "PWD", "TMPDIR", "OLDPWD", "SHLVL", "_"].contains(&name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_program_of_the_worker_cannot_be_reached_through_its_own_stages() {
+    let end = run(script(
+        "for f in exe root cwd fd/0 mem; do cat /proc/1/$f >/dev/null 2>&1 && echo $f; done; echo end",
+    ))
+    .await;
+
+    assert_eq!(end.stdout.text, "end\n");
+}
+
+#[tokio::test]
 async fn a_file_that_the_worker_has_open_is_not_open_for_it() {
     let file = tempfile::tempfile().expect("a file");
     let open = file.try_clone().expect("a second one");
@@ -68,13 +92,18 @@ async fn nothing_outside_of_its_folder_can_be_written() {
 
 #[tokio::test]
 async fn it_has_no_capability_and_gets_none() {
-    let end = run(script("grep -E 'Cap|NoNewPrivs' /proc/self/status | tr -d '\\t'; unshare -r true || mount -t tmpfs x /work || chroot / || echo powerless")).await;
+    let end = run(script(
+        "grep -E 'Cap|NoNewPrivs' /proc/self/status | tr -d '\\t'; \
+         unshare -U true || unshare -r true || mount -t tmpfs x /work || chroot / || echo powerless",
+    ))
+    .await;
 
     let none = "0".repeat(16);
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert!(end.stdout.text.contains(&format!("{set}:{none}")), "{}", end.stdout.text);
     }
     assert!(end.stdout.text.contains("NoNewPrivs:1"));
+    assert!(end.stdout.text.ends_with("powerless\n"), "{end:?}");
 }
 
 #[tokio::test]

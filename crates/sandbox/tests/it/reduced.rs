@@ -112,6 +112,36 @@ async fn with_less_isolation_a_daemon_ends_with_the_command_and_with_a_stop() {
 }
 
 #[tokio::test]
+async fn a_delegated_cgroup_gets_a_group_for_the_command_with_its_limits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("cgroup.subtree_control"), "cpu memory pids\n").expect("a file");
+    let options = Options { cgroup: Some(folder.path().to_owned()), ..options() };
+
+    let end = run_with(options, script("true")).await.unwrap_or_else(|error| panic!("{}", whole(&error)));
+
+    // A folder that is no cgroup keeps what was written, and is not removed.
+    let group = std::fs::read_dir(folder.path()).expect("a folder").flatten();
+    let group = group.map(|entry| entry.path()).find(|path| path.is_dir()).expect("a group");
+    let written = |name: &str| std::fs::read_to_string(group.join(name)).unwrap_or_default();
+    assert_eq!(written("memory.max"), (256 << 20).to_string());
+    assert_eq!(written("pids.max"), "35");
+    assert!(group.ends_with(format!("codeflow-run-{}", written("cgroup.procs"))), "{}", group.display());
+    assert_eq!(written("cgroup.kill"), "1");
+    assert!(end.in_force.iter().any(|name| name == "cgroup"), "{:?}", end.in_force);
+}
+
+#[tokio::test]
+async fn a_folder_in_the_settings_that_is_not_there_is_no_reason_to_isolate_less() {
+    let read_only = vec!["/no/such/folder".into()];
+    let options = Options { reduced: true, read_only, ..options() };
+
+    let error = run_with(options, open_network(script("true"))).await.expect_err("it is not there");
+
+    assert_eq!(error.kind(), CommandErrorKind::Broken);
+    assert!(whole(&error).contains("/no/such/folder"), "{}", whole(&error));
+}
+
+#[tokio::test]
 async fn a_cgroup_that_cannot_limit_anything_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("cgroup.subtree_control"), "cpu pids\n").expect("a file");

@@ -57,6 +57,7 @@ pub(crate) async fn run_with(options: Options, request: CommandRequest) -> Resul
     Sandbox::new(options).run(request, CancellationToken::new()).await
 }
 
+#[expect(clippy::panic, reason = "what helps a test may fail it")]
 pub(crate) async fn run(request: CommandRequest) -> CommandEnd {
     run_with(options(), request).await.unwrap_or_else(|error| panic!("{}", whole(&error)))
 }
