@@ -29,6 +29,8 @@ impl Cgroup {
     pub(crate) fn create(parent: &Path, name: &str, bounds: &Bounds) -> io::Result<Self> {
         Self::check(parent)?;
         let path = parent.join(name);
+        // One of that name was left by a worker that died; nobody is in it, or it stays.
+        let _ = fs::remove_dir(&path);
         fs::create_dir(&path)?;
         let group = Self(path);
         group.write("memory.max", &bounds.memory.to_string())?;

@@ -29,6 +29,9 @@ const GRACE: Duration = Duration::from_millis(400);
 /// How long the processes of a command may take to be gone, once they were ended.
 const GONE: Duration = Duration::from_millis(300);
 
+/// How long the rest of its outputs may take to be read.
+const DRAINED: Duration = Duration::from_secs(5);
+
 /// A command that runs.
 struct Running {
     worker: UnixStream,
@@ -84,11 +87,12 @@ impl Sandbox {
         let ended = {
             let mut reading = pin!(async { tokio::join!(stdout, stderr) });
             let mut ending = pin!(running.drive(&spec, request.timeout, stop));
-            // Outputs are read all the time; whoever still holds them after the end is not waited for.
+            // Outputs are read all the time. Once everybody is gone nothing is left but what is in the pipes.
             tokio::select! {
                 ended = &mut ending => {
-                    let _ = timeout(GONE, reading).await;
-                    ended
+                    let ended = ended?;
+                    let _ = timeout(DRAINED, reading).await;
+                    Ok(ended)
                 }
                 _ = &mut reading => ending.await,
             }

@@ -16,6 +16,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::chdir;
 
 use super::{Fault, be_silent, next, nowhere, root, tree};
 use crate::talk::{self, Ended, Isolation, Order, Report, Spec};
@@ -32,6 +33,7 @@ pub(super) fn run(worker: &mut UnixStream) -> Result<(), Fault> {
         }
         (Isolation::Reduced, Some(folder)) => {
             set_child_subreaper(true).map_err(Fault::refused("reaping orphans"))?;
+            chdir(folder).map_err(Fault::broken("the working folder"))?;
             folder.clone()
         }
         (Isolation::Reduced, None) => return Err(Fault::Broken("there is no folder".to_owned())),

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
-    command, options, processes_with, python, run_with, script, unique, until_running, whole,
+    command, options, processes_with, python, run_with, script, unique, until_gone, until_running, whole,
 };
 
 /// The stage on a machine where no user namespace can be made any more, and a folder that holds it.
@@ -109,6 +109,21 @@ async fn with_less_isolation_a_daemon_ends_with_the_command_and_with_a_stop() {
     assert_eq!(cancelled.expect_err("it was stopped").kind(), CommandErrorKind::Cancelled);
     assert!(begun.expect("it was stopped").elapsed() < Duration::from_secs(1));
     assert_eq!((processes_with(&ended), processes_with(&stopped)), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn with_less_isolation_a_future_that_is_dropped_takes_its_command_along() {
+    let (options, _folder) = without_namespaces(true);
+    let mark = unique();
+    let sandbox = Sandbox::new(options);
+    let nap = command("sh", &["-c", &format!("setsid -f setsid sleep {mark}; sleep 600")]);
+
+    tokio::select! {
+        ended = sandbox.run(open_network(nap), CancellationToken::new()) => panic!("{ended:?}"),
+        () = until_running(&mark, 2) => {}
+    }
+
+    until_gone(&mark).await;
 }
 
 #[tokio::test]
