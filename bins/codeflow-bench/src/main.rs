@@ -1,6 +1,8 @@
-//! Measures what the model gateway adds to a call, beside nginx as a plain reverse proxy to the same upstream.
+//! Measures what the model gateway adds to a call, beside nginx as a plain reverse proxy to the same upstream, and
+//! what durable work costs the engine, beside `pgbench` on the same server.
 
 mod child;
+mod engine;
 mod gateway;
 mod http;
 mod load;
@@ -11,6 +13,10 @@ mod upstream;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+/// Work allocates and frees the same few sizes all the time; this is the allocator that the server has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What to do.
 #[derive(Parser)]
@@ -30,6 +36,8 @@ enum Command {
     Gateway(gateway::Options),
     /// Measures memory over many requests and open streams, and how soon an upstream hears of a client that went
     Soak(soak::Options),
+    #[command(flatten)]
+    Engine(engine::Workload),
 }
 
 fn main() -> Result<()> {
@@ -38,5 +46,6 @@ fn main() -> Result<()> {
         Command::Load(options) => load::run(&options),
         Command::Gateway(options) => gateway::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Engine(workload) => engine::run(workload),
     }
 }

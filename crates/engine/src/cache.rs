@@ -1,22 +1,21 @@
 //! What a process keeps in memory: compiled workflow versions, and the executions that a worker works on.
 //! All of it can be read again from storage.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codeflow_core::workflow::{self, VersionId, Workflow};
 use codeflow_core::{ExecutionId, NoActions};
 
 use crate::live::Live;
-use crate::ports::Store;
+use crate::ports::{Snapshot, Store};
 use crate::{Error, ErrorKind};
 
 /// How many workflow versions are kept compiled; beyond that all are forgotten and compiled anew.
 const MAX_WORKFLOWS: usize = 1_000;
 
-/// How many executions a session keeps; beyond that all are forgotten and read anew. What another worker
-/// has finished since stays until then.
-const MAX_EXECUTIONS: usize = 1_000;
+/// How many executions are read in one call.
+const READ_AT_ONCE: usize = 500;
 
 /// One execution, shared by the attempts that a worker makes for it and its committer.
 pub(crate) type Shared = Arc<Mutex<Live>>;
@@ -82,14 +81,35 @@ impl Executions {
         let snapshot = self.store.read(id, None).await?;
         let snapshot = snapshot
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))?;
+        self.keep(snapshot).await
+    }
+
+    /// Reads those that are not in memory, in few calls. What cannot be read is left for [`get`](Self::get).
+    pub(crate) async fn warm(&self, ids: impl IntoIterator<Item = ExecutionId>) -> Result<(), Error> {
+        let unknown: BTreeSet<ExecutionId> = {
+            let known = lock(&self.live);
+            ids.into_iter().filter(|id| !known.contains_key(id)).collect()
+        };
+        let unknown: Vec<ExecutionId> = unknown.into_iter().collect();
+        for some in unknown.chunks(READ_AT_ONCE) {
+            for snapshot in self.store.read_all(some).await? {
+                self.keep(snapshot).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, snapshot: Snapshot) -> Result<Shared, Error> {
+        let id = snapshot.record.id;
         let workflow = self.workflows.get(&snapshot.record.version).await?;
         let live = Arc::new(Mutex::new(Live::new(workflow, snapshot)));
-        let mut known = lock(&self.live);
-        if known.len() >= MAX_EXECUTIONS {
-            known.clear();
-        }
-        known.insert(id, Arc::clone(&live));
+        self.put(id, Arc::clone(&live));
         Ok(live)
+    }
+
+    /// Keeps an execution that this process has just written.
+    pub(crate) fn put(&self, id: ExecutionId, live: Shared) {
+        lock(&self.live).insert(id, live);
     }
 
     pub(crate) fn forget(&self, id: ExecutionId) {

@@ -2,23 +2,20 @@
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{Answer, ExecutionStatus, State};
+use codeflow_core::execution::{Answer, ExecutionStatus};
 use codeflow_core::workflow::{StepKind, StepName, VersionId, Workflow};
 use codeflow_core::{Clock, ExecutionId, Ids, MessageId, TaskId, WorkflowId};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::cache::Workflows;
-use crate::live::{Given, Live};
-use crate::plan::{DEFAULT_LANE, Plan};
+use crate::plan::DEFAULT_LANE;
 use crate::ports::{
-    ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewExecution, NewTask,
-    NewVersion, QuarantinedTask, Snapshot, Started, StepSummary, Store, Work,
+    ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewTask, NewVersion,
+    QuarantinedTask, Snapshot, StepSummary, Store, Work,
 };
-use crate::{Error, ErrorKind, Observer, Worker, WorkerSettings, inputs};
-
-/// How long an idempotency key may be.
-const MAX_KEY_BYTES: usize = 255;
+use crate::worker::Workers;
+use crate::{Error, ErrorKind, Observer, Worker, WorkerSettings};
 
 /// Messages go before steps: they may say that the steps are not wanted any more.
 const MESSAGE_PRIORITY: i16 = 100;
@@ -44,24 +41,14 @@ pub struct Engine {
     pub(crate) parts: Parts,
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) wake: Arc<Notify>,
-}
-
-/// An execution to start.
-#[derive(Clone, Debug)]
-pub struct StartRequest {
-    /// The version to run; it was [registered](Engine::register).
-    pub version: VersionId,
-    /// Its inputs; defaults are filled in.
-    pub inputs: Map<String, Value>,
-    /// A second start with the same key, of at most 255 bytes, finds the first.
-    pub idempotency_key: Option<String>,
+    pub(crate) workers: Arc<Workers>,
 }
 
 impl Engine {
     /// An engine over these parts.
     pub fn new(parts: Parts) -> Self {
         let workflows = Arc::new(Workflows::new(Arc::clone(&parts.store)));
-        Self { parts, workflows, wake: Arc::new(Notify::new()) }
+        Self { parts, workflows, wake: Arc::new(Notify::new()), workers: Arc::default() }
     }
 
     /// A worker that runs what this engine starts, and whatever else is due in the same storage.
@@ -87,71 +74,6 @@ impl Engine {
             triggers: workflow.triggers.iter().map(|(kind, value)| (kind.clone(), value.clone())).collect(),
         };
         self.parts.store.put_version(version).await
-    }
-
-    /// Starts an execution. When this returns, it survives anything.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) for an unknown version, [`InvalidInput`](ErrorKind::InvalidInput)
-    /// with every problem at once.
-    pub async fn start(&self, request: StartRequest) -> Result<(ExecutionId, Started), Error> {
-        if request.idempotency_key.as_ref().is_some_and(|key| key.len() > MAX_KEY_BYTES) {
-            let text = format!("the idempotency key has more than {MAX_KEY_BYTES} bytes");
-            return Err(Error::new(ErrorKind::InvalidInput, text));
-        }
-        let workflow = self.workflows.get(&request.version).await?;
-        let inputs = Arc::new(inputs::check(&workflow, request.inputs)?);
-        let id = ExecutionId::generate(self.parts.ids.as_ref());
-        let execution = self.first_moves(id, &workflow, inputs, request.idempotency_key);
-        let started = self.parts.store.start(execution).await?;
-        self.wake.notify_one();
-        match started {
-            Started::Created => Ok((id, started)),
-            Started::Existing(earlier) => Ok((earlier, started)),
-        }
-    }
-
-    fn first_moves(
-        &self,
-        id: ExecutionId,
-        workflow: &Arc<Workflow>,
-        inputs: Arc<Value>,
-        idempotency_key: Option<String>,
-    ) -> NewExecution {
-        let now = self.parts.clock.now();
-        let record = ExecutionRecord {
-            id,
-            workflow: workflow.name.clone(),
-            version: workflow.version.clone(),
-            status: ExecutionStatus::Queued,
-            generation: State::default().generation(),
-            seq: 0,
-            inputs: Arc::clone(&inputs),
-            outputs: None,
-            error: None,
-            created_at: now,
-            started_at: None,
-            finished_at: None,
-        };
-        let snapshot = Snapshot { record, facts: Vec::new(), tasks: Vec::new() };
-        let mut live = Live::new(Arc::clone(workflow), snapshot);
-        let advance = Plan::new(&mut live, Given { ids: self.parts.ids.as_ref(), now }).begin();
-        let status = match advance.status {
-            // It is due, and nobody has picked it up.
-            ExecutionStatus::Running => ExecutionStatus::Queued,
-            other => other,
-        };
-        NewExecution {
-            id,
-            workflow: workflow.name.clone(),
-            version: workflow.version.clone(),
-            inputs,
-            idempotency_key,
-            status,
-            ending: advance.ending,
-            facts: advance.facts,
-            tasks: advance.tasks,
-        }
     }
 
     /// An execution with its journal, or the part of it after sequence number `after`.
@@ -285,6 +207,7 @@ impl Engine {
             lane: DEFAULT_LANE.to_owned(),
             priority: MESSAGE_PRIORITY,
             after: None,
+            taken: None,
         };
         self.parts.store.send(id, message, task).await?;
         self.wake.notify_one();

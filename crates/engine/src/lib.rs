@@ -54,15 +54,17 @@ mod observer;
 mod plan;
 mod ports;
 mod scope;
+mod starts;
 mod worker;
 
-pub use engine::{Engine, Parts, StartRequest};
+pub use engine::{Engine, Parts};
 pub use error::{BoxError, Error, ErrorKind};
 pub use observer::{Event, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal,
-    LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask, Promoted,
-    QuarantinedTask, Recovered, Session, Snapshot, Started, StepSummary, Store, StoredVersion, Task,
-    TaskQueue, Work, WorkflowStore,
+    ActionRunner, Advance, Claim, Claimed, Dead, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ,
+    Flushed, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewTask, NewVersion, OpenTask,
+    Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, StepSummary, Store,
+    StoredVersion, Task, TaskQueue, Work, WorkflowStore,
 };
+pub use starts::StartRequest;
 pub use worker::{Worker, WorkerSettings};

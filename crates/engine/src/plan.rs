@@ -30,6 +30,7 @@ pub(crate) struct Plan<'p> {
     given: Given<'p>,
     facts: Vec<Fact>,
     done: Vec<TaskId>,
+    dropped: Vec<TaskId>,
     tasks: Vec<NewTask>,
     read: Vec<MessageId>,
     logs: Vec<LogLine>,
@@ -44,6 +45,7 @@ impl<'p> Plan<'p> {
             given,
             facts: Vec::new(),
             done: Vec::new(),
+            dropped: Vec::new(),
             tasks: Vec::new(),
             read: Vec::new(),
             logs: Vec::new(),
@@ -87,7 +89,9 @@ impl<'p> Plan<'p> {
             stopping: self.live.progress() != Progress::Open && !self.live.record.status.is_final(),
             ending: self.ending,
             facts: self.facts,
+            began: None,
             done: self.done,
+            dropped: self.dropped,
             tasks: self.tasks,
             read: self.read,
             logs: self.logs,
@@ -211,7 +215,23 @@ impl<'p> Plan<'p> {
         let id = TaskId::generate(self.given.ids);
         let open = OpenTask { id, work: work.clone(), attempt, delayed: after.is_some(), quarantined: false };
         self.live.open.insert(id, open);
-        self.tasks.push(NewTask { id, work, attempt, lane: DEFAULT_LANE.to_owned(), priority: 0, after });
+        self.tasks.push(NewTask {
+            id,
+            work,
+            attempt,
+            lane: DEFAULT_LANE.to_owned(),
+            priority: 0,
+            after,
+            taken: None,
+        });
+    }
+
+    /// A task that this worker holds is done with.
+    fn complete(&mut self, id: TaskId) {
+        self.live.open.remove(&id);
+        if !self.done.contains(&id) && !self.dropped.contains(&id) {
+            self.done.push(id);
+        }
     }
 
     /// Forgets a task, whether it is ready, delayed, claimed or only just planned.
@@ -219,8 +239,8 @@ impl<'p> Plan<'p> {
         self.live.open.remove(&id);
         let planned = self.tasks.len();
         self.tasks.retain(|task| task.id != id);
-        if self.tasks.len() == planned && !self.done.contains(&id) {
-            self.done.push(id);
+        if self.tasks.len() == planned && !self.done.contains(&id) && !self.dropped.contains(&id) {
+            self.dropped.push(id);
         }
     }
 

@@ -7,12 +7,12 @@ mod workflows;
 
 pub use actions::ActionRunner;
 pub use journal::{
-    Advance, Ending, ExecutionFilter, ExecutionRecord, Flushed, Journal, LogLine, Message, MessageBody,
-    NewExecution, Snapshot, Started,
+    Advance, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine, Message,
+    MessageBody, NewExecution, Snapshot, Started,
 };
 pub use queue::{
-    Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Session, Task,
-    TaskQueue, Work,
+    Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal,
+    Session, Task, TaskQueue, Work,
 };
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 

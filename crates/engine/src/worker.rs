@@ -3,23 +3,26 @@
 mod attempt;
 mod claims;
 mod committer;
+mod direct;
 mod flight;
 mod lease;
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use codeflow_core::{BatchId, SessionId};
+use codeflow_core::{BatchId, ExecutionId, SessionId};
 use codeflow_runtime::Tasks;
-use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Executions;
 use crate::plan::DEFAULT_LANE;
-use crate::ports::{Dead, Session};
+use crate::ports::{Dead, NewTask, Session, Task};
 use crate::{Engine, Error, ErrorKind};
 pub(crate) use committer::Verdict;
+pub(crate) use direct::{Taker, Workers};
 
 use committer::Report;
 use flight::Flight;
@@ -72,13 +75,28 @@ enum Ended {
 }
 
 /// One session of this worker, from its opening to its end.
-struct Boot {
+pub(crate) struct Boot {
     engine: Engine,
     settings: WorkerSettings,
     session: Session,
     executions: Executions,
     flight: Flight,
     reports: mpsc::Sender<Report>,
+    /// The actions that may run at once.
+    slots: Semaphore,
+    attempts: Tasks,
+    /// Something was done with: there may be room for more.
+    room: Notify,
+    /// When the next timer is due that this worker knows of.
+    next_due: Mutex<Option<Instant>>,
+    /// A task that must run alone waits, or runs: nothing else is taken until it is through.
+    alone: AtomicBool,
+    /// The queue had more than was asked for when it was looked at last.
+    busy: AtomicBool,
+    /// Batches of commits without an answer, and since when.
+    doubtful: Mutex<Vec<(BatchId, Instant)>>,
+    /// No more work is taken.
+    stopping: CancellationToken,
     /// The lease is gone: nothing of this session may be written any more.
     lost: CancellationToken,
     /// Attempts end at once and report nothing.
@@ -150,9 +168,18 @@ impl Worker {
             executions: Executions::new(store, Arc::clone(&self.engine.workflows)),
             flight: Flight::default(),
             reports,
+            slots: Semaphore::new(self.settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            attempts: Tasks::new(),
+            room: Notify::new(),
+            next_due: Mutex::new(None),
+            alone: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            doubtful: Mutex::default(),
+            stopping: stop.clone(),
             lost: CancellationToken::new(),
             abandon: CancellationToken::new(),
         });
+        self.engine.workers.add(&boot);
         boot.work(stop, queue).await
     }
 }
@@ -160,7 +187,6 @@ impl Worker {
 impl Boot {
     async fn work(self: Arc<Self>, stop: &CancellationToken, queue: mpsc::Receiver<Report>) -> Ended {
         let background = Tasks::new();
-        let attempts = Tasks::new();
         // Whoever drops this future ends all of it; a heartbeat that went on would hold the work for ever.
         let _ends = [&self.lost, &self.abandon, &background.stop_token()].map(|end| end.clone().drop_guard());
         let committer = Arc::clone(&self).commit_all(queue);
@@ -168,11 +194,11 @@ impl Boot {
         background.spawn("heartbeat", Arc::clone(&self).keep_lease(background.stop_token()));
         background.spawn("recovery", Arc::clone(&self).recover_others(background.stop_token()));
 
-        self.claim_until(stop, &attempts).await;
+        self.claim_until(stop).await;
 
         self.land().await;
         self.abandon.cancel();
-        attempts.shut_down(Duration::from_secs(5)).await;
+        self.attempts.shut_down(Duration::from_secs(5)).await;
         background.shut_down(Duration::from_secs(5)).await;
         if self.lost.is_cancelled() {
             return Ended::LeaseLost;
@@ -204,4 +230,19 @@ impl Boot {
     fn batch_id(&self) -> BatchId {
         BatchId::generate(self.engine.parts.ids.as_ref())
     }
+}
+
+/// The task as it was claimed by whoever wrote it, if it was.
+fn taken(execution: ExecutionId, generation: u32, new: &NewTask) -> Option<Task> {
+    new.taken.map(|batch| Task {
+        id: new.id,
+        execution,
+        generation,
+        work: new.work.clone(),
+        attempt: new.attempt,
+        lane: new.lane.clone(),
+        priority: new.priority,
+        deaths: 0,
+        batch,
+    })
 }

@@ -3,6 +3,7 @@
 mod flush;
 mod messages;
 mod read;
+mod read_all;
 mod start;
 
 use async_trait::async_trait;
@@ -16,12 +17,21 @@ use crate::Database;
 
 #[async_trait]
 impl Journal for Database {
-    async fn start(&self, execution: NewExecution) -> Result<Started, Error> {
-        self.run(|db| async move { start::start(&db, execution).await }).await
+    async fn start_all(
+        &self,
+        executions: Vec<NewExecution>,
+        taker: Option<Session>,
+    ) -> Result<Vec<Started>, Error> {
+        self.run(|db| async move { start::start_all(&db, executions, taker).await }).await
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
         self.run(|db| async move { read::read(&db, id, after).await }).await
+    }
+
+    async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
+        let ids = ids.to_vec();
+        self.run(|db| async move { read_all::read_all(&db, &ids).await }).await
     }
 
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {

@@ -13,14 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_core::{ExecutionId, SessionId, TaskId};
 use codeflow_engine::{
-    Claim, Claimed, Dead, Error, Promoted, QuarantinedTask, Recovered, Session, TaskQueue,
+    Claim, Claimed, Dead, Error, Promoted, QuarantinedTask, Recovered, Renewal, Session, TaskQueue,
 };
 
 use crate::Database;
 use crate::conn::on_conn;
 
 #[cfg(feature = "sqlite")]
-pub(crate) use sqlite::fence as fence_on_sqlite;
+pub(crate) use sqlite::{fence as fence_on_sqlite, hold as hold_on_sqlite};
 
 #[async_trait]
 impl TaskQueue for Database {
@@ -28,14 +28,8 @@ impl TaskQueue for Database {
         self.run(|db| async move { sessions::open(&db, id, ttl).await }).await
     }
 
-    async fn renew(
-        &self,
-        session: Session,
-        ttl: Duration,
-        executions: &[ExecutionId],
-    ) -> Result<Vec<ExecutionId>, Error> {
-        let running = executions.to_vec();
-        self.run(|db| async move { renew(&db, session, ttl, &running).await }).await
+    async fn renew(&self, session: Session, renewal: Renewal) -> Result<Vec<ExecutionId>, Error> {
+        self.run(|db| async move { renew(&db, session, renewal).await }).await
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
@@ -63,16 +57,11 @@ impl TaskQueue for Database {
     }
 }
 
-async fn renew(
-    db: &Database,
-    session: Session,
-    ttl: Duration,
-    running: &[ExecutionId],
-) -> Result<Vec<ExecutionId>, Error> {
+async fn renew(db: &Database, session: Session, renewal: Renewal) -> Result<Vec<ExecutionId>, Error> {
     let mut conn = db.writer().await?;
     let stopping = on_conn!(&mut conn.tx(),
-        postgres conn => postgres::renew(db, conn, session, ttl, running).await,
-        sqlite conn => sqlite::renew(db, conn, session, ttl, running).await
+        postgres conn => postgres::renew(db, conn, session, renewal).await,
+        sqlite conn => sqlite::renew(db, conn, session, renewal).await
     );
     stopping.map_err(|fault| fault.into_error("could not extend the lease of a session"))
 }

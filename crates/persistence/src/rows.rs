@@ -1,5 +1,7 @@
 //! The rows of the tables that several files write or read, and how they become the ports' types.
 
+use std::collections::BTreeMap;
+
 use codeflow_core::execution::Fact;
 use codeflow_core::{BatchId, ExecutionId, Timestamp};
 use codeflow_engine::{BoxError, Error, ErrorKind, LogLine, NewTask, Task, Work};
@@ -86,6 +88,7 @@ pub(crate) struct QueueRows {
     pub(crate) tasks: Vec<TaskRow>,
     pub(crate) ready: Vec<ReadyRow>,
     pub(crate) timers: Vec<TimerRow>,
+    pub(crate) taken: BTreeMap<Id, Vec<Id>>,
 }
 
 impl QueueRows {
@@ -100,9 +103,10 @@ impl QueueRows {
         for new in tasks {
             let (kind, path) = pack_work(&new.work);
             let id = Id::from(new.id);
-            match new.after {
-                Some(after) => self.timers.push(TimerRow { task_id: id, due: At(now.after(after)) }),
-                None => self.ready.push(ReadyRow {
+            match (new.after, new.taken) {
+                (Some(after), _) => self.timers.push(TimerRow { task_id: id, due: At(now.after(after)) }),
+                (None, Some(batch)) => self.taken.entry(batch.into()).or_default().push(id),
+                (None, None) => self.ready.push(ReadyRow {
                     task_id: id,
                     lane: new.lane.clone(),
                     priority: new.priority,

@@ -10,8 +10,8 @@ use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, SessionId, TaskId};
 use codeflow_engine::{
     Advance, Claim, Claimed, Dead, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed, Journal,
-    LogLine, Message, NewExecution, NewTask, NewVersion, Promoted, QuarantinedTask, Recovered, Session,
-    Snapshot, Started, Store, StoredVersion, TaskQueue, WorkflowStore,
+    LogLine, Message, NewExecution, NewTask, NewVersion, Promoted, QuarantinedTask, Recovered, Renewal,
+    Session, Snapshot, Started, Store, StoredVersion, TaskQueue, WorkflowStore,
 };
 use tokio::sync::watch;
 
@@ -111,12 +111,20 @@ fn unavailable() -> Error {
 
 #[async_trait]
 impl Journal for FaultyStore {
-    async fn start(&self, execution: NewExecution) -> Result<Started, Error> {
-        self.inner().await?.start(execution).await
+    async fn start_all(
+        &self,
+        executions: Vec<NewExecution>,
+        taker: Option<Session>,
+    ) -> Result<Vec<Started>, Error> {
+        self.inner().await?.start_all(executions, taker).await
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
         self.inner().await?.read(id, after).await
+    }
+
+    async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
+        self.inner().await?.read_all(ids).await
     }
 
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
@@ -157,13 +165,8 @@ impl TaskQueue for FaultyStore {
         self.inner().await?.open_session(id, ttl).await
     }
 
-    async fn renew(
-        &self,
-        session: Session,
-        ttl: Duration,
-        executions: &[ExecutionId],
-    ) -> Result<Vec<ExecutionId>, Error> {
-        let answer = self.inner().await?.renew(session, ttl, executions).await;
+    async fn renew(&self, session: Session, renewal: Renewal) -> Result<Vec<ExecutionId>, Error> {
+        let answer = self.inner().await?.renew(session, renewal).await;
         let hook = self.faults().after_renewal.clone();
         if let Some(hook) = hook {
             hook().await;

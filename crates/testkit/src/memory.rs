@@ -96,13 +96,17 @@ impl Model {
 
     fn add_tasks(
         &mut self,
-        execution: ExecutionId,
-        generation: u32,
+        (execution, generation): (ExecutionId, u32),
         tasks: impl IntoIterator<Item = NewTask>,
+        taker: Option<Session>,
         now: Timestamp,
     ) {
         for body in tasks {
-            let place = body.after.map_or(Place::Ready, |after| Place::Timer(now.after(after)));
+            let place = match (body.after, body.taken, taker) {
+                (Some(after), ..) => Place::Timer(now.after(after)),
+                (None, Some(batch), Some(taker)) => Place::Claimed(taker.id, batch),
+                (None, ..) => Place::Ready,
+            };
             let entry = Entry { execution, generation, deaths: 0, suspect: false, place, body };
             self.tasks.insert(entry.body.id, entry);
         }

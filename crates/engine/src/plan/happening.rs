@@ -54,7 +54,7 @@ impl Plan<'_> {
                 tracing::error!(execution.id = %task.execution, ?work, "a task was handled as something else");
             }
         }
-        self.drop_task(task.id);
+        self.complete(task.id);
     }
 
     fn attempt_ended(&mut self, path: StepPath, attempt: (u32, Timestamp), verdict: Verdict) {

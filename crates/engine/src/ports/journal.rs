@@ -1,6 +1,7 @@
 //! The port to executions and their journals.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_core::execution::{ExecutionStatus, Fact, StepError};
@@ -34,6 +35,9 @@ pub struct NewExecution {
     /// What is due, now or later.
     pub tasks: Vec<NewTask>,
 }
+
+/// The sequence number of an execution that has not moved yet.
+pub const FIRST_SEQ: i64 = 1;
 
 /// What became of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +115,12 @@ pub struct Advance {
     pub ending: Option<Ending>,
     /// What is recorded.
     pub facts: Vec<Fact>,
-    /// The tasks that are done with, claimed by this session or not.
+    /// How long ago its first work began, where storage may still say that it is queued.
+    pub began: Option<Duration>,
+    /// The tasks that are done with, which this session holds.
     pub done: Vec<TaskId>,
+    /// The tasks that nobody needs any more, wherever they are.
+    pub dropped: Vec<TaskId>,
     /// What is due, now or later.
     pub tasks: Vec<NewTask>,
     /// The messages that were read.
@@ -202,17 +210,39 @@ pub struct ExecutionFilter {
 /// Keeps executions and their journals.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Begins an execution.
+    /// Begins executions, all of them or none, and answers in their order. `taker` is the session that takes
+    /// the tasks which say so.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when the version was never kept.
-    async fn start(&self, execution: NewExecution) -> Result<Started, Error>;
+    /// [`NotFound`](crate::ErrorKind::NotFound) when a version was never kept, [`Conflict`](crate::ErrorKind::Conflict)
+    /// when an id is in use, [`LeaseLost`](crate::ErrorKind::LeaseLost) when the taker's session is over.
+    async fn start_all(
+        &self,
+        executions: Vec<NewExecution>,
+        taker: Option<Session>,
+    ) -> Result<Vec<Started>, Error>;
+
+    /// Begins one execution.
+    ///
+    /// # Errors
+    /// Those of [`start_all`](Self::start_all).
+    async fn start(&self, execution: NewExecution) -> Result<Started, Error> {
+        let started = self.start_all(vec![execution], None).await?;
+        let first = started.into_iter().next();
+        first.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a start without an answer"))
+    }
 
     /// Reads an execution with the facts that were committed after sequence number `after`, or all.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt).
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error>;
+
+    /// Reads those of the executions that exist, whole.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt).
+    async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error>;
 
     /// Lists executions, newest first.
     ///

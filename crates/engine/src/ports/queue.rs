@@ -40,6 +40,8 @@ pub struct NewTask {
     pub priority: i16,
     /// How long until it is due; `None` is at once. Storage's clock counts.
     pub after: Option<Duration>,
+    /// Claimed by the session that writes it, as part of this batch, instead of passing the queue.
+    pub taken: Option<BatchId>,
 }
 
 /// A task of an execution that is not done, wherever it is.
@@ -112,6 +114,20 @@ pub struct Claimed {
     pub suspects_waiting: bool,
 }
 
+/// What a sign of life says and asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// How long the lease lasts from now on.
+    pub ttl: Duration,
+    /// The executions that this worker works on.
+    pub working: Vec<ExecutionId>,
+    /// Those of which storage may still say that they are queued, and how long ago their work began. They
+    /// are running from here on.
+    pub began: Vec<(ExecutionId, Duration)>,
+    /// The batches of which nothing is left.
+    pub over: Vec<BatchId>,
+}
+
 /// What became due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Promoted {
@@ -165,16 +181,11 @@ pub trait TaskQueue: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn open_session(&self, id: SessionId, ttl: Duration) -> Result<Session, Error>;
 
-    /// Extends the lease by `ttl` from now, and tells which of `executions` are to be stopped.
+    /// Extends the lease, and tells which of the executions that are worked on are to be stopped.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::ErrorKind::LeaseLost) when the lease has ended, even if nobody noticed yet.
-    async fn renew(
-        &self,
-        session: Session,
-        ttl: Duration,
-        executions: &[ExecutionId],
-    ) -> Result<Vec<ExecutionId>, Error>;
+    async fn renew(&self, session: Session, renewal: Renewal) -> Result<Vec<ExecutionId>, Error>;
 
     /// Ends a session and gives its unfinished tasks back, without counting a death.
     ///
@@ -182,8 +193,7 @@ pub trait TaskQueue: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable). A session that has ended already is no error.
     async fn close_session(&self, session: Session) -> Result<(), Error>;
 
-    /// Claims due tasks for a session, in one step. An execution that was queued is running from here on.
-    /// A claim that is repeated gives what its batch still holds: so a lost answer can be had again.
+    /// Claims due tasks for a session, in one step. A claim that is repeated gives what its batch still holds: so a lost answer can be had again.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::ErrorKind::LeaseLost).

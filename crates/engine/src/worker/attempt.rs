@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 impl Boot {
     /// Does a task and reports it, unless the worker gives it up.
     pub(super) async fn run(self: Arc<Self>, task: Task, stop: CancellationToken) {
-        let id = task.id;
+        let (id, execution) = (task.id, task.execution);
         let made = AssertUnwindSafe(self.make(&task, stop)).catch_unwind();
         let made = tokio::select! {
             biased;
@@ -36,11 +36,17 @@ impl Boot {
             Ok(Some(report)) => {
                 let _ = self.reports.send(report).await;
             }
-            Ok(None) => self.flight.remove([id]),
+            Ok(None) => {
+                self.flight.remove([id]);
+                if !self.flight.holds(execution) {
+                    self.executions.forget(execution);
+                }
+                self.room.notify_one();
+            }
             // It stays claimed until this session ends, so that nobody fails with it again and again.
             Err(error) => {
                 tracing::error!(task.id = %id, error = %error, "a task cannot be done by this worker");
-                self.flight.remove([id]);
+                self.flight.give_up([id]);
             }
         }
     }
@@ -54,6 +60,8 @@ impl Boot {
         };
         self.flight.messages_read(task.execution).await;
         let Some(live) = self.known(task).await? else { return Ok(None) };
+        // A slot is for an action: it is free again while its result is being written.
+        let _slot = self.slots.acquire().await;
         let began = self.engine.parts.clock.now();
         let call = brief::call(&lock(&live), path, task.attempt);
         let verdict = match call {

@@ -2,15 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use codeflow_core::execution::{Fact, StepError};
 use codeflow_core::{ActionError, ActionOutcome, ExecutionId, Timestamp};
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::{Boot, MAX_COMMIT};
+use super::claims::Taken;
+use super::{Boot, MAX_COMMIT, taken};
 use crate::cache::{Shared, lock};
 use crate::live::Given;
 use crate::plan::{Happening, Plan};
@@ -19,6 +21,9 @@ use crate::{Error, ErrorKind, Event};
 
 /// The pause before storage is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long an execution may take its own next tasks while others wait in the queue.
+const TURN: Duration = Duration::from_secs(1);
 
 /// What became of a claimed task. Cheap to clone: a lost race makes it count again.
 #[derive(Clone, Debug)]
@@ -76,32 +81,37 @@ impl Boot {
 
     /// Tries until everything is durable or the lease is lost. Who lost a race tries again on fresh state;
     /// what was refused as a whole, because it is too much at once, is tried in smaller parts.
-    async fn commit(&self, mut pending: Pending) {
+    async fn commit(self: &Arc<Self>, mut pending: Pending) {
         let mut stale = HashSet::new();
         let mut most = MAX_COMMIT;
         while !pending.is_empty() && !self.lost.is_cancelled() {
             let planned = self.plan(&mut pending, &stale, most).await;
-            let (lives, advances): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+            let (lives, mut advances): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+            self.take(&mut advances);
             let flushed = self.engine.parts.store.flush(self.session, advances.clone()).await;
             match flushed {
                 Ok(answers) => {
                     most = most.saturating_mul(2);
+                    let mut direct = Vec::new();
                     for ((live, advance), answer) in lives.iter().zip(advances).zip(answers) {
                         match answer {
                             Flushed::Committed => {
                                 stale.remove(&advance.execution);
                                 let reports = pending.remove(&advance.execution).unwrap_or_default();
-                                self.committed(live, advance, &reports);
+                                direct.extend(self.committed(live, advance, &reports));
                             }
                             Flushed::Conflict => {
                                 stale.insert(advance.execution);
                             }
                         }
                     }
+                    self.begin(direct).await;
+                    self.room.notify_one();
                 }
                 Err(error) if error.kind() == ErrorKind::LeaseLost => self.lose(),
                 Err(error) => {
                     tracing::warn!(error = %error, "could not commit results; trying again");
+                    self.doubt(&advances);
                     stale.extend(pending.keys().copied());
                     most = (lives.len() / 2).max(1);
                     sleep(PAUSE).await;
@@ -136,7 +146,8 @@ impl Boot {
         }
         for id in hopeless {
             let reports = pending.remove(&id).unwrap_or_default();
-            self.flight.remove(reports.iter().map(|report| report.task().id));
+            self.executions.forget(id);
+            self.flight.give_up(reports.iter().map(|report| report.task().id));
         }
         if planned.is_empty() && !pending.is_empty() {
             sleep(PAUSE).await;
@@ -172,21 +183,62 @@ impl Boot {
         }
         let parts = &self.engine.parts;
         let given = Given { ids: parts.ids.as_ref(), now: parts.clock.now() };
-        let advance = Plan::new(&mut lock(&live), given).take(happenings);
+        let mut advance = Plan::new(&mut lock(&live), given).take(happenings);
+        advance.began = Some(self.flight.busy_for(id));
         Ok((live, advance))
     }
 
-    fn committed(&self, live: &Shared, advance: Advance, reports: &[Report]) {
+    /// Decides which due tasks this worker takes at once, without the way through the queue: as many as there
+    /// are reports done with, and as there are free slots.
+    fn take(&self, advances: &mut [Advance]) {
+        if self.stopping.is_cancelled() || self.alone.load(Ordering::SeqCst) {
+            return;
+        }
+        let batch = self.batch_id();
+        let free = self.settings.concurrency.saturating_sub(self.flight.len());
+        let mut room = free + advances.iter().map(|advance| advance.done.len()).sum::<usize>();
+        // Whoever has had its turn waits behind the others, if there are others.
+        let crowded = self.busy.load(Ordering::SeqCst);
+        for advance in advances {
+            if crowded && self.flight.busy_for(advance.execution) > TURN {
+                continue;
+            }
+            let due = advance.tasks.iter_mut().filter(|task| task.after.is_none());
+            for task in due.filter(|task| self.settings.lanes.contains(&task.lane)).take(room) {
+                task.taken = Some(batch);
+                room -= 1;
+            }
+        }
+    }
+
+    /// Nobody knows whether these moves were written. If they were, this session holds what they took.
+    fn doubt(&self, advances: &[Advance]) {
+        let batch = advances.iter().flat_map(|advance| &advance.tasks).find_map(|task| task.taken);
+        lock(&self.doubtful).extend(batch.map(|batch| (batch, Instant::now())));
+    }
+
+    /// What follows from a move that is durable; hands out the tasks that were taken with it.
+    fn committed(&self, live: &Shared, advance: Advance, reports: &[Report]) -> Vec<Taken> {
         lock(live).record.seq = advance.expected_seq + 1;
+        // What was taken counts as held before what is done with does not: the execution stays in hand.
+        let taken = advance.tasks.iter().filter_map(|new| taken(advance.execution, advance.generation, new));
+        let taken: Vec<Taken> = taken.filter_map(|task| self.hold(task)).collect();
         self.flight.remove(reports.iter().map(|report| report.task().id));
+        self.flight.told([advance.execution]);
         if advance.stopping {
             self.flight.stop(advance.execution);
         }
-        if !self.flight.holds(advance.execution) && advance.tasks.iter().all(|task| task.after.is_some()) {
+        if !self.flight.holds(advance.execution) {
             self.executions.forget(advance.execution);
         }
-        self.engine.wake.notify_one();
+        if let Some(after) = advance.tasks.iter().filter_map(|task| task.after).min() {
+            self.due_in(after);
+        }
+        if advance.tasks.iter().any(|task| task.after.is_none() && task.taken.is_none()) {
+            self.engine.wake.notify_one();
+        }
         self.tell(advance);
+        taken
     }
 
     fn tell(&self, advance: Advance) {

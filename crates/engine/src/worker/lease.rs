@@ -9,13 +9,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::Boot;
 use crate::ErrorKind;
-use crate::ports::Dead;
+use crate::ports::{Dead, Renewal};
+
+/// How often the lease is renewed at least: so soon a cancel reaches work that runs here.
+const BEAT: Duration = Duration::from_millis(500);
 
 impl Boot {
     /// Renews the lease until told to end. When storage cannot be reached for as long as the lease
     /// lasts, the lease counts as lost: by then another worker may have taken over.
     pub(super) async fn keep_lease(self: Arc<Self>, end: CancellationToken) {
-        let beat = self.settings.lease / 3;
+        let beat = BEAT.min(self.settings.lease / 3);
         let mut renewed = Instant::now();
         loop {
             let ends = renewed + self.settings.lease;
@@ -29,11 +32,22 @@ impl Boot {
             // The answer is about what runs now; what begins meanwhile may belong to a restart.
             let running = self.flight.stops();
             let executions: BTreeSet<_> = running.iter().map(|(execution, _)| *execution).collect();
-            let executions: Vec<_> = executions.into_iter().collect();
-            let renewal = self.engine.parts.store.renew(self.session, self.settings.lease, &executions);
-            match timeout_at(ends.min(asked + beat), renewal).await {
+            let (began, over) = (self.flight.untold(), self.flight.take_over());
+            let renewal = Renewal {
+                ttl: self.settings.lease,
+                working: executions.into_iter().collect(),
+                began: began.clone(),
+                over: over.clone(),
+            };
+            let renewal = self.engine.parts.store.renew(self.session, renewal);
+            let answer = timeout_at(ends.min(asked + self.settings.lease / 3), renewal).await;
+            if !matches!(answer, Ok(Ok(_))) {
+                self.flight.still_over(over);
+            }
+            match answer {
                 Ok(Ok(stopping)) => {
                     renewed = asked;
+                    self.flight.told(began.into_iter().map(|(execution, _)| execution));
                     let told = running.iter().filter(|(execution, _)| stopping.contains(execution));
                     told.for_each(|(_, stop)| stop.cancel());
                 }

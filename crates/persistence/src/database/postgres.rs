@@ -1,11 +1,13 @@
 //! Connections to PostgreSQL.
 
+use std::time::Duration;
+
 use codeflow_core::Timestamp;
 use codeflow_engine::Error;
 use deadpool::Runtime;
 use diesel::{ConnectionResult, QueryableByName};
 use diesel_async::pooled_connection::deadpool::{Hook, HookError, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::FutureExt;
 
@@ -17,30 +19,53 @@ use crate::sql_types::{At, DbTime};
 pub(super) fn pool(url: &str, settings: &DatabaseSettings) -> Result<Pool<PgConn>, Error> {
     let setup = setup(settings);
     let mut config = ManagerConfig::<PgConn>::default();
+    config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |url| establish(url.to_owned(), setup.clone()).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(url, config);
     let recycle = settings.pool_recycle;
-    let too_old = Hook::sync_fn(move |_, metrics| {
-        if metrics.age() < recycle { Ok(()) } else { Err(HookError::message("the connection is old")) }
+    let fresh = Hook::async_fn(move |conn, metrics| {
+        let (old, idle) = (metrics.age() >= recycle, metrics.last_used());
+        async move {
+            if old {
+                return Err(HookError::message("the connection is old"));
+            }
+            match idle < CHECKED_AFTER {
+                true => Ok(()),
+                false => check(conn).await,
+            }
+        }
+        .boxed()
     });
     Pool::builder(manager)
         .max_size(settings.max_connections())
         .wait_timeout(Some(settings.pool_timeout))
         .create_timeout(Some(settings.pool_timeout))
         .recycle_timeout(Some(settings.pool_timeout))
-        .pre_recycle(too_old)
+        .pre_recycle(fresh)
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(unreachable)
 }
 
+/// A connection that was used a moment ago is known to work, or known to be closed; one that was idle for longer is
+/// asked.
+const CHECKED_AFTER: Duration = Duration::from_millis(500);
+
+async fn check(conn: &mut PgConn) -> Result<(), HookError> {
+    let asked = diesel::sql_query("SELECT 1").execute(conn).await;
+    asked.map(|_| ()).map_err(|_| HookError::message("the connection does not answer"))
+}
+
 /// A worker that is frozen in the middle of a statement or a transaction must not hold its locks for
-/// longer than its lease.
+/// longer than its lease. The plans of the hot statements are pinned: made once for each connection, by the indexes,
+/// whatever the statistics of tables say that are empty at one moment and full at the next.
 fn setup(settings: &DatabaseSettings) -> String {
     let ms = settings.statement_timeout.as_millis();
     format!(
         "SET statement_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms}; \
-         SET lock_timeout = {ms}; SET application_name = 'codeflow'"
+         SET lock_timeout = {ms}; SET application_name = 'codeflow'; \
+         SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; \
+         SET enable_hashjoin = off; SET enable_mergejoin = off"
     )
 }
 

@@ -25,11 +25,13 @@ struct Move {
     status: ExecutionStatus,
     stopping: bool,
     ended: bool,
+    began_us: i64,
     outputs: Payload,
     error: Option<String>,
     facts: Vec<FactRow>,
     blobs: Blobs,
     done: Vec<Id>,
+    dropped: Vec<Id>,
     tasks: Vec<NewTask>,
     read: Vec<Id>,
     logs: Vec<LogRow>,
@@ -43,8 +45,7 @@ impl Move {
         let facts = FactRow::all(execution, generation, expected_seq + 1, &advance.facts, &mut blobs)?;
         let ended = advance.ending.is_some();
         let ending = advance.ending.unwrap_or(codeflow_engine::Ending { outputs: None, error: None });
-        let mut done: Vec<Id> = advance.done.into_iter().map(Id::from).collect();
-        done.sort_unstable();
+        let began = advance.began.unwrap_or_default();
         Ok(Self {
             execution,
             expected_seq,
@@ -52,15 +53,29 @@ impl Move {
             status: advance.status,
             stopping: advance.stopping,
             ended,
+            began_us: i64::try_from(began.as_micros()).unwrap_or(i64::MAX),
             outputs: Payload::pack_option(ending.outputs.as_deref(), &mut blobs)?,
             error: ending.error.as_ref().map(to_text).transpose()?,
             facts,
             blobs,
-            done,
+            done: advance.done.into_iter().map(Id::from).collect(),
+            dropped: advance.dropped.into_iter().map(Id::from).collect(),
             tasks: advance.tasks,
             read: advance.read.into_iter().map(Id::from).collect(),
             logs: advance.logs.into_iter().map(|line| LogRow::of(execution, line)).collect(),
         })
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Move {
+    /// Results, and what they make due at once; nothing else.
+    fn is_plain(&self) -> bool {
+        self.blobs.is_empty()
+            && self.dropped.is_empty()
+            && self.read.is_empty()
+            && self.logs.is_empty()
+            && self.tasks.iter().all(|task| task.after.is_none())
     }
 }
 

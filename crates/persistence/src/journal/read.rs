@@ -22,13 +22,13 @@ use crate::sql_types::{At, Id};
 const BLOBS_AT_ONCE: usize = 500;
 
 #[derive(Queryable)]
-struct RecordRow {
-    id: Id,
+pub(super) struct RecordRow {
+    pub(super) id: Id,
     workflow: String,
     version: String,
     status: String,
     generation: i32,
-    seq: i64,
+    pub(super) seq: i64,
     inputs: Option<String>,
     inputs_hash: Option<Vec<u8>>,
     outputs: Option<String>,
@@ -40,26 +40,26 @@ struct RecordRow {
 }
 
 #[derive(Queryable)]
-struct FactRow {
+pub(super) struct FactRow {
     generation: i32,
     fact: String,
     payload: Option<String>,
-    payload_hash: Option<Vec<u8>>,
+    pub(super) payload_hash: Option<Vec<u8>>,
 }
 
 #[derive(Queryable)]
-struct OpenRow {
+pub(super) struct OpenRow {
     id: Id,
     kind: i16,
     path: String,
     attempt: i32,
     quarantined_at: Option<At>,
     due: Option<At>,
-    seq: i64,
+    pub(super) seq: i64,
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]
-fn records() -> _ {
+pub(super) fn records() -> _ {
     workflow_executions::table
         .inner_join(workflows::table.on(workflows::id.eq(workflow_executions::workflow_id)))
         .select((
@@ -93,7 +93,11 @@ pub(super) async fn read(
 /// The facts of a number never change, but tasks come and go: each tells which number its execution has by
 /// then. If that is a later one, all is read again: an attempt is made from what is found here, and a
 /// task that is ahead of the facts would be made without the results that it needs.
-async fn snapshot(tx: &mut Tx<'_>, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Fault> {
+pub(super) async fn snapshot(
+    tx: &mut Tx<'_>,
+    id: ExecutionId,
+    after: Option<i64>,
+) -> Result<Option<Snapshot>, Fault> {
     loop {
         let Some(row) = load_record(tx, id).await? else {
             return Ok(None);
@@ -184,7 +188,10 @@ async fn page(tx: &mut Tx<'_>, filter: ExecutionFilter, limit: u32) -> Result<Ve
     Ok(rows.into_iter().map(|row| row.unpack(&blobs)).collect::<Result<_, _>>()?)
 }
 
-async fn load_blobs<'a>(tx: &mut Tx<'_>, hashes: impl Iterator<Item = &'a Vec<u8>>) -> Result<Blobs, Fault> {
+pub(super) async fn load_blobs<'a>(
+    tx: &mut Tx<'_>,
+    hashes: impl Iterator<Item = &'a Vec<u8>>,
+) -> Result<Blobs, Fault> {
     let hashes: Vec<&Vec<u8>> = hashes.collect::<BTreeSet<_>>().into_iter().collect();
     let mut blobs = Blobs::new();
     for some in hashes.chunks(BLOBS_AT_ONCE) {
@@ -201,11 +208,11 @@ async fn load_blobs<'a>(tx: &mut Tx<'_>, hashes: impl Iterator<Item = &'a Vec<u8
 }
 
 impl RecordRow {
-    fn hashes(&self) -> impl Iterator<Item = &Vec<u8>> {
+    pub(super) fn hashes(&self) -> impl Iterator<Item = &Vec<u8>> {
         self.inputs_hash.iter().chain(&self.outputs_hash)
     }
 
-    fn unpack(self, blobs: &Blobs) -> Result<ExecutionRecord, Error> {
+    pub(super) fn unpack(self, blobs: &Blobs) -> Result<ExecutionRecord, Error> {
         let inputs = Payload { text: self.inputs, hash: self.inputs_hash };
         let outputs = Payload { text: self.outputs, hash: self.outputs_hash };
         let name = |source| corrupt("a stored workflow has an unreadable name", source);
@@ -228,14 +235,14 @@ impl RecordRow {
 }
 
 impl FactRow {
-    fn unpack(self, blobs: &Blobs) -> Result<(u32, Fact), Error> {
+    pub(super) fn unpack(self, blobs: &Blobs) -> Result<(u32, Fact), Error> {
         let payload = Payload { text: self.payload, hash: self.payload_hash };
         Ok((unsigned(self.generation), unpack_fact(&self.fact, payload, blobs)?))
     }
 }
 
 impl OpenRow {
-    fn unpack(self) -> Result<OpenTask, Error> {
+    pub(super) fn unpack(self) -> Result<OpenTask, Error> {
         Ok(OpenTask {
             id: self.id.into(),
             work: unpack_work(self.kind, &self.path)?,

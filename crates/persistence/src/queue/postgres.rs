@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_core::ExecutionId;
-use codeflow_engine::{Claim, Claimed, Promoted, Session};
+use codeflow_engine::{Claim, Claimed, Promoted, Renewal, Session};
 use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
@@ -19,10 +19,13 @@ use crate::statement::Statement;
 /// A call takes no more tasks than this, whatever it is asked for.
 const MOST: u32 = 1_000;
 
-/// Extends the lease, and forgets the claims of which nothing is left.
+/// Extends the lease, forgets the claims of which nothing is left, and marks what is worked on. An execution that is
+/// locked is being moved by somebody, who says where it stands. The commit does not wait for the disk: a renewal that
+/// is lost with the server makes the lease end earlier than its holder thinks, and the fence is the server's.
 const RENEW: &str = "
 WITH asked AS MATERIALIZED (
-  SELECT ?::UUID AS id, ?::BIGINT AS epoch, ?::BIGINT AS ttl_us
+  SELECT ?::UUID AS id, ?::BIGINT AS epoch, ?::BIGINT AS ttl_us,
+         set_config('synchronous_commit', 'off', TRUE) AS lazily
 ), renewed AS (
   UPDATE session SET expires_at = clock_timestamp() + asked.ttl_us * INTERVAL '1 microsecond'
   FROM asked
@@ -30,18 +33,24 @@ WITH asked AS MATERIALIZED (
     AND session.ended_at IS NULL AND session.expires_at > clock_timestamp()
   RETURNING session.id
 ), forgotten AS (
-  DELETE FROM claim USING renewed
-  WHERE claim.session_id = renewed.id
-    AND NOT EXISTS (SELECT FROM task WHERE task.id = ANY (claim.ids))
+  DELETE FROM claim WHERE batch = ANY (?) AND session_id = (SELECT id FROM renewed)
+), begun AS MATERIALIZED (
+  SELECT e.id, b.since_us FROM unnest(?, ?) AS b (id, since_us)
+  JOIN workflow_executions e ON e.id = b.id
+  WHERE e.status = 'queued' AND EXISTS (SELECT FROM renewed)
+  FOR NO KEY UPDATE OF e SKIP LOCKED
+), running AS (
+  UPDATE workflow_executions e
+  SET status = 'running', started_at = clock_timestamp() - begun.since_us * INTERVAL '1 microsecond'
+  FROM begun WHERE e.id = begun.id
 )
 SELECT EXISTS (SELECT FROM renewed) AS alive,
-  ARRAY (SELECT id FROM workflow_executions WHERE id = ANY (?) AND stopping) AS ids";
+  ARRAY (SELECT id FROM workflow_executions WHERE stopping AND id = ANY (?)) AS ids";
 
 /// Rows are found by arrays of ids: those are few to the planner, whereas of a pick it expects a tenth of
 /// all that waits, and would read whole tables to join it. The pick is materialised: the planner might
 /// run it twice and take too much. Everything that others may hold is skipped, so a claim never waits and
-/// cannot deadlock. An execution that is locked is being moved by somebody, who says where it stands. A
-/// batch that exists is given out again. Each lane is asked for as many as are wanted, because only one
+/// cannot deadlock. A batch that exists is given out again. Each lane is asked for as many as are wanted, because only one
 /// lane can be read in the order of its index; what is too many goes untouched. The commit does not wait
 /// for the disk: a claim that is lost with the server is only made again.
 const CLAIM: &str = "
@@ -77,13 +86,6 @@ WITH asked AS MATERIALIZED (
   INSERT INTO claim (batch, session_id, epoch, ids)
   SELECT batch, session_id, epoch, ARRAY (SELECT id FROM body) FROM asked
   WHERE EXISTS (SELECT FROM body) AND NOT EXISTS (SELECT FROM again)
-), queued AS MATERIALIZED (
-  SELECT id FROM workflow_executions
-  WHERE id IN (SELECT execution_id FROM body) AND status = 'queued'
-  FOR NO KEY UPDATE SKIP LOCKED
-), running AS (
-  UPDATE workflow_executions SET status = 'running', started_at = clock_timestamp()
-  FROM queued WHERE workflow_executions.id = queued.id
 )
 SELECT
   EXISTS (SELECT FROM fence) AS alive,
@@ -105,8 +107,8 @@ WITH pick AS MATERIALIZED (
   RETURNING task_id
 )
 SELECT (SELECT count(*) FROM moved) AS moved,
-  (SELECT (extract(epoch FROM min(due) - clock_timestamp()) * 1000000)::BIGINT
-   FROM timer WHERE task_id NOT IN (SELECT task_id FROM pick)) AS next_us";
+  (SELECT (extract(epoch FROM due - clock_timestamp()) * 1000000)::BIGINT
+   FROM timer WHERE task_id NOT IN (SELECT task_id FROM pick) ORDER BY due LIMIT 1) AS next_us";
 
 #[derive(QueryableByName)]
 struct Renewed {
@@ -120,15 +122,21 @@ pub(super) async fn renew(
     db: &Database,
     conn: &mut PgConn,
     session: Session,
-    ttl: Duration,
-    running: &[ExecutionId],
+    renewal: Renewal,
 ) -> Result<Vec<ExecutionId>, Fault> {
-    let ttl_us = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
+    let (mut began, mut since) = (Vec::new(), Vec::new());
+    for (execution, ago) in renewal.began {
+        began.push(Id::from(execution));
+        since.push(micros(ago));
+    }
     let statement = Statement::new(RENEW)
         .bind::<DbUuid, _>(Id::from(session.id))
         .bind::<BigInt, _>(session.epoch)
-        .bind::<BigInt, _>(ttl_us)
-        .bind::<Array<DbUuid>, _>(running.iter().copied().map(Id::from).collect::<Vec<_>>());
+        .bind::<BigInt, _>(micros(renewal.ttl))
+        .bind::<Array<DbUuid>, _>(renewal.over.into_iter().map(Id::from).collect::<Vec<_>>())
+        .bind::<Array<DbUuid>, _>(began)
+        .bind::<Array<BigInt>, _>(since)
+        .bind::<Array<DbUuid>, _>(renewal.working.into_iter().map(Id::from).collect::<Vec<_>>());
     db.tell("renew", Moment::Before);
     let renewed: Renewed = statement.get_result(conn).await?;
     db.tell("renew", Moment::After);
@@ -136,6 +144,10 @@ pub(super) async fn renew(
         return Err(lease_lost().into());
     }
     Ok(renewed.ids.into_iter().map(ExecutionId::from).collect())
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[derive(QueryableByName)]

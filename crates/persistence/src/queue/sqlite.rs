@@ -1,9 +1,7 @@
 //! The queue on SQLite: each call is one immediate transaction on one blocking thread.
 
-use std::time::Duration;
-
 use codeflow_core::{BatchId, ExecutionId, Timestamp};
-use codeflow_engine::{Claim, Claimed, Promoted, Session};
+use codeflow_engine::{Claim, Claimed, Promoted, Renewal, Session};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
@@ -18,15 +16,17 @@ use crate::sql_types::{At, DbUuid, Id};
 /// A call takes no more tasks than this, whatever it is asked for.
 const MOST: u32 = 1_000;
 
-const INSERT_CLAIM: &str = "INSERT INTO claim (batch, session_id, epoch, ids) VALUES (?, ?, ?, ?)";
+/// Several moves of one commit may take tasks as one batch.
+const INSERT_CLAIM: &str = "INSERT INTO claim (batch, session_id, epoch, ids) VALUES (?, ?, ?, ?) \
+    ON CONFLICT (batch) DO UPDATE SET ids = (SELECT json_group_array(value) FROM \
+    (SELECT value FROM json_each(claim.ids) UNION ALL SELECT value FROM json_each(excluded.ids)))";
+
+/// How many values one statement takes: SQLite has a limit.
+const VALUES: usize = 500;
 
 /// What is left of a batch, in the order of a claim.
 const KEPT: &str = "SELECT task.* FROM claim, json_each(claim.ids) AS held JOIN task ON task.id = held.value \
     WHERE claim.batch = ? ORDER BY task.priority DESC, task.id";
-
-/// Claims of which nothing is left.
-const FORGET_CLAIMS: &str = "DELETE FROM claim WHERE session_id = ? AND NOT EXISTS \
-    (SELECT 1 FROM json_each(claim.ids) AS held JOIN task ON task.id = held.value)";
 
 /// Refuses a session that is over.
 pub(crate) fn fence(conn: &mut SqliteConnection, session: Session, now: Timestamp) -> Result<(), Fault> {
@@ -43,19 +43,28 @@ pub(super) async fn renew(
     db: &Database,
     conn: &mut LiteConn,
     session: Session,
-    ttl: Duration,
-    running: &[ExecutionId],
+    renewal: Renewal,
 ) -> Result<Vec<ExecutionId>, Fault> {
-    let running: Vec<Id> = running.iter().copied().map(Id::from).collect();
     let body = move |conn: &mut SqliteConnection, now: Timestamp| {
         fence(conn, session, now)?;
         let id = Id::from(session.id);
         diesel::update(session::table.find(id))
-            .set(session::expires_at.eq(At(now.after(ttl))))
+            .set(session::expires_at.eq(At(now.after(renewal.ttl))))
             .execute(conn)?;
-        diesel::sql_query(FORGET_CLAIMS).bind::<DbUuid, _>(id).execute(conn)?;
-        let stopping = executions::table.filter(executions::id.eq_any(running)).filter(executions::stopping);
-        Ok(stopping.select(executions::id).load::<Id>(conn)?)
+        let over: Vec<Id> = renewal.over.into_iter().map(Id::from).collect();
+        for some in over.chunks(VALUES) {
+            diesel::delete(claims::table.filter(claims::batch.eq_any(some))).execute(conn)?;
+        }
+        for (execution, since) in renewal.began {
+            run(conn, execution, At(now.before(since)))?;
+        }
+        let working: Vec<Id> = renewal.working.into_iter().map(Id::from).collect();
+        let mut stopping: Vec<Id> = Vec::new();
+        for some in working.chunks(VALUES) {
+            let told = executions::table.filter(executions::id.eq_any(some)).filter(executions::stopping);
+            stopping.extend(told.select(executions::id).load::<Id>(conn)?);
+        }
+        Ok(stopping)
     };
     let stopping = db.write_on_sqlite(conn, "renew", body).await?;
     Ok(stopping.into_iter().map(ExecutionId::from).collect())
@@ -72,7 +81,7 @@ pub(super) async fn claim(
         let batch = claim.batch;
         let rows = match kept(conn, session, batch)? {
             Some(rows) => rows,
-            None => take(conn, session, &claim, now)?,
+            None => take(conn, session, &claim)?,
         };
         let suspects = ready::table.filter(ready::lane.eq_any(&claim.lanes)).filter(ready::suspect.eq(true));
         let suspects_waiting = diesel::select(diesel::dsl::exists(suspects)).get_result(conn)?;
@@ -99,16 +108,11 @@ fn kept(
     diesel::sql_query(KEPT).bind::<DbUuid, _>(batch).load(conn).map(Some)
 }
 
-fn take(
-    conn: &mut SqliteConnection,
-    session: Session,
-    claim: &Claim,
-    now: Timestamp,
-) -> Result<Vec<ClaimedRow>, Fault> {
+fn take(conn: &mut SqliteConnection, session: Session, claim: &Claim) -> Result<Vec<ClaimedRow>, Fault> {
     let rows = pick(conn, claim)?;
     if !rows.is_empty() {
-        hold(conn, session, claim, &rows)?;
-        run(conn, &rows, At(now))?;
+        let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
+        hold(conn, session, claim.batch.into(), &ids)?;
     }
     Ok(rows)
 }
@@ -138,15 +142,16 @@ fn pick(conn: &mut SqliteConnection, claim: &Claim) -> QueryResult<Vec<ClaimedRo
     Ok(rows)
 }
 
-fn hold(
+/// Writes that a session holds these tasks as one batch.
+pub(crate) fn hold(
     conn: &mut SqliteConnection,
     session: Session,
-    claim: &Claim,
-    rows: &[ClaimedRow],
+    batch: Id,
+    ids: &[Id],
 ) -> Result<(), Fault> {
-    let ids: Vec<String> = rows.iter().map(|row| row.id.0.to_string()).collect();
+    let ids: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
     diesel::sql_query(INSERT_CLAIM)
-        .bind::<DbUuid, _>(Id::from(claim.batch))
+        .bind::<DbUuid, _>(batch)
         .bind::<DbUuid, _>(Id::from(session.id))
         .bind::<diesel::sql_types::BigInt, _>(session.epoch)
         .bind::<Text, _>(to_text(&ids)?)
@@ -154,12 +159,13 @@ fn hold(
     Ok(())
 }
 
-/// An execution that was queued is running once one of its tasks is claimed.
-fn run(conn: &mut SqliteConnection, rows: &[ClaimedRow], now: At) -> QueryResult<()> {
-    let ids = rows.iter().map(|row| row.execution_id);
-    let queued = executions::table.filter(executions::id.eq_any(ids)).filter(executions::status.eq("queued"));
+/// An execution that was queued is running once somebody works on it.
+fn run(conn: &mut SqliteConnection, execution: ExecutionId, since: At) -> QueryResult<()> {
+    let queued = executions::table
+        .filter(executions::id.eq(Id::from(execution)))
+        .filter(executions::status.eq("queued"));
     diesel::update(queued)
-        .set((executions::status.eq("running"), executions::started_at.eq(now)))
+        .set((executions::status.eq("running"), executions::started_at.eq(since)))
         .execute(conn)?;
     Ok(())
 }

@@ -23,7 +23,10 @@ async fn four_at_once(test_db: TestDb) {
     again.migrate().await.unwrap();
     assert_eq!(again.find_version(&VersionId::from_hash("0".repeat(64))).await.unwrap(), None);
     let mut sql = Sql::connect(&test_db).await;
-    assert_eq!(sql.number("SELECT count(*) AS n FROM __diesel_schema_migrations").await, 2);
+    let folders =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres")).unwrap().count();
+    let applied = sql.number("SELECT count(*) AS n FROM __diesel_schema_migrations").await;
+    assert_eq!(usize::try_from(applied).unwrap(), folders);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

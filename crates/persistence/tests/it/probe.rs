@@ -29,7 +29,12 @@ async fn every_commit_is_seen_twice(test_db: TestDb) {
     let session = store.open_session(id, Duration::from_secs(60)).await.unwrap();
     let (execution, _) = subject.started(1).await;
     subject.claim(session, 1).await;
-    store.renew(session, Duration::from_secs(60), &[execution]).await.unwrap();
+    let renewal = codeflow_engine::Renewal {
+        ttl: Duration::from_secs(60),
+        working: vec![execution],
+        ..Default::default()
+    };
+    store.renew(session, renewal).await.unwrap();
     store.promote(1).await.unwrap();
     store.recover(Dead::AllBut(session.id)).await.unwrap();
     store.close_session(session).await.unwrap();

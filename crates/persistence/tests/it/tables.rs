@@ -39,7 +39,8 @@ async fn finished_claims(test_db: TestDb) {
     let subject = test_db.into_subject().await;
     let (id, tasks) = subject.started(3).await;
     let session = subject.session().await;
-    subject.claim(session, 2).await;
+    let first = subject.wanted(2);
+    subject.store.claim(session, first.clone()).await.unwrap();
     subject.claim(session, 1).await;
     let done = codeflow_engine::Advance {
         execution: id,
@@ -49,6 +50,8 @@ async fn finished_claims(test_db: TestDb) {
         stopping: false,
         ending: None,
         facts: vec![],
+        began: None,
+        dropped: vec![],
         done: tasks[..2].to_vec(),
         tasks: vec![],
         read: vec![],
@@ -57,7 +60,9 @@ async fn finished_claims(test_db: TestDb) {
     subject.flush(session, done).await;
     let before = sql.number("SELECT count(*) AS n FROM claim").await;
 
-    subject.store.renew(session, std::time::Duration::from_secs(60), &[]).await.unwrap();
+    let ttl = std::time::Duration::from_secs(60);
+    let renewal = codeflow_engine::Renewal { ttl, over: vec![first.batch], ..Default::default() };
+    subject.store.renew(session, renewal).await.unwrap();
 
     assert_eq!((before, sql.number("SELECT count(*) AS n FROM claim").await), (2, 1));
 }

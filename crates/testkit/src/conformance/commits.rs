@@ -97,7 +97,7 @@ pub async fn a_move_that_lost_a_race_leaves_no_trace_and_disturbs_nobody(subject
     assert_eq!(flushed, [Flushed::Conflict, Flushed::Committed]);
     assert_eq!(subject.read(stale).await, before);
     assert!(subject.store.logs(stale, 0, 10).await.unwrap().is_empty());
-    assert_eq!(subject.store.renew(session, Duration::from_secs(60), &[stale]).await.unwrap(), []);
+    assert_eq!(subject.renew(session, Duration::from_secs(60), &[stale]).await.unwrap(), []);
     assert_eq!(subject.read(fresh).await.facts, [(0, settled("b", json!(2)))]);
     assert_eq!(subject.store.logs(fresh, 0, 10).await.unwrap(), [line("b")]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use codeflow_core::ExecutionId;
 use codeflow_core::execution::{ExecutionStatus, Fact, StepError};
 use codeflow_core::workflow::VersionId;
-use codeflow_engine::{Ending, ErrorKind, ExecutionFilter, NewExecution, NewTask, Started};
+use codeflow_engine::{Claim, Ending, ErrorKind, ExecutionFilter, NewExecution, NewTask, Started};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -210,4 +210,86 @@ pub async fn a_list_is_filtered_by_workflow_and_status(subject: &Subject) {
     assert_eq!(listed(None, Some(ExecutionStatus::Waiting)).await, [elsewhere.id, waiting.id]);
     assert_eq!(listed(Some("review"), Some(ExecutionStatus::Waiting)).await, [waiting.id]);
     assert!(listed(Some("nothing"), None).await.is_empty());
+}
+
+/// A bulk start is one commit: one start that cannot be kept keeps all from beginning.
+pub async fn many_start_in_one_commit_or_none_does(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let keyed = |key: &str| NewExecution {
+        idempotency_key: Some(key.to_owned()),
+        ..subject.execution(&version, vec![subject.task("diff")])
+    };
+    let known = keyed("a");
+    subject.store.start(known.clone()).await.unwrap();
+    let plain: Vec<_> = (0..50).map(|_| subject.execution(&version, vec![subject.task("diff")])).collect();
+    let (again, twin, second) = (keyed("a"), keyed("b"), keyed("b"));
+    let ended = NewExecution {
+        status: ExecutionStatus::Succeeded,
+        ending: Some(Ending { outputs: Some(Arc::new(json!("x".repeat(9_000)))), error: None }),
+        ..subject.execution(&version, vec![])
+    };
+    let mut all = plain.clone();
+    all.extend([again.clone(), twin.clone(), second.clone(), ended.clone()]);
+    let mut bad = plain.clone();
+    bad.push(subject.execution(&VersionId::from_hash("f".repeat(64)), vec![]));
+
+    let refused = subject.store.start_all(bad, None).await.unwrap_err();
+    let nothing = subject.store.read_all(&[plain[0].id]).await.unwrap();
+    let started = subject.store.start_all(all, None).await.unwrap();
+
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert!(nothing.is_empty(), "nothing of a refused start is left");
+    assert_eq!(started[..50], [Started::Created; 50]);
+    assert_eq!(started[50], Started::Existing(known.id));
+    let keys = [started[51], started[52]];
+    let first = if keys[0] == Started::Created { twin.id } else { second.id };
+    assert!(keys.contains(&Started::Created) && keys.contains(&Started::Existing(first)), "{keys:?}");
+    assert_eq!(started[53], Started::Created);
+    assert_eq!(subject.read(ended.id).await.record.outputs, ended.ending.unwrap().outputs);
+    let session = subject.session().await;
+    assert_eq!(subject.claim(session, 100).await.tasks.len(), 52);
+}
+
+/// A worker may take the first tasks as they are written. One whose lease has ended takes nothing, and nothing begins.
+pub async fn a_start_may_be_taken_by_a_live_session_only(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let (alive, dead) = (subject.session().await, subject.session().await);
+    subject.expire(dead).await;
+    let batch = subject.wanted(0).batch;
+    let taken = || NewTask { taken: Some(batch), ..subject.task("diff") };
+    let new = subject.execution(&version, vec![taken(), subject.task("scan")]);
+    let late = subject.execution(&version, vec![taken()]);
+
+    let started = subject.store.start_all(vec![new.clone()], Some(alive)).await.unwrap();
+    let refused = subject.store.start_all(vec![late.clone()], Some(dead)).await.unwrap_err();
+
+    assert_eq!(started, [Started::Created]);
+    assert_eq!(refused.kind(), ErrorKind::LeaseLost);
+    assert_eq!(subject.store.read(late.id, None).await.unwrap(), None);
+    let held = subject.store.claim(alive, Claim { batch, ..subject.wanted(0) }).await.unwrap().tasks;
+    assert_eq!(held.iter().map(|task| task.id).collect::<Vec<_>>(), [new.tasks[0].id]);
+    let waiting = subject.claim(alive, 10).await.tasks;
+    assert_eq!(waiting.iter().map(|task| task.id).collect::<Vec<_>>(), [new.tasks[1].id]);
+}
+
+/// Each comes as if it had been read alone; one that does not exist is left out.
+pub async fn many_are_read_at_once(subject: &Subject) {
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        let (id, _) = subject.started(n).await;
+        ids.push(id);
+    }
+    let session = subject.session().await;
+    let fact = settled("step0", json!("y".repeat(9_000)));
+    subject.flush(session, super::subject::advance(ids[1], 1, vec![fact])).await;
+    let unknown = subject.id(ExecutionId::generate);
+
+    let mut found = subject.store.read_all(&[ids[3], unknown, ids[0], ids[1]]).await.unwrap();
+
+    found.sort_by_key(|snapshot| snapshot.record.id);
+    let mut alone = Vec::new();
+    for id in [ids[0], ids[1], ids[3]] {
+        alone.push(subject.read(id).await);
+    }
+    assert_eq!(found, alone);
 }

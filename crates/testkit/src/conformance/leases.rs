@@ -24,7 +24,7 @@ async fn refused(subject: &Subject, session: Session, execution: ExecutionId) {
 
     assert!(lost(subject.store.flush(session, vec![advance]).await));
     assert!(lost(subject.store.claim(session, subject.wanted(10)).await));
-    assert!(lost(subject.store.renew(session, MINUTE, &[execution]).await));
+    assert!(lost(subject.renew(session, MINUTE, &[execution]).await));
     assert_eq!(subject.read(execution).await, before);
 }
 
@@ -61,7 +61,7 @@ pub async fn a_session_opens_only_once(subject: &Subject) {
     let again = subject.store.open_session(session.id, MINUTE).await.unwrap_err();
 
     assert_eq!(again.kind(), ErrorKind::Conflict);
-    assert!(lost(subject.store.renew(unknown, MINUTE, &[]).await));
+    assert!(lost(subject.renew(unknown, MINUTE, &[]).await));
 }
 
 /// So a cancel reaches work that runs elsewhere.
@@ -74,9 +74,9 @@ pub async fn a_renewal_tells_what_is_to_be_stopped(subject: &Subject) {
         subject.flush(session, Advance { stopping: true, ..advance(id, 1, vec![]) }).await;
     }
 
-    let told = subject.store.renew(session, MINUTE, &[running, stopped]).await.unwrap();
+    let told = subject.renew(session, MINUTE, &[running, stopped]).await.unwrap();
     subject.flush(session, advance(stopped, 2, vec![])).await;
-    let later = subject.store.renew(session, MINUTE, &[running, stopped]).await.unwrap();
+    let later = subject.renew(session, MINUTE, &[running, stopped]).await.unwrap();
 
     assert_eq!(told, [stopped]);
     assert!(later.is_empty(), "a move without the mark takes it away");
@@ -90,7 +90,7 @@ pub async fn a_renewal_keeps_what_is_held(subject: &Subject) {
     subject.claim(session, 1).await;
     subject.flush(session, Advance { done: tasks[1..].to_vec(), ..advance(id, 1, vec![]) }).await;
 
-    subject.store.renew(session, MINUTE, &[]).await.unwrap();
+    subject.renew(session, MINUTE, &[]).await.unwrap();
 
     let recovered = subject.store.recover(Dead::AllBut(other.id)).await.unwrap();
     let back = subject.claim_suspect(other).await.tasks;

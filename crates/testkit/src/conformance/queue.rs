@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, StepPath};
-use codeflow_engine::{Advance, Claim, Dead, ErrorKind, NewTask, Promoted, Work};
+use codeflow_engine::{Advance, Claim, Dead, ErrorKind, Flushed, NewTask, Promoted, Renewal, Work};
 
 use super::Subject;
 use super::subject::{advance, step_name};
@@ -41,8 +41,8 @@ pub async fn only_the_lanes_asked_for_are_served(subject: &Subject) {
     assert_eq!(subject.claim(session, 10).await.tasks[0].id, ids[1]);
 }
 
-/// What a worker gets is what was put in, and the execution has begun.
-pub async fn a_claim_makes_a_queued_execution_run(subject: &Subject) {
+/// What a worker gets is what was put in; that it works on it, it says with its next sign of life.
+pub async fn a_claimed_execution_runs_from_the_next_renewal_on(subject: &Subject) {
     let version = subject.workflow("review").await;
     let work = Work::Attempt(StepPath::iteration(step_name("each"), 7));
     let new_task = NewTask { attempt: 3, priority: 9, work: work.clone(), ..subject.task("each") };
@@ -53,10 +53,20 @@ pub async fn a_claim_makes_a_queued_execution_run(subject: &Subject) {
 
     let claimed = subject.store.claim(session, claim.clone()).await.unwrap();
 
+    let claimed_only = subject.read(new.id).await.record;
+    let (ttl, began) = (Duration::from_secs(60), vec![(new.id, Duration::from_secs(5))]);
+    let renewal = Renewal { ttl, began, ..Renewal::default() };
+    subject.store.renew(session, renewal.clone()).await.unwrap();
     let record = subject.read(new.id).await.record;
+    subject.flush(session, advance(new.id, 1, vec![])).await;
+    subject.store.renew(session, renewal).await.unwrap();
+    let moved = subject.read(new.id).await.record;
     let task = &claimed.tasks[0];
     assert_eq!(record.status, ExecutionStatus::Running);
-    assert!(record.started_at.is_some());
+    assert_eq!((claimed_only.status, claimed_only.started_at), (ExecutionStatus::Queued, None));
+    let earlier = record.started_at.expect("it has begun");
+    assert!(earlier < record.created_at, "it began before the renewal, by as much as was said");
+    assert_eq!(moved.started_at, Some(earlier), "it begins once");
     assert_eq!(record.seq, 1, "a claim is no move");
     assert_eq!((task.id, task.execution, task.batch), (new_task.id, new.id, claim.batch));
     assert_eq!((&task.work, task.attempt, task.generation), (&work, 3, 0));
@@ -85,6 +95,59 @@ pub async fn a_repeated_claim_gives_what_its_batch_still_holds(subject: &Subject
     assert_eq!(lost.kind(), ErrorKind::LeaseLost);
 }
 
+/// What a commit takes along is held by its session, and by nobody before the commit.
+pub async fn a_task_that_is_taken_with_a_commit_is_held_by_its_session(subject: &Subject) {
+    let (id, tasks) = subject.started(1).await;
+    let (session, other) = (subject.session().await, subject.session().await);
+    subject.claim(session, 1).await;
+    let batch = subject.wanted(0).batch;
+    let next = NewTask { taken: Some(batch), ..subject.task("next") };
+    let later = NewTask { after: Some(Duration::from_secs(60)), ..subject.task("later") };
+    let moved = Advance { done: tasks, tasks: vec![next.clone(), later], ..advance(id, 1, vec![]) };
+
+    let flushed = subject.flush(session, moved.clone()).await;
+    let lost = Advance { tasks: vec![NewTask { taken: Some(batch), ..subject.task("lost") }], ..moved };
+    let conflict = subject.flush(session, lost).await;
+
+    assert_eq!((flushed, conflict), (Flushed::Committed, Flushed::Conflict));
+    assert!(subject.claim(other, 10).await.tasks.is_empty(), "it never waits in the queue");
+    let asked = Claim { batch, limit: 0, ..subject.wanted(0) };
+    let held = subject.store.claim(session, asked).await.unwrap().tasks;
+    assert_eq!(held.iter().map(|task| (task.id, task.batch)).collect::<Vec<_>>(), [(next.id, batch)]);
+    subject.expire(session).await;
+    assert_eq!(subject.store.recover(Dead::Expired).await.unwrap().tasks, 1);
+    assert_eq!(subject.claim_suspect(other).await.tasks[0].id, next.id);
+}
+
+/// Whoever asks for a batch that was never made gets nothing, and nothing else either.
+pub async fn a_claim_of_nothing_takes_nothing(subject: &Subject) {
+    let (_, tasks) = subject.started(1).await;
+    let session = subject.session().await;
+
+    let nothing = subject.store.claim(session, subject.wanted(0)).await.unwrap();
+
+    assert!(nothing.tasks.is_empty());
+    assert_eq!(subject.claim(session, 1).await.tasks[0].id, tasks[0]);
+}
+
+/// Batches of which nothing is left are forgotten; what is held stays held.
+pub async fn a_batch_that_is_over_is_forgotten(subject: &Subject) {
+    let (id, tasks) = subject.started(2).await;
+    let (session, other) = (subject.session().await, subject.session().await);
+    let (first, second) = (subject.wanted(1), subject.wanted(1));
+    subject.store.claim(session, first.clone()).await.unwrap();
+    subject.store.claim(session, second).await.unwrap();
+    subject.flush(session, Advance { done: vec![tasks[0]], ..advance(id, 1, vec![]) }).await;
+
+    let ttl = Duration::from_secs(60);
+    let renewal = Renewal { ttl, over: vec![first.batch], ..Renewal::default() };
+    subject.store.renew(session, renewal).await.unwrap();
+
+    let recovered = subject.store.recover(Dead::AllBut(other.id)).await.unwrap();
+    assert_eq!(recovered.tasks, 1);
+    assert_eq!(subject.claim_suspect(other).await.tasks[0].id, tasks[1]);
+}
+
 /// A cancelled execution takes its tasks out of the queue, due or not.
 pub async fn a_task_that_is_done_before_it_is_claimed_is_gone(subject: &Subject) {
     let version = subject.workflow("review").await;
@@ -93,8 +156,8 @@ pub async fn a_task_that_is_done_before_it_is_claimed_is_gone(subject: &Subject)
     subject.store.start(new.clone()).await.unwrap();
     let session = subject.session().await;
 
-    let done = new.tasks.iter().map(|task| task.id).collect();
-    subject.flush(session, Advance { done, ..advance(new.id, 1, vec![]) }).await;
+    let dropped = new.tasks.iter().map(|task| task.id).collect();
+    subject.flush(session, Advance { dropped, ..advance(new.id, 1, vec![]) }).await;
 
     assert!(subject.claim(session, 10).await.tasks.is_empty());
     assert_eq!(subject.store.promote(10).await.unwrap(), Promoted { moved: 0, next: None });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::{BatchId, ExecutionId, SessionId, TaskId};
-use codeflow_engine::{Advance, Claim, Dead, Flushed, NewTask, Session, Store, Task};
+use codeflow_engine::{Advance, Claim, Dead, Flushed, NewTask, Renewal, Session, Store, Task};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -133,7 +133,10 @@ impl Worker {
             self.finish(claimed).await;
             self.store.promote(10).await.unwrap();
             self.store.recover(Dead::Expired).await.unwrap();
-            self.store.renew(self.session, Duration::from_secs(600), &[]).await.unwrap();
+            self.store
+                .renew(self.session, Renewal { ttl: Duration::from_secs(600), ..Renewal::default() })
+                .await
+                .unwrap();
         }
         self.store.close_session(self.session).await.unwrap();
     }
@@ -224,7 +227,7 @@ async fn claim_and_die(store: Arc<dyn Store>, session: Session, claims: Vec<Clai
         store.promote(3).await.unwrap();
         store.claim(session, claim).await.unwrap();
     }
-    store.renew(session, Duration::from_millis(1), &[]).await.unwrap();
+    store.renew(session, Renewal { ttl: Duration::from_millis(1), ..Renewal::default() }).await.unwrap();
     store.recover(Dead::Expired).await.unwrap();
 }
 

@@ -8,8 +8,8 @@ use codeflow_core::execution::{ExecutionStatus, Fact, Settled, StepPath, StepSta
 use codeflow_core::workflow::{StepName, VersionId, WorkflowName};
 use codeflow_core::{BatchId, ExecutionId, Ids, MessageId, SessionId, TaskId, Timestamp, WorkflowId};
 use codeflow_engine::{
-    Advance, Claim, Claimed, ErrorKind, Flushed, NewExecution, NewTask, NewVersion, Session, Snapshot,
-    StepSummary, Store, Work,
+    Advance, Claim, Claimed, ErrorKind, Flushed, NewExecution, NewTask, NewVersion, Renewal, Session,
+    Snapshot, StepSummary, Store, Work,
 };
 use serde_json::{Value, json};
 
@@ -118,6 +118,7 @@ impl Subject {
             lane: "default".to_owned(),
             priority: 0,
             after: None,
+            taken: None,
         }
     }
 
@@ -129,10 +130,24 @@ impl Subject {
     /// Lets the lease of a session end.
     pub async fn expire(&self, session: Session) {
         self.until("the end of a lease", async || {
-            let renewed = self.store.renew(session, Duration::from_millis(1), &[]).await;
+            let renewed = self.renew(session, Duration::from_millis(1), &[]).await;
             renewed.is_err_and(|error| error.kind() == ErrorKind::LeaseLost).then_some(())
         })
         .await;
+    }
+
+    /// Extends a lease, and asks which of `working` are to be stopped.
+    ///
+    /// # Errors
+    /// When the lease has ended.
+    pub async fn renew(
+        &self,
+        session: Session,
+        ttl: Duration,
+        working: &[ExecutionId],
+    ) -> Result<Vec<ExecutionId>, codeflow_engine::Error> {
+        let renewal = Renewal { ttl, working: working.to_vec(), ..Renewal::default() };
+        self.store.renew(session, renewal).await
     }
 
     /// A claim of the usual lane.
@@ -178,7 +193,9 @@ pub(super) fn advance(execution: ExecutionId, expected_seq: i64, facts: Vec<Fact
         stopping: false,
         ending: None,
         facts,
+        began: None,
         done: Vec::new(),
+        dropped: Vec::new(),
         tasks: Vec::new(),
         read: Vec::new(),
         logs: Vec::new(),

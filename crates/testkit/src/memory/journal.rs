@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_engine::{
-    Advance, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed, Journal, LogLine, Message,
-    NewExecution, NewTask, OpenTask, Session, Snapshot, Started,
+    Advance, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
+    Message, NewExecution, NewTask, OpenTask, Session, Snapshot, Started,
 };
 
 use super::{Execution, MemoryStore, Model, Place};
@@ -15,30 +15,20 @@ use codeflow_core::Timestamp;
 
 #[async_trait]
 impl Journal for MemoryStore {
-    async fn start(&self, new: NewExecution) -> Result<Started, Error> {
-        if new.idempotency_key.as_ref().is_some_and(|key| key.contains('\0')) {
-            return Err(Error::new(ErrorKind::InvalidInput, "a key cannot hold the zero character"));
-        }
+    async fn start_all(
+        &self,
+        executions: Vec<NewExecution>,
+        taker: Option<Session>,
+    ) -> Result<Vec<Started>, Error> {
         let (mut model, now) = self.open();
-        let known = model.versions.get(&new.version).is_some_and(|version| version.name == new.workflow);
-        if !known {
-            return Err(Error::new(ErrorKind::NotFound, format!("version `{}` does not exist", new.version)));
+        if let Some(taker) = taker {
+            model.fence(taker, now)?;
         }
-        if let Some(key) = &new.idempotency_key {
-            let key = (new.workflow.clone(), key.clone());
-            if let Some(first) = model.keys.get(&key) {
-                return Ok(Started::Existing(*first));
-            }
-            model.keys.insert(key, new.id);
+        let mut ids = HashSet::new();
+        for new in &executions {
+            model.may_start(new, &mut ids)?;
         }
-        if model.executions.contains_key(&new.id) {
-            return Err(Error::new(ErrorKind::Conflict, format!("execution `{}` exists", new.id)));
-        }
-        let id = new.id;
-        let (execution, tasks) = begin(new, now);
-        model.executions.insert(id, execution);
-        model.add_tasks(id, 0, tasks, now);
-        Ok(Started::Created)
+        Ok(executions.into_iter().map(|new| model.start(new, taker, now)).collect())
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
@@ -57,6 +47,14 @@ impl Journal for MemoryStore {
             quarantined: matches!(entry.place, Place::Quarantine(_)),
         });
         Ok(Some(Snapshot { record: execution.record.clone(), facts, tasks: tasks.collect() }))
+    }
+
+    async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
+        let mut found = Vec::new();
+        for id in ids {
+            found.extend(self.read(*id, None).await?);
+        }
+        Ok(found)
     }
 
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
@@ -81,7 +79,11 @@ impl Journal for MemoryStore {
             .into_iter()
             .map(|advance| {
                 let first = seen.insert(advance.execution);
-                if first && model.apply(advance, now) { Flushed::Committed } else { Flushed::Conflict }
+                if first && model.apply(advance, session, now) {
+                    Flushed::Committed
+                } else {
+                    Flushed::Conflict
+                }
             })
             .collect())
     }
@@ -93,7 +95,7 @@ impl Journal for MemoryStore {
         })?;
         found.inbox.push(message);
         let generation = found.record.generation;
-        model.add_tasks(execution, generation, [task], now);
+        model.add_tasks((execution, generation), [task], None, now);
         Ok(())
     }
 
@@ -118,7 +120,7 @@ fn begin(new: NewExecution, now: Timestamp) -> (Execution, Vec<NewTask>) {
         version: new.version,
         status: new.status,
         generation: 0,
-        seq: 1,
+        seq: FIRST_SEQ,
         inputs: new.inputs,
         outputs: ending.outputs,
         error: ending.error,
@@ -139,8 +141,39 @@ fn begin(new: NewExecution, now: Timestamp) -> (Execution, Vec<NewTask>) {
 }
 
 impl Model {
+    /// Refuses what would keep the whole of a start from being written.
+    fn may_start(&self, new: &NewExecution, ids: &mut HashSet<ExecutionId>) -> Result<(), Error> {
+        if new.idempotency_key.as_ref().is_some_and(|key| key.contains('\0')) {
+            return Err(Error::new(ErrorKind::InvalidInput, "a key cannot hold the zero character"));
+        }
+        if self.versions.get(&new.version).is_none_or(|version| version.name != new.workflow) {
+            return Err(Error::new(ErrorKind::NotFound, format!("version `{}` does not exist", new.version)));
+        }
+        let key = new.idempotency_key.as_ref().map(|key| (new.workflow.clone(), key.clone()));
+        let known = key.is_some_and(|key| self.keys.contains_key(&key));
+        if !known && (self.executions.contains_key(&new.id) || !ids.insert(new.id)) {
+            return Err(Error::new(ErrorKind::Conflict, format!("execution `{}` exists", new.id)));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, new: NewExecution, taker: Option<Session>, now: Timestamp) -> Started {
+        if let Some(key) = &new.idempotency_key {
+            let key = (new.workflow.clone(), key.clone());
+            if let Some(first) = self.keys.get(&key) {
+                return Started::Existing(*first);
+            }
+            self.keys.insert(key, new.id);
+        }
+        let id = new.id;
+        let (execution, tasks) = begin(new, now);
+        self.executions.insert(id, execution);
+        self.add_tasks((id, 0), tasks, taker, now);
+        Started::Created
+    }
+
     /// Applies a move, unless the execution has moved since.
-    fn apply(&mut self, advance: Advance, now: Timestamp) -> bool {
+    fn apply(&mut self, advance: Advance, session: Session, now: Timestamp) -> bool {
         let Some(execution) = self.executions.get_mut(&advance.execution) else {
             return false;
         };
@@ -152,7 +185,7 @@ impl Model {
         record.generation = advance.generation;
         record.status = advance.status;
         if advance.status != ExecutionStatus::Queued {
-            record.started_at.get_or_insert(now);
+            record.started_at.get_or_insert(now.before(advance.began.unwrap_or_default()));
         }
         record.finished_at = advance.ending.as_ref().map(|_| record.finished_at.unwrap_or(now));
         let ending = advance.ending.unwrap_or(codeflow_engine::Ending { outputs: None, error: None });
@@ -162,8 +195,10 @@ impl Model {
         execution.record_facts(advance.facts);
         execution.inbox.retain(|message| !advance.read.contains(&message.id));
         execution.logs.extend(advance.logs);
-        self.tasks.retain(|id, _| !advance.done.contains(id));
-        self.add_tasks(advance.execution, advance.generation, advance.tasks, now);
+        for id in advance.done.iter().chain(&advance.dropped) {
+            self.tasks.remove(id);
+        }
+        self.add_tasks((advance.execution, advance.generation), advance.tasks, Some(session), now);
         true
     }
 }

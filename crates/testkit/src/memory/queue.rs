@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::{ExecutionId, SessionId, TaskId, Timestamp};
 use codeflow_engine::{
-    Claim, Claimed, Dead, Error, ErrorKind, MAX_DEATHS, Promoted, QuarantinedTask, Recovered, Session, Task,
-    TaskQueue,
+    Claim, Claimed, Dead, Error, ErrorKind, MAX_DEATHS, Promoted, QuarantinedTask, Recovered, Renewal,
+    Session, Task, TaskQueue,
 };
 
 use super::{Entry, Lease, MemoryStore, Model, Place};
@@ -23,16 +23,14 @@ impl TaskQueue for MemoryStore {
         Ok(Session { id, epoch: 1 })
     }
 
-    async fn renew(
-        &self,
-        session: Session,
-        ttl: Duration,
-        executions: &[ExecutionId],
-    ) -> Result<Vec<ExecutionId>, Error> {
+    async fn renew(&self, session: Session, renewal: Renewal) -> Result<Vec<ExecutionId>, Error> {
         let (mut model, now) = self.open();
-        model.fence(session, now)?.expires_at = now.after(ttl);
-        let stopping = |id: &&ExecutionId| model.executions.get(id).is_some_and(|found| found.stopping);
-        Ok(executions.iter().filter(stopping).copied().collect())
+        model.fence(session, now)?.expires_at = now.after(renewal.ttl);
+        for (execution, since) in renewal.began {
+            model.run(execution, now.before(since));
+        }
+        let stopping = |id: &ExecutionId| model.executions.get(id).is_some_and(|found| found.stopping);
+        Ok(renewal.working.into_iter().filter(stopping).collect())
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
@@ -51,8 +49,12 @@ impl TaskQueue for MemoryStore {
         let (mut model, now) = self.open();
         model.fence(session, now)?;
         let place = Place::Claimed(session.id, claim.batch);
-        let limit = if claim.suspect { claim.limit.min(1) } else { claim.limit } as usize;
         let again = model.tasks.values().any(|entry| entry.place == place);
+        let limit = match (again, claim.suspect) {
+            (true, _) => usize::MAX,
+            (false, true) => claim.limit.min(1) as usize,
+            (false, false) => claim.limit as usize,
+        };
         let wanted = |entry: &&mut Entry| match again {
             true => entry.place == place,
             false => entry.waits_in(&claim.lanes, claim.suspect),
@@ -64,9 +66,6 @@ impl TaskQueue for MemoryStore {
             entry.task(&claim)
         });
         let tasks: Vec<Task> = taken.collect();
-        for task in &tasks {
-            model.run(task.execution, now);
-        }
         let suspects_waiting = model.tasks.values().any(|entry| entry.waits_in(&claim.lanes, true));
         Ok(Claimed { tasks, suspects_waiting })
     }
@@ -193,8 +192,8 @@ impl Model {
         }
     }
 
-    /// An execution that was queued is running once one of its tasks is claimed.
-    fn run(&mut self, execution: ExecutionId, now: Timestamp) {
+    /// An execution that was queued is running once somebody works on it.
+    fn run(&mut self, execution: ExecutionId, since: Timestamp) {
         let queued = self
             .executions
             .get_mut(&execution)
@@ -202,7 +201,7 @@ impl Model {
             .filter(|record| record.status == ExecutionStatus::Queued);
         if let Some(record) = queued {
             record.status = ExecutionStatus::Running;
-            record.started_at = Some(now);
+            record.started_at = Some(since);
         }
     }
 }

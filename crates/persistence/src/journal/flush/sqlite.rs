@@ -1,6 +1,7 @@
 //! Group commit on SQLite: one immediate transaction on one blocking thread.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::{ExecutionId, Timestamp};
@@ -13,7 +14,7 @@ use super::Move;
 use crate::Database;
 use crate::conn::LiteConn;
 use crate::error::Fault;
-use crate::queue::fence_on_sqlite;
+use crate::queue::{fence_on_sqlite, hold_on_sqlite as hold};
 use crate::rows::{BlobRow, QueueRows};
 use crate::schema::{blob, execution_logs, inbox, ready, step_result, task, timer, workflow_executions};
 use crate::sql_types::{At, DbTime, Id};
@@ -35,7 +36,7 @@ pub(super) async fn flush(
         let mut moved = HashSet::with_capacity(moves.len());
         for one in moves {
             let execution = one.execution;
-            if apply(conn, one, now)? {
+            if apply(conn, one, session, now)? {
                 moved.insert(execution);
             }
         }
@@ -45,7 +46,7 @@ pub(super) async fn flush(
 }
 
 /// Applies one move, unless the execution has moved since.
-fn apply(conn: &mut SqliteConnection, one: Move, now: Timestamp) -> QueryResult<bool> {
+fn apply(conn: &mut SqliteConnection, one: Move, session: Session, now: Timestamp) -> Result<bool, Fault> {
     if !advance(conn, &one, At(now))? {
         return Ok(false);
     }
@@ -57,6 +58,9 @@ fn apply(conn: &mut SqliteConnection, one: Move, now: Timestamp) -> QueryResult<
     }
     for id in one.done {
         diesel::delete(task::table.find(id)).execute(conn)?;
+    }
+    for id in one.dropped {
+        diesel::delete(task::table.find(id)).execute(conn)?;
         diesel::delete(ready::table.find(id)).execute(conn)?;
         diesel::delete(timer::table.find(id)).execute(conn)?;
     }
@@ -65,6 +69,9 @@ fn apply(conn: &mut SqliteConnection, one: Move, now: Timestamp) -> QueryResult<
     }
     let mut queue = QueueRows::default();
     queue.add(one.execution, one.generation, one.tasks, now);
+    for (batch, ids) in queue.taken {
+        hold(conn, session, batch, &ids)?;
+    }
     diesel::insert_into(task::table).values(queue.tasks).execute(conn)?;
     diesel::insert_into(ready::table).values(queue.ready).execute(conn)?;
     diesel::insert_into(timer::table).values(queue.timers).execute(conn)?;
@@ -75,7 +82,8 @@ fn apply(conn: &mut SqliteConnection, one: Move, now: Timestamp) -> QueryResult<
 fn advance(conn: &mut SqliteConnection, one: &Move, now: At) -> QueryResult<bool> {
     use workflow_executions as executions;
 
-    let began = (one.status != ExecutionStatus::Queued).then_some(now);
+    let began = now.0.before(Duration::from_micros(one.began_us.unsigned_abs()));
+    let began = (one.status != ExecutionStatus::Queued).then_some(At(began));
     let finished = coalesce(executions::finished_at, Some(now));
     let target = executions::table
         .filter(executions::id.eq(Id::from(one.execution)))

@@ -1,0 +1,171 @@
+//! An engine over a database, and what can be seen of its work from outside.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use codeflow_core::execution::{ExecutionStatus, StepPath};
+use codeflow_core::workflow::{self, VersionId};
+use codeflow_core::{ExecutionId, NoActions};
+use codeflow_engine::{Engine, Event, Observer, Parts, StartRequest, WorkerSettings};
+use codeflow_persistence::{Database, DatabaseSettings};
+use codeflow_runtime::{SystemClock, SystemIds, Tasks};
+use serde_json::Map;
+use tokio::task::JoinHandle;
+
+use super::actions::Actions;
+use super::counter::Counter;
+
+/// Of so many executions, one is timed: to time all of them would cost what is to be measured.
+const TIMED: u64 = 32;
+
+/// How many starts are under way at once.
+const STARTS: u64 = 64;
+
+/// An engine with a pool of connections of its own, as a process has it.
+pub(super) struct Rig {
+    pub(super) engine: Engine,
+    pub(super) actions: Arc<Actions>,
+    pub(super) watch: Arc<Watch>,
+    database: Database,
+}
+
+impl Rig {
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        let database = Database::open(&DatabaseSettings::new(url)).await?;
+        let (actions, watch) = (Actions::new(), Arc::new(Watch::default()));
+        let engine = Engine::new(Parts {
+            store: Arc::new(database.clone()),
+            actions: Arc::clone(&actions) as _,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            observer: Arc::clone(&watch) as _,
+        });
+        Ok(Self { engine, actions, watch, database })
+    }
+
+    pub(super) async fn register(&self, document: &str) -> Result<VersionId> {
+        let workflow = workflow::parse(document, &NoActions)?;
+        self.engine.register(&workflow, document).await?;
+        Ok(workflow.version)
+    }
+
+    pub(super) async fn start(&self, version: &VersionId) -> Result<ExecutionId> {
+        let request = StartRequest { version: version.clone(), inputs: Map::new(), idempotency_key: None };
+        Ok(self.engine.start(request).await?.0)
+    }
+
+    /// Puts in `count` executions, which is all that a workload does to fill the queue.
+    pub(super) async fn enqueue(&self, version: &VersionId, count: u64) -> Result<()> {
+        let tasks = Tasks::new();
+        let left = Arc::new(AtomicU64::new(count));
+        let starters: Vec<_> = (0..STARTS.min(count))
+            .map(|_| {
+                let (engine, version, left) = (self.engine.clone(), version.clone(), Arc::clone(&left));
+                tasks.spawn("starter", start_all(engine, version, left))
+            })
+            .collect();
+        for starter in starters {
+            starter.await?.context("a starter panicked")??;
+        }
+        Ok(())
+    }
+
+    /// Starts a worker.
+    pub(super) fn work(&self, concurrency: usize) -> Working {
+        let tasks = Tasks::new();
+        let stop = tasks.stop_token();
+        let worker = self.engine.worker(WorkerSettings { concurrency, ..WorkerSettings::default() });
+        let run = tasks.spawn("worker", async move { worker.run(stop).await });
+        Working { tasks, run }
+    }
+
+    /// Closes its connections, if everything that ended went well.
+    pub(super) fn close(self) -> Result<()> {
+        self.database.close();
+        match self.watch.failed.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            failed => bail!("{failed} executions did not succeed"),
+        }
+    }
+}
+
+async fn start_all(engine: Engine, version: VersionId, left: Arc<AtomicU64>) -> Result<()> {
+    while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+        let request = StartRequest { version: version.clone(), inputs: Map::new(), idempotency_key: None };
+        engine.start(request).await?;
+    }
+    Ok(())
+}
+
+/// A worker at work.
+pub(super) struct Working {
+    tasks: Tasks,
+    run: JoinHandle<Option<Result<(), codeflow_engine::Error>>>,
+}
+
+impl Working {
+    pub(super) async fn stop(self) -> Result<()> {
+        self.tasks.shut_down(Duration::from_secs(30)).await;
+        Ok(self.run.await?.context("the worker panicked")??)
+    }
+}
+
+/// Counts what ended, and times some of it.
+#[derive(Default)]
+pub(super) struct Watch {
+    pub(super) ended: Counter,
+    pub(super) waiting: Counter,
+    failed: AtomicU64,
+    times: Mutex<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    begun: HashMap<(ExecutionId, StepPath), Instant>,
+    taken: Vec<Duration>,
+}
+
+impl Watch {
+    /// How long steps took that were timed, from the beginning of an attempt until its result was durable.
+    pub(super) fn take_times(&self) -> Vec<Duration> {
+        std::mem::take(&mut self.times().taken)
+    }
+
+    fn times(&self) -> std::sync::MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Watch {
+    fn notice(&self, event: Event) {
+        match event {
+            Event::Began { execution, path, .. } if is_timed(execution) => {
+                self.times().begun.insert((execution, path), Instant::now());
+            }
+            Event::Settled { execution, settled } if is_timed(execution) => {
+                let mut times = self.times();
+                if let Some(begun) = times.begun.remove(&(execution, settled.path)) {
+                    times.taken.push(begun.elapsed());
+                }
+            }
+            Event::Ended { status, .. } => {
+                if status != ExecutionStatus::Succeeded {
+                    self.failed.fetch_add(1, Ordering::SeqCst);
+                }
+                self.ended.add();
+            }
+            Event::Waiting { .. } => self.waiting.add(),
+            Event::Began { .. } | Event::Settled { .. } | Event::Logged { .. } => {}
+        }
+    }
+}
+
+fn is_timed(execution: ExecutionId) -> bool {
+    let mut hasher = DefaultHasher::new();
+    execution.hash(&mut hasher);
+    hasher.finish().is_multiple_of(TIMED)
+}

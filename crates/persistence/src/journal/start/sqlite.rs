@@ -1,0 +1,139 @@
+//! Beginnings on SQLite: one immediate transaction on one blocking thread.
+
+use codeflow_core::{ExecutionId, Timestamp};
+use codeflow_engine::{FIRST_SEQ, Session, Started};
+use diesel::prelude::*;
+
+use super::{Beginning, unknown_version};
+use crate::Database;
+use crate::conn::LiteConn;
+use crate::error::Fault;
+use crate::queue::{fence_on_sqlite, hold_on_sqlite as hold};
+use crate::rows::{BlobRow, QueueRows};
+use crate::schema::{
+    blob, dedup, ready, step_result, task, timer, workflow_executions as executions, workflow_versions,
+    workflows,
+};
+use crate::sql_types::{At, Id};
+
+#[derive(Insertable)]
+#[diesel(table_name = executions)]
+struct ExecutionRow {
+    id: Id,
+    workflow_id: Id,
+    version_id: String,
+    status: &'static str,
+    generation: i32,
+    seq: i64,
+    stopping: bool,
+    inputs: Option<String>,
+    inputs_hash: Option<Vec<u8>>,
+    outputs: Option<String>,
+    outputs_hash: Option<Vec<u8>>,
+    error: Option<String>,
+    idempotency_key: Option<String>,
+    created_at: At,
+    started_at: Option<At>,
+    finished_at: Option<At>,
+}
+
+pub(super) async fn start(
+    db: &Database,
+    conn: &mut LiteConn,
+    all: Vec<Beginning>,
+    taker: Option<Session>,
+) -> Result<Vec<Started>, Fault> {
+    let body = move |conn: &mut SqliteConnection, now: Timestamp| {
+        if let Some(taker) = taker {
+            fence_on_sqlite(conn, taker, now)?;
+        }
+        all.into_iter().map(|one| begin(conn, one, taker, now)).collect()
+    };
+    db.write_on_sqlite(conn, "start", body).await
+}
+
+fn begin(
+    conn: &mut SqliteConnection,
+    one: Beginning,
+    taker: Option<Session>,
+    now: Timestamp,
+) -> Result<Started, Fault> {
+    let workflow_id = find_workflow(conn, &one)?;
+    if let Some(first) = first_with_key(conn, &one, At(now))? {
+        return Ok(Started::Existing(first));
+    }
+    let id = one.new.id;
+    let row = execution_row(&one, workflow_id, At(now));
+    for row in BlobRow::all(one.blobs) {
+        diesel::insert_into(blob::table).values(row).on_conflict_do_nothing().execute(conn)?;
+    }
+    diesel::insert_into(executions::table).values(row).execute(conn)?;
+    diesel::insert_into(step_result::table).values(one.facts).execute(conn)?;
+    let mut queue = QueueRows::default();
+    queue.add(id, 0, one.tasks, now);
+    for (batch, ids) in queue.taken {
+        if let Some(taker) = taker {
+            hold(conn, taker, batch, &ids)?;
+        }
+    }
+    diesel::insert_into(task::table).values(queue.tasks).execute(conn)?;
+    diesel::insert_into(ready::table).values(queue.ready).execute(conn)?;
+    diesel::insert_into(timer::table).values(queue.timers).execute(conn)?;
+    Ok(Started::Created)
+}
+
+fn find_workflow(conn: &mut SqliteConnection, one: &Beginning) -> Result<Id, Fault> {
+    let found: Option<Id> = workflow_versions::table
+        .inner_join(workflows::table.on(workflows::id.eq(workflow_versions::workflow_id)))
+        .filter(workflow_versions::id.eq(one.new.version.as_str()))
+        .filter(workflows::name.eq(one.new.workflow.as_str()))
+        .select(workflows::id)
+        .first(conn)
+        .optional()?;
+    found.ok_or_else(|| unknown_version(&one.new).into())
+}
+
+/// Takes the idempotency key, or finds the execution that has it.
+fn first_with_key(conn: &mut SqliteConnection, one: &Beginning, now: At) -> QueryResult<Option<ExecutionId>> {
+    let Some(key) = &one.new.idempotency_key else {
+        return Ok(None);
+    };
+    let scope = one.scope();
+    let taken = diesel::insert_into(dedup::table)
+        .values((
+            dedup::scope.eq(&scope),
+            dedup::key.eq(key),
+            dedup::execution_id.eq(Id::from(one.new.id)),
+            dedup::created_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)?;
+    if taken > 0 {
+        return Ok(None);
+    }
+    let same = dedup::table.filter(dedup::scope.eq(&scope)).filter(dedup::key.eq(key));
+    let first: Id = same.select(dedup::execution_id).first(conn)?;
+    Ok(Some(first.into()))
+}
+
+fn execution_row(one: &Beginning, workflow_id: Id, now: At) -> ExecutionRow {
+    let new = &one.new;
+    ExecutionRow {
+        id: new.id.into(),
+        workflow_id,
+        version_id: new.version.as_str().to_owned(),
+        status: new.status.as_str(),
+        generation: 0,
+        seq: FIRST_SEQ,
+        stopping: false,
+        inputs: one.inputs.text.clone(),
+        inputs_hash: one.inputs.hash.clone(),
+        outputs: one.outputs.text.clone(),
+        outputs_hash: one.outputs.hash.clone(),
+        error: one.error.clone(),
+        idempotency_key: new.idempotency_key.clone(),
+        created_at: now,
+        started_at: one.begun().then_some(now),
+        finished_at: new.ending.as_ref().map(|_| now),
+    }
+}
