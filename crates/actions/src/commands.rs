@@ -75,6 +75,8 @@ pub struct CommandEnd {
     pub cpu: Duration,
     /// The most memory that one of its processes had, in bytes.
     pub max_memory: u64,
+    /// What all its processes together had too much of, if they were ended for it: `memory` or `cpu`.
+    pub exceeded: Option<&'static str>,
     /// What kept it in its place.
     pub in_force: Vec<String>,
 }

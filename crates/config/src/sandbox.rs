@@ -33,9 +33,9 @@ pub struct SandboxSettings {
 /// What a command may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SandboxBounds {
-    /// Bytes of memory for each process.
+    /// Bytes of memory for one process, and for all of a command together.
     pub memory: usize,
-    /// Time on a processor for each process.
+    /// Time on a processor for one process, and for all of a command together.
     pub cpu: Duration,
     /// Processes at the same time.
     pub processes: u32,
@@ -63,7 +63,7 @@ pub(crate) struct RawSandbox {
     /// Folders that commands may read, beside the system's own, such as one with tools.
     read_only: Vec<String>,
     /// A cgroup (v2) that was left to this program, with `memory` and `pids` in its `cgroup.subtree_control`.
-    /// Left out: limits hold for each process, not for all processes of a command together.
+    /// Left out: what all processes of a command use together is looked at ten times a second instead.
     #[schemars(extend("x-example" = "/sys/fs/cgroup/codeflow"))]
     cgroup: Option<String>,
     /// What a command gets that does not say.
@@ -90,9 +90,9 @@ impl Default for RawSandbox {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct RawBounds {
-    /// Memory for each process.
+    /// Memory for one process, and for all of a command together.
     memory: Amount,
-    /// Time on a processor for each process.
+    /// Time on a processor for one process, and for all of a command together.
     cpu: Amount,
     /// Processes and threads at the same time.
     processes: u32,
@@ -120,9 +120,9 @@ impl Default for RawBounds {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct RawMaxima {
-    /// Memory for each process.
+    /// Memory for one process, and for all of a command together.
     memory: Amount,
-    /// Time on a processor for each process.
+    /// Time on a processor for one process, and for all of a command together.
     cpu: Amount,
     /// Processes and threads at the same time.
     processes: u32,

@@ -7,9 +7,9 @@ use codeflow_actions::{CommandError, CommandErrorKind, CommandLimits};
 /// An amount of everything that is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of memory that one process may map.
+    /// Bytes of memory that one process may map, and that all together may have.
     pub memory: u64,
-    /// Time on a processor for one process.
+    /// Time on a processor for one process, and for all together.
     pub cpu: Duration,
     /// Processes and threads at the same time.
     pub processes: u32,

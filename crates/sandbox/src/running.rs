@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::capture::Capture;
 use crate::cgroup::Cgroup;
 use crate::stage::{MARK, NOBODY};
-use crate::talk::{self, Boundary, Ended, Isolation, LONGEST_REPORT, Limits, Order, Report, Spec};
+use crate::talk::{self, Boundary, Ended, Exceeded, Isolation, LONGEST_REPORT, Limits, Order, Report, Spec};
 use crate::{Bounds, Sandbox};
 
 /// How long a command that was told to end may take for it.
@@ -268,6 +268,10 @@ impl Running {
             stderr,
             cpu: Duration::from_millis(ended.cpu_ms),
             max_memory: ended.max_memory,
+            exceeded: ended.exceeded.map(|exceeded| match exceeded {
+                Exceeded::Memory => "memory",
+                Exceeded::Cpu => "cpu",
+            }),
             in_force,
         }
     }
@@ -279,7 +283,13 @@ impl Running {
         let mut names = vec!["no_new_privileges", "process_limits"];
         match self.isolation {
             Isolation::Full => {
-                names.extend(["user_namespace", "pid_namespace", "mount_namespace", "ipc_namespace"]);
+                names.extend([
+                    "user_namespace",
+                    "pid_namespace",
+                    "mount_namespace",
+                    "ipc_namespace",
+                    "watched_totals",
+                ]);
                 if !self.network {
                     names.push("network_namespace");
                 }

@@ -7,6 +7,7 @@ mod leaf;
 mod outer;
 mod root;
 mod tree;
+mod watch;
 
 use std::ffi::OsString;
 use std::fmt::Display;

@@ -91,6 +91,15 @@ pub(crate) struct Ended {
     pub(crate) signal: Option<i32>,
     pub(crate) cpu_ms: u64,
     pub(crate) max_memory: u64,
+    /// What all processes together had too much of, if they were ended for it.
+    pub(crate) exceeded: Option<Exceeded>,
+}
+
+/// What there can be too much of.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Exceeded {
+    Memory,
+    Cpu,
 }
 
 /// A message as bytes.

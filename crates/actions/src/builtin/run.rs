@@ -144,6 +144,10 @@ fn judge(accept: &[i32], end: CommandEnd) -> Result<ActionOutcome, ActionError> 
         },
         "isolation": end.in_force,
     });
+    if let Some(what) = end.exceeded {
+        let message = format!("the command was ended: its processes together used more than `{what}` allows");
+        return Err(Fault::CommandKilled.error(message).with_outputs(outputs));
+    }
     let (fault, message) = match (end.exit_code, end.signal) {
         (Some(code), _) if accept.contains(&code) => return Ok(ActionOutcome::Done(outputs)),
         (Some(code), _) => (Fault::CommandFailed, format!("the command ended with exit code {code}")),

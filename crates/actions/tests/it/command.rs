@@ -36,6 +36,7 @@ fn end(exit_code: Option<i32>, signal: Option<i32>) -> CommandEnd {
         stderr: Captured { text: "err".to_owned(), cut: 7 },
         cpu: Duration::from_millis(12),
         max_memory: 4096,
+        exceeded: None,
         in_force: vec!["pid_namespace".to_owned()],
     }
 }
@@ -120,6 +121,16 @@ async fn a_command_that_fails_fails_the_step_and_keeps_what_it_wrote() {
     assert_eq!(code.outputs.unwrap()["stdout"], "out");
     assert_eq!((signal.code.as_str(), signal.message.contains('9')), ("sandbox.killed", true));
     assert_eq!(signal.outputs.unwrap()["signal"], 9);
+}
+
+#[tokio::test]
+async fn a_command_that_was_ended_for_what_it_used_fails_and_says_for_what() {
+    let exceeded = CommandEnd { exceeded: Some("memory"), ..end(Some(0), None) };
+
+    let (outcome, _) = answered(Ok(exceeded), json!({ "command": ["ls"] })).await;
+
+    let error = outcome.unwrap_err();
+    assert_eq!((error.code.as_str(), error.message.contains("`memory`")), ("sandbox.killed", true));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The second stage: the first process of the new surroundings. It furnishes them, starts the command, reaps whatever
 //! is orphaned, ends everything, and reports. It holds the limits of nobody; the command takes them upon itself.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Seek, Write};
 use std::os::fd::AsFd;
@@ -18,6 +19,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::chdir;
 
+use super::watch::{self, Watch};
 use super::{Fault, be_silent, next, nowhere, root, tree};
 use crate::talk::{self, Ended, Isolation, Order, Report, Spec};
 
@@ -43,12 +45,12 @@ pub(super) fn run(worker: &mut UnixStream) -> Result<(), Fault> {
     if spec.isolation == Isolation::Reduced {
         let _ = fs::remove_dir_all(&folder);
     }
-    let (exit_code, signal) = ended?;
-    talk::send(worker, &Report::Ended(usage(exit_code, signal)?)).map_err(|_| Fault::Gone)
+    let ended = with_usage(ended?)?;
+    talk::send(worker, &Report::Ended(ended)).map_err(|_| Fault::Gone)
 }
 
 /// Starts the command and waits for its end.
-fn live(worker: &mut UnixStream, spec: &Spec, folder: &Path) -> Result<(Option<i32>, Option<i32>), Fault> {
+fn live(worker: &mut UnixStream, spec: &Spec, folder: &Path) -> Result<Ended, Fault> {
     write_files(spec, folder).map_err(Fault::broken("the files"))?;
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
@@ -57,17 +59,24 @@ fn live(worker: &mut UnixStream, spec: &Spec, folder: &Path) -> Result<(Option<i
     let signals = SignalFd::with_flags(&mask, flags).map_err(Fault::broken("signals"))?;
     let command = start(spec, folder)?;
     nowhere().and_then(|nowhere| be_silent(&nowhere)).map_err(Fault::broken("silence"))?;
+    let mut watch = (spec.isolation == Isolation::Full).then(Watch::begin);
+    let pause = watch.as_ref().map_or(PollTimeout::NONE, |_| watch::PAUSE.into());
+    let mut exceeded = None;
     loop {
         let mut ready =
             [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(worker.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut ready, PollTimeout::NONE) {
+        match poll(&mut ready, pause) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(Fault::broken("waiting")(error)),
         }
         let spoken = ready[1].any().unwrap_or_default();
         while let Ok(Some(_)) = signals.read_signal() {}
         if let Some(ended) = reap(command) {
-            return Ok(ended);
+            return Ok(Ended { exceeded, ..ended });
+        }
+        if let Some(found) = watch.as_mut().and_then(|watch| watch.look(&spec.limits)) {
+            exceeded = Some(found);
+            tree::signal(Signal::SIGKILL);
         }
         if spoken {
             match talk::receive(worker) {
@@ -82,18 +91,15 @@ fn live(worker: &mut UnixStream, spec: &Spec, folder: &Path) -> Result<(Option<i
 fn start(spec: &Spec, folder: &Path) -> Result<i32, Fault> {
     let program = find(&spec.program, folder).ok_or(Fault::NoProgram)?;
     let limits = serde_json::to_string(&spec.limits).map_err(Fault::broken("limits"))?;
-    let temporary = folder.join(".tmp");
     let stdin = readable(&spec.stdin).map_err(Fault::broken("standard input"))?;
+    let variables = variables(spec, folder);
     let child = next("leaf")
         .arg(limits)
+        .arg(variables.len().to_string())
+        .args(variables)
         .arg(program)
         .args(&spec.arguments)
         .current_dir(folder)
-        .env("PATH", FOLDERS.join(":"))
-        .env("HOME", folder)
-        .env("TMPDIR", temporary)
-        .env("LANG", "C.UTF-8")
-        .envs(&spec.environment)
         .stdin(stdin)
         .process_group(0)
         .spawn()
@@ -101,15 +107,38 @@ fn start(spec: &Spec, folder: &Path) -> Result<i32, Fault> {
     i32::try_from(child.id()).map_err(Fault::broken("the process"))
 }
 
+/// The variables of the command, `NAME=value` each. No stage has them: some would load code into a process that still has
+/// privileges.
+fn variables(spec: &Spec, folder: &Path) -> Vec<OsString> {
+    let path = FOLDERS.join(":");
+    let temporary = folder.join(".tmp");
+    let own: [(&str, &OsStr); 4] = [
+        ("PATH", path.as_ref()),
+        ("HOME", folder.as_ref()),
+        ("TMPDIR", temporary.as_ref()),
+        ("LANG", "C.UTF-8".as_ref()),
+    ];
+    let own = own.into_iter().filter(|(name, _)| !spec.environment.contains_key(*name));
+    let given = spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
+    let joined = |(name, value): (&str, &OsStr)| {
+        let mut variable = OsString::from(name);
+        variable.push("=");
+        variable.push(value);
+        variable
+    };
+    own.chain(given).map(joined).collect()
+}
+
 /// Collects whoever ended; says how the command did, once it has.
-fn reap(command: i32) -> Option<(Option<i32>, Option<i32>)> {
+fn reap(command: i32) -> Option<Ended> {
+    let ended = |exit_code, signal| Ended { exit_code, signal, cpu_ms: 0, max_memory: 0, exceeded: None };
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(process, code)) if process.as_raw() == command => {
-                return Some((Some(code), None));
+                return Some(ended(Some(code), None));
             }
             Ok(WaitStatus::Signaled(process, signal, _)) if process.as_raw() == command => {
-                return Some((None, Some(signal as i32)));
+                return Some(ended(None, Some(signal as i32)));
             }
             Ok(WaitStatus::StillAlive) | Err(_) => return None,
             Ok(_) => {}
@@ -117,13 +146,10 @@ fn reap(command: i32) -> Option<(Option<i32>, Option<i32>)> {
     }
 }
 
-fn usage(exit_code: Option<i32>, signal: Option<i32>) -> Result<Ended, Fault> {
+fn with_usage(ended: Ended) -> Result<Ended, Fault> {
     let used = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(Fault::broken("usage"))?;
-    let ms = |time: nix::sys::time::TimeVal| {
-        u64::try_from(time.tv_sec() * 1_000 + time.tv_usec() / 1_000).unwrap_or_default()
-    };
     let max_memory = u64::try_from(used.max_rss()).unwrap_or_default() * 1024;
-    Ok(Ended { exit_code, signal, cpu_ms: ms(used.user_time()) + ms(used.system_time()), max_memory })
+    Ok(Ended { cpu_ms: watch::ended_ms(), max_memory, ..ended })
 }
 
 /// Files are made with the rights of the folder's owner, and a name is only a name.

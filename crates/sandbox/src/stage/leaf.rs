@@ -1,7 +1,8 @@
 //! The last stage: it takes the limits upon itself, gives up every privilege, and becomes the command.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -20,15 +21,23 @@ const CANNOT_RUN: u8 = 126;
 
 pub(super) fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let limits = arguments.next().and_then(|limits| serde_json::from_str(limits.to_str()?).ok());
+    let count = arguments.next().and_then(|count| count.to_str()?.parse().ok()).unwrap_or_default();
+    let variables: Vec<OsString> = arguments.by_ref().take(count).collect();
     let (Some(limits), Some(program)) = (limits, arguments.next()) else { return ExitCode::from(CANNOT_RUN) };
     let mut command = Command::new(program);
-    command.args(arguments);
+    command.args(arguments).env_clear().envs(variables.iter().filter_map(|variable| split(variable)));
     let cause = match restrict(&limits) {
         Ok(()) => command.exec(),
         Err(cause) => cause,
     };
     let _ = writeln!(io::stderr(), "the program cannot be run: {cause}");
     ExitCode::from(CANNOT_RUN)
+}
+
+fn split(variable: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    let bytes = variable.as_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'=')?;
+    Some((OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..])))
 }
 
 /// Privileges first, because they lift limits; memory last, because what is left to do needs some.

@@ -44,6 +44,11 @@ pub(super) fn end() {
     }
 }
 
+/// Every other process of a namespace whose first one this is.
+pub(super) fn everybody() -> Vec<i32> {
+    processes().into_iter().filter(|process| *process != 1).collect()
+}
+
 /// Whether this process is the first of its namespace, so that the namespace ends with it.
 fn is_first() -> bool {
     getpid().as_raw() == 1

@@ -47,6 +47,19 @@ async fn nothing_that_the_worker_has_in_its_environment_is_found_in_any_process(
 }
 
 #[tokio::test]
+async fn variables_of_the_step_reach_the_command_and_none_of_its_stages() {
+    let environment = [("LD_PRELOAD", "/work/none.so"), ("LEVEL", "a=b c"), ("LANG", "C")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+
+    let end = run(CommandRequest { environment, ..script("echo \"$LEVEL $LANG\"") }).await;
+
+    assert_eq!(end.stdout.text, "a=b c C\n");
+    // The loader complains once, for the shell, and not for the stage before it.
+    assert_eq!(end.stderr.text.matches("/work/none.so").count(), 1, "{}", end.stderr.text);
+}
+
+#[tokio::test]
 async fn the_program_of_the_worker_cannot_be_reached_through_its_own_stages() {
     let end = run(script(
         "for f in exe root cwd fd/0 mem; do cat /proc/1/$f >/dev/null 2>&1 && echo $f; done; echo end",
