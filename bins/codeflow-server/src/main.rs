@@ -38,6 +38,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = codeflow::enter_sandbox() {
+        return code;
+    }
     match run(Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -41,6 +41,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = codeflow::enter_sandbox() {
+        return code;
+    }
     ExitCode::from(run(Arguments::parse()).unwrap_or_else(|error| telling::tell(&error)))
 }
 

@@ -18,6 +18,9 @@ use crate::cli::Cli;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
+    if let Some(code) = codeflow::enter_sandbox() {
+        return code;
+    }
     let cli = Cli::parse();
     let wants_json = cli.command.wants_json();
     let exit = run(cli).unwrap_or_else(|error| failure::report(&error, wants_json));

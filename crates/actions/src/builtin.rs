@@ -7,6 +7,7 @@ mod policy;
 mod report;
 mod review;
 mod risk;
+mod run;
 mod secrets;
 
 pub(crate) use chat::ChatAction;
@@ -16,4 +17,5 @@ pub(crate) use policy::PolicyAction;
 pub(crate) use report::ReportAction;
 pub(crate) use review::ReviewAction;
 pub(crate) use risk::RiskAction;
+pub use run::RunAction;
 pub(crate) use secrets::SecretsAction;

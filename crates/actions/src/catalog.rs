@@ -90,5 +90,8 @@ impl ActionCatalog for Catalog {
 }
 
 fn unknown(name: &ActionName) -> ActionError {
+    if *name == ActionName::run() {
+        return Fault::CommandsOff.error("this worker's settings do not allow commands".to_owned());
+    }
     Fault::UnknownAction.error(format!("there is no action `{name}`"))
 }

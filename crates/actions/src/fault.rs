@@ -8,6 +8,12 @@ use codeflow_core::{ActionError, ActionErrorKind, ActionOutcome};
 pub(crate) enum Fault {
     /// No action has this name.
     UnknownAction,
+    /// Commands are not run here.
+    CommandsOff,
+    /// A command said that it failed.
+    CommandFailed,
+    /// A command was ended by a signal.
+    CommandKilled,
     /// An action gave something that it does not declare.
     BadOutput,
     /// An action gave more than may be kept.
@@ -25,6 +31,9 @@ impl Fault {
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::UnknownAction => "action.unknown",
+            Self::CommandsOff => "sandbox.off",
+            Self::CommandFailed => "sandbox.exit_code",
+            Self::CommandKilled => "sandbox.killed",
             Self::BadOutput => "action.bad_output",
             Self::OutputTooLarge => "action.output_too_large",
             Self::NoProvider => "action.no_provider",
@@ -37,10 +46,14 @@ impl Fault {
     pub(crate) fn error(self, message: String) -> ActionError {
         let kind = match self {
             Self::UnknownAction => ActionErrorKind::InvalidInput,
+            Self::CommandsOff => ActionErrorKind::Denied,
             Self::BadOutput => ActionErrorKind::Internal,
-            Self::OutputTooLarge | Self::NoProvider | Self::NothingToAsk | Self::BadAnswer => {
-                ActionErrorKind::Failed
-            }
+            Self::CommandFailed
+            | Self::CommandKilled
+            | Self::OutputTooLarge
+            | Self::NoProvider
+            | Self::NothingToAsk
+            | Self::BadAnswer => ActionErrorKind::Failed,
         };
         ActionError::new(kind, message).with_code(self.code())
     }

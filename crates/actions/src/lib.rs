@@ -32,6 +32,7 @@
 mod action;
 mod builtin;
 mod catalog;
+mod commands;
 mod contract;
 mod fault;
 mod llm;
@@ -40,7 +41,11 @@ mod repository;
 mod upstream;
 
 pub use action::Action;
+pub use builtin::RunAction;
 pub use catalog::{Catalog, Dependencies};
+pub use commands::{
+    Captured, CommandEnd, CommandError, CommandErrorKind, CommandLimits, CommandRequest, Commands,
+};
 pub use contract::MAX_OUTPUT_BYTES;
 pub use models::{Availability, ModelAsk, ModelError, ModelReply, Models, NoModels};
 pub use repository::{DiffRequest, RangeDiff, Repository, RepositoryError, RepositoryErrorKind};

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use codeflow_actions::{Action, Catalog, Dependencies, Models, NoModels};
-use codeflow_config::Environment;
+use codeflow_actions::{Action, Catalog, Dependencies, Models, NoModels, RunAction};
+use codeflow_config::{Environment, SandboxSettings};
 use codeflow_core::Problems;
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_integrations::LocalGit;
 
-use crate::Project;
 use crate::runner::Actions;
+use crate::{Project, commands};
 
 /// A workflow that comes with CodeFlow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,18 +44,24 @@ impl BuiltIn {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(document: &str) -> Result<Workflow, Problems> {
-    parse(document, &catalog(LocalGit::new(PathBuf::new(), []), Arc::new(NoModels)))
+    let mut catalog = catalog(LocalGit::new(PathBuf::new(), []), Arc::new(NoModels));
+    // Whether commands may run is a matter of settings, not of the document.
+    catalog.register(Arc::new(RunAction::new(Arc::new(commands::Unused))));
+    parse(document, &catalog)
 }
 
 /// What runs the actions of a project, and further ones.
 pub(crate) fn runner(
     project: &Project,
-    environment: &Environment,
+    (environment, sandbox): (&Environment, &SandboxSettings),
     models: Arc<dyn Models>,
     further: Vec<Arc<dyn Action>>,
 ) -> Arc<Actions> {
     let variables = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut catalog = catalog(LocalGit::new(project.root(), variables), models);
+    if let Some(run) = commands::action(sandbox) {
+        catalog.register(run);
+    }
     for action in further {
         catalog.register(action);
     }

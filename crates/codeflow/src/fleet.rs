@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use codeflow_config::{Settings, WorkerSettings};
 use codeflow_core::SessionId;
-use codeflow_engine::{Engine, Parts, Silent, Worker};
+use codeflow_engine::{Engine, Parts, Scheduler, Silent, Worker};
 use codeflow_gateway::Committer;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use tokio::task::JoinHandle;
@@ -23,6 +23,7 @@ const SETTLING: Duration = Duration::from_secs(15);
 /// A worker of a fleet, not at work yet.
 pub struct FleetWorker {
     worker: Worker,
+    scheduler: Scheduler,
     settings: WorkerSettings,
     health: FleetHealth,
     listener: Option<TcpListener>,
@@ -54,15 +55,17 @@ impl FleetWorker {
         };
         let engine = Engine::new(Parts {
             store: Arc::new(database),
-            actions: builtin::runner(&project, &environment, models, actions),
+            actions: builtin::runner(&project, (&environment, &settings.sandbox), models, actions),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             observer: Arc::new(Silent),
         });
-        let worker = engine.with_wakeups(wakeups.clone()).worker(working::settings(&settings.worker, &place));
+        let engine = engine.with_wakeups(wakeups.clone());
+        let worker = engine.worker(working::settings(&settings.worker, &place));
+        let scheduler = engine.scheduler(settings.worker.poll);
         let concurrency = settings.worker.concurrency;
         let health = FleetHealth { vitals: worker.vitals(), wakeups, metrics, concurrency };
-        Ok(Self { worker, settings: settings.worker, health, listener, committer, lines })
+        Ok(Self { worker, scheduler, settings: settings.worker, health, listener, committer, lines })
     }
 
     /// Where it tells how it is, if settings want that.
@@ -79,7 +82,7 @@ impl FleetWorker {
     /// # Errors
     /// What the database says when it refuses a session.
     pub async fn start(self) -> Result<AtWork, Error> {
-        let Self { worker, settings, health, listener, committer, lines } = self;
+        let Self { worker, scheduler, settings, health, listener, committer, lines } = self;
         let (tasks, accounts, listening) = (Tasks::new(), Tasks::new(), Tasks::new());
         let vitals = worker.vitals();
         if let Some(listener) = listener {
@@ -92,6 +95,8 @@ impl FleetWorker {
             let stop = accounts.stop_token();
             accounts.spawn("accounts", committer.run(stop));
         }
+        let stop = tasks.stop_token();
+        tasks.spawn("scheduler", async move { scheduler.run(stop).await });
         let stop = tasks.stop_token();
         let mut handle = tasks.spawn("worker", async move { worker.run(stop).await });
         let session = tokio::select! {

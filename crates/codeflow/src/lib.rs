@@ -38,6 +38,7 @@
 
 mod asked;
 mod builtin;
+mod commands;
 mod error;
 mod fleet;
 mod gateway;
@@ -63,6 +64,9 @@ pub use schedules::ScheduleTarget;
 pub use server::Server;
 pub use view::{Phase, StepView, View};
 pub use watch::Watch;
+
+/// Belongs at the beginning of `main` of a program that runs commands of workflows: it starts itself again for them.
+pub use codeflow_sandbox::enter as enter_sandbox;
 
 #[doc(no_inline)]
 pub use codeflow_runtime::SystemClock;

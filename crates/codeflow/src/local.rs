@@ -71,7 +71,7 @@ impl Local {
             Some(models) => (models, None),
             None => gateway::models(&settings, &environment, Arc::new(database.clone()))?,
         };
-        let actions = builtin::runner(&project, &environment, models, further);
+        let actions = builtin::runner(&project, (&environment, &settings.sandbox), models, further);
         let bell = Bell::default();
         let engine = Engine::new(Parts {
             store: Arc::new(database),

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use codeflow_core::{Usd, parse_duration};
+use codeflow_core::{Usd, parse_bytes, parse_duration};
 use url::Url;
 
 use crate::values::{Amount, Names};
@@ -206,23 +206,4 @@ pub(crate) fn base_url(text: &str) -> Result<Url, &'static str> {
         return Err("must end with its path; leave out `?` and `#` and what follows");
     }
     Ok(url)
-}
-
-const UNITS: [(&str, u64); 8] = [
-    ("", 1),
-    ("b", 1),
-    ("kb", 1_000),
-    ("mb", 1_000_000),
-    ("gb", 1_000_000_000),
-    ("kib", 1 << 10),
-    ("mib", 1 << 20),
-    ("gib", 1 << 30),
-];
-
-fn parse_bytes(text: &str) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit = unit.trim().to_ascii_lowercase();
-    let scale = UNITS.iter().find(|(name, _)| *name == unit)?.1;
-    number.parse::<u64>().ok()?.checked_mul(scale)
 }

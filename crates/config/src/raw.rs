@@ -15,6 +15,7 @@ use crate::policy::RawPolicy;
 use crate::providers::RawProvider;
 use crate::resilience::{RawBreaker, RawRetry};
 use crate::routes::{RawRoute, RawRouting};
+use crate::sandbox::RawSandbox;
 use crate::secrets::RawSecret;
 use crate::server::RawServer;
 use crate::sources::Sections;
@@ -59,10 +60,12 @@ pub(crate) struct RawSettings {
     pub(crate) breaker: RawBreaker,
     /// What no key may do.
     pub(crate) policy: RawPolicy,
+    /// Commands of workflows, in `run` steps. See the guide to them.
+    pub(crate) sandbox: RawSandbox,
 }
 
 impl RawSettings {
-    pub(crate) const SECTIONS: [&'static str; 15] = [
+    pub(crate) const SECTIONS: [&'static str; 16] = [
         "breaker",
         "budgets",
         "cache",
@@ -76,6 +79,7 @@ impl RawSettings {
         "retry",
         "routes",
         "routing",
+        "sandbox",
         "server",
         "worker",
     ];
@@ -98,6 +102,7 @@ impl RawSettings {
             retry: sections.read("retry"),
             breaker: sections.read("breaker"),
             policy: sections.read("policy"),
+            sandbox: sections.read("sandbox"),
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::sources::Sources;
 use crate::{
     BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key, KeySettings,
     LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetrySettings,
-    RouteSettings, SecretReference, SecretSource, ServerSettings, WorkerSettings, budgets, keys,
+    RouteSettings, SandboxSettings, SecretReference, SecretSource, ServerSettings, WorkerSettings, budgets,
+    keys,
 };
 
 /// Everything that can be set.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub breaker: BreakerSettings,
     /// What no key may do.
     pub policy: PolicySettings,
+    /// Whether commands of workflows run, and with how much.
+    pub sandbox: SandboxSettings,
 }
 
 /// Where executions are kept.
@@ -182,6 +185,7 @@ impl RawSettings {
             retry: self.retry.settle(checks),
             breaker: self.breaker.settle(checks),
             policy: self.policy.settle(checks),
+            sandbox: self.sandbox.settle(checks),
         };
         (settings, address)
     }

@@ -26,6 +26,11 @@ pub struct InvalidActionName {
 }
 
 impl ActionName {
+    /// The action behind `run` steps. It is in a catalog exactly where commands may be run.
+    pub fn run() -> Self {
+        Self("core/run".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -19,6 +19,7 @@ mod money;
 mod redact;
 mod retry;
 pub mod schedule;
+mod size;
 mod time;
 pub mod workflow;
 
@@ -33,4 +34,5 @@ pub use ids::{
 pub use money::{InvalidUsd, Usd};
 pub use redact::redact;
 pub use retry::{Backoff, RetryPolicy};
+pub use size::parse_bytes;
 pub use time::{Clock, InvalidDuration, Timestamp, format_duration, parse_duration};

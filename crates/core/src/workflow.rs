@@ -22,6 +22,7 @@ mod node;
 mod problem;
 mod reader;
 mod references;
+mod run;
 mod schedules;
 mod schema;
 mod shape;
@@ -41,6 +42,7 @@ pub use model::{
     StepKind, StepName, VersionId, Workflow, WorkflowName,
 };
 pub use problem::ProblemCode;
+pub use run::{RunLimits, RunStep};
 pub use schema::json_schema;
 pub use source::decode;
 

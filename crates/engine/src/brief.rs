@@ -2,10 +2,11 @@
 
 use codeflow_core::execution::{Caller, Progress, Reason, StepPath};
 use codeflow_core::workflow::{Limits, Step, StepKind, StepName, WorkflowName};
-use codeflow_core::{ActionCall, ActionError, ActionErrorKind, Upstream};
-use codeflow_expr::{Roots, Template};
+use codeflow_core::{ActionCall, ActionError, ActionErrorKind, ActionName, Upstream};
+use codeflow_expr::{Roots, Scope, Template};
 use serde_json::{Map, Value, json};
 
+use crate::command;
 use crate::live::Live;
 use crate::scope::{Steps, roots};
 
@@ -35,7 +36,8 @@ pub(crate) fn workflow_call(live: &Live, path: &StepPath) -> Result<Call, Action
     }
     let caller =
         Caller { execution: live.record.id, generation: live.record.generation, path: path.clone(), depth };
-    Ok(Call { workflow: uses.clone(), inputs: inputs(live, step, path, with)?, caller })
+    let inputs = within(live, step, path, |scope| rendered(with, scope))?;
+    Ok(Call { workflow: uses.clone(), inputs, caller })
 }
 
 /// Makes the call that undoes a step, or says why it cannot be made.
@@ -66,49 +68,55 @@ fn check_open(live: &Live) -> Result<(), ActionError> {
     Err(ActionError::new(ActionErrorKind::Cancelled, text))
 }
 
-fn inputs<'w>(
+/// Evaluates something of a step, or of one iteration of it.
+fn within<T>(
     live: &Live,
     step: &Step,
     path: &StepPath,
-    with: impl IntoIterator<Item = (&'w String, &'w Template)>,
-) -> Result<Map<String, Value>, ActionError> {
+    read: impl FnOnce(&Roots<'_>) -> Result<T, ActionError>,
+) -> Result<T, ActionError> {
     let item = item(live, step, path)?;
     let steps = Steps::of(&live.state, &step.ancestors);
     let mut scope = roots(&live.record.inputs, &steps, &live.about);
     if let Some((item, index)) = &item {
         scope = scope.value("item", item).value("index", index);
     }
-    rendered(with, &scope)
+    read(&scope)
 }
 
 fn rendered<'w>(
     with: impl IntoIterator<Item = (&'w String, &'w Template)>,
     scope: &Roots<'_>,
 ) -> Result<Map<String, Value>, ActionError> {
-    let mut inputs = Map::new();
-    for (name, template) in with {
-        let value = template.render(scope).map_err(|cause| {
-            ActionError::new(ActionErrorKind::InvalidInput, format!("input `{name}`: {cause}"))
-                .with_code(cause.kind().code())
-        })?;
-        inputs.insert(name.clone(), value);
-    }
-    Ok(inputs)
+    with.into_iter().map(|(name, template)| Ok((name.clone(), render(name, template, scope)?))).collect()
+}
+
+/// Evaluates one input.
+pub(crate) fn render(name: &str, template: &Template, scope: &dyn Scope) -> Result<Value, ActionError> {
+    template.render(scope).map_err(|cause| {
+        ActionError::new(ActionErrorKind::InvalidInput, format!("input `{name}`: {cause}"))
+            .with_code(cause.kind().code())
+    })
 }
 
 /// Makes the call, or says why it cannot be made.
 pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionCall, ActionError> {
     check_open(live)?;
     let step = live.workflow.step(&path.step).ok_or_else(|| internal("the step is not in the workflow"))?;
-    let StepKind::Action { uses, with } = &step.kind else {
-        return Err(internal("the step has no action"));
-    };
+    let (uses, inputs) = within(live, step, path, |scope| match &step.kind {
+        StepKind::Action { uses, with } => Ok((uses.clone(), rendered(with, scope)?)),
+        StepKind::Run(run) => Ok((ActionName::run(), command::inputs(run, scope)?)),
+        StepKind::Workflow { .. }
+        | StepKind::Approval { .. }
+        | StepKind::Wait { .. }
+        | StepKind::Sleep { .. } => Err(internal("the step has no action")),
+    })?;
     Ok(ActionCall {
         execution: live.record.id,
         path: path.clone(),
         attempt,
-        uses: uses.clone(),
-        inputs: inputs(live, step, path, with)?,
+        uses,
+        inputs,
         upstream: upstream(live, &step.ancestors),
         timeout: step.timeout,
         budget: live.workflow.budget.usd,

@@ -45,6 +45,7 @@
 
 mod brief;
 mod cache;
+mod command;
 mod engine;
 mod error;
 mod inputs;

@@ -165,7 +165,7 @@ impl Observer for Watch {
                 self.ended.add();
             }
             Event::Waiting { .. } => self.waiting.add(),
-            Event::Began { .. } | Event::Settled { .. } | Event::Logged { .. } => {}
+            Event::Began { .. } | Event::Settled { .. } | Event::Logged { .. } | Event::Called { .. } => {}
         }
     }
 }

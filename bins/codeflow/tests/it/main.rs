@@ -1,6 +1,7 @@
 //! Tests of the command line: the real program on real repositories.
 
 mod calls;
+mod commands;
 mod crash;
 mod executions;
 mod holding;

@@ -4,6 +4,7 @@
 
 mod answering;
 mod catalog;
+mod command;
 mod diff;
 mod llm_chat;
 mod llm_errors;

@@ -17,8 +17,6 @@ pub enum Reason {
     TooManyItems,
     /// Its `for_each` gave something else than a list.
     NotAList,
-    /// Nothing serves this kind of step yet.
-    Unsupported,
     /// A person said no.
     ApprovalRefused,
     /// Nobody decided in time.
@@ -45,7 +43,6 @@ impl Reason {
             Self::Unexplained => "step.failed",
             Self::TooManyItems => "step.too_many_items",
             Self::NotAList => "step.not_a_list",
-            Self::Unsupported => "step.unsupported",
             Self::ApprovalRefused => "step.approval_refused",
             Self::ApprovalExpired => "step.approval_expired",
             Self::WaitExpired => "step.wait_expired",

@@ -22,6 +22,8 @@ impl Limits {
     pub const DEFAULT_PARALLEL: u32 = 4;
     /// The most attempts of a step.
     pub const ATTEMPTS: u32 = 10;
+    /// The most processes or open files that a command may ask for.
+    pub const RUN_COUNT: u32 = 100_000;
     /// The longest time for one attempt of a step.
     pub const TIMEOUT: Duration = hours(24);
     /// The time for one attempt of a step that does not say.

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::RunStep;
 use crate::schedule::Schedule;
 use crate::{ActionName, RetryPolicy, Usd, ValueType};
 
@@ -239,10 +240,7 @@ pub enum StepKind {
         with: IndexMap<String, Template>,
     },
     /// Runs a command in a sandbox.
-    Run {
-        /// The program and its arguments.
-        command: Vec<Template>,
-    },
+    Run(Box<RunStep>),
     /// Waits until a person says yes or no.
     Approval {
         /// Who may decide; everybody who may see the execution, if empty.

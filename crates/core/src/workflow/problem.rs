@@ -38,6 +38,8 @@ pub enum ProblemCode {
     TypeMismatch,
     /// A text is not an expression.
     BadExpression,
+    /// A step runs a command, and commands are not run here.
+    CommandsOff,
     /// An action needs a permission that the workflow does not give.
     Permission,
 }
@@ -61,6 +63,7 @@ impl ProblemCode {
             Self::BadReference => "workflow.bad_reference",
             Self::TypeMismatch => "workflow.type_mismatch",
             Self::BadExpression => "workflow.bad_expression",
+            Self::CommandsOff => "workflow.commands_off",
             Self::Permission => "workflow.permission",
         }
     }

@@ -46,7 +46,9 @@ fn described(schema: Value, about: &str) -> Value {
 pub(super) fn step() -> Value {
     let mut schema = object(&STEP);
     schema["oneOf"] = super::step::KINDS.iter().map(|kind| json!({ "required": [kind] })).collect();
-    schema["dependentRequired"] = json!({ "with": ["uses"], "for_each": ["uses"] });
+    schema["dependentRequired"] = json!({ "with": ["uses"] });
+    let repeats = json!([{ "required": ["uses"] }, { "required": ["run"] }]);
+    schema["dependentSchemas"] = json!({ "for_each": { "anyOf": repeats } });
     schema
 }
 
@@ -94,6 +96,17 @@ pub(super) fn text() -> Value {
 
 pub(super) fn duration() -> Value {
     json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d))+$" })
+}
+
+/// A program and its arguments.
+pub(super) fn command() -> Value {
+    json!({ "type": "array", "items": text(), "minItems": 1 })
+}
+
+/// A number of bytes.
+pub(super) fn size() -> Value {
+    let pattern = "^[0-9]+ *([KkMmGg]?[Bb]|[KkMmGg][Ii][Bb])?$";
+    json!({ "type": ["string", "integer"], "pattern": pattern, "minimum": 1 })
 }
 
 pub(super) fn whole(from: u32, to: u32) -> Value {

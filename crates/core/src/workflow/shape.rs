@@ -165,8 +165,8 @@ pub(super) static STEP: Shape = Shape {
         }),
         key(
             "run",
-            "A program and its arguments, for a sandbox.",
-            || json!({ "type": "array", "items": schema::text(), "minItems": 1 }),
+            "A program and its arguments, for a sandbox; or a mapping with them as `command`.",
+            || json!({ "oneOf": [schema::command(), schema::object(&RUN)] }),
         ),
         key("approval", "Waits until a person says yes or no.", || schema::optional_object(&APPROVAL)),
         key("wait", "Waits for a signal.", || schema::object(&WAIT)),
@@ -181,6 +181,36 @@ pub(super) static STEP: Shape = Shape {
         key("compensate", "The action that undoes it when the execution does not succeed.", || {
             schema::object(&COMPENSATE)
         }),
+    ],
+};
+
+pub(super) static RUN: Shape = Shape {
+    what: "`run`",
+    keys: &[
+        required("command", "The program and its arguments; no shell reads them.", schema::command),
+        key("stdin", "What it reads from standard input; may hold `${{ … }}`.", || json!(true)),
+        key(
+            "files",
+            "Files in its working folder, by name; they may hold `${{ … }}`.",
+            || json!({ "type": "object" }),
+        ),
+        key("env", "Its variables, by name; they may hold `${{ … }}`.", || json!({ "type": "object" })),
+        key(
+            "network",
+            "Whether it may reach the network; settings must allow it.",
+            || json!({ "type": "boolean" }),
+        ),
+        key(
+            "accept",
+            "The exit codes that are no failure; 0 if it is not given.",
+            || json!({ "type": "array", "items": schema::whole(0, 255) }),
+        ),
+        key("memory", "Memory for all of its processes together, such as `256 MiB`.", schema::size),
+        key("cpu", "Time on a processor for all of its processes together.", schema::duration),
+        key("processes", "Processes at the same time.", || schema::whole(1, Limits::RUN_COUNT)),
+        key("open_files", "Open files of one process.", || schema::whole(1, Limits::RUN_COUNT)),
+        key("file_size", "The size of one file, such as `16 MiB`.", schema::size),
+        key("output", "How much is kept of each output, such as `64 KiB`.", schema::size),
     ],
 };
 

@@ -10,6 +10,7 @@ use super::compensation::Undo;
 use super::context::{Context, Fields, Read};
 use super::node::{Content, Entry, Node};
 use super::problem::{ProblemCode, listed, shown};
+use super::run;
 use super::shape::{APPROVAL, FOR_EACH, RETRY, STEP, WAIT};
 use super::{ForEach, Limits, OnError, Step, StepKind, StepName};
 use crate::{ActionErrorKind, Location, RetryPolicy};
@@ -102,18 +103,21 @@ impl<'n> Draft<'n> {
             let message = format!("a step cannot have both `{}` and `{}`", first.key, other.key);
             ctx.report.add(ProblemCode::Conflict, other.at, message, "make two steps of it");
         }
-        for entry in ["with", "for_each"].iter().filter_map(|key| fields.entry(key)) {
-            if first.key != "uses" {
-                let message = format!(
-                    "`{}` belongs to a step with `uses`, and this one has `{}`",
-                    entry.key, first.key
-                );
+        let repeats = matches!(first.key.as_str(), "uses" | "run");
+        let misplaced = [("with", "`uses`", first.key == "uses"), ("for_each", "`uses` or `run`", repeats)];
+        for (key, home, is_home) in misplaced {
+            if let Some(entry) = fields.entry(key).filter(|_| !is_home) {
+                let message =
+                    format!("`{key}` belongs to a step with {home}, and this one has `{}`", first.key);
                 ctx.report.add(ProblemCode::Conflict, entry.at, message, "remove it");
             }
         }
         self.kind = match first.key.as_str() {
             "uses" => self.read_uses(&first.value, fields, ctx),
-            "run" => self.read_run(&first.value, ctx),
+            "run" => {
+                self.uses_at = first.value.at;
+                run::read(&first.value, &mut self.item_reads, ctx)
+            }
             "approval" => read_approval(&first.value, ctx),
             "wait" => read_wait(&first.value, first.at, ctx),
             _ => ctx.duration(&first.value, Limits::SLEEP).map(|duration| StepKind::Sleep { duration }),
@@ -150,23 +154,6 @@ impl<'n> Draft<'n> {
         let message = format!("`{}` is not the name of an action", shown(uses));
         ctx.report.add(ProblemCode::BadValue, node.at, message, hint);
         None
-    }
-
-    fn read_run(&mut self, node: &'n Node, ctx: &mut Context<'_>) -> Option<StepKind> {
-        let words = ctx.list(node, "a list: the program and its arguments")?;
-        if words.is_empty() {
-            ctx.report.add(
-                ProblemCode::BadValue,
-                node.at,
-                "`run` names no program",
-                "start the list with a program",
-            );
-        }
-        let command = words.iter().filter_map(|word| {
-            ctx.text(word, "a text")?;
-            ctx.template(word, &mut self.item_reads)
-        });
-        Some(StepKind::Run { command: command.collect::<Vec<Template>>() })
     }
 
     fn read_failure(&mut self, fields: Fields<'n>, ctx: &mut Context<'_>) {

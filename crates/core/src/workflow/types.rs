@@ -48,7 +48,8 @@ impl Types<'_> {
             }
             StepKind::Wait { .. } => Some([("payload", Any)].into()),
             StepKind::Sleep { .. } => Some(BTreeMap::new()),
-            StepKind::Workflow { .. } | StepKind::Run { .. } => None,
+            StepKind::Run(_) => self.catalog.find(&ActionName::run()).map(|spec| spec.outputs.clone()),
+            StepKind::Workflow { .. } => None,
         }
     }
 
@@ -62,11 +63,22 @@ impl Types<'_> {
         if let Some(node) = draft.for_each_node {
             self.check_items(node, ctx);
         }
+        if let Some(StepKind::Run(_)) = &draft.kind {
+            self.check_run(draft, ctx);
+        }
         if let Some(StepKind::Action { uses, .. }) = &draft.kind {
             self.check_use(&Use { uses, at: draft.uses_at, with: draft.with }, permissions, ctx);
         }
         if let Some(undo) = &draft.compensate {
             self.check_use(&undo.used(), permissions, ctx);
+        }
+    }
+
+    fn check_run(&self, draft: &Draft<'_>, ctx: &mut Context<'_>) {
+        if self.catalog.find(&ActionName::run()).is_none() && !self.catalog.names().is_empty() {
+            let message = "commands are not run here";
+            let hint = "settings allow them with `enabled = true` in `[sandbox]`";
+            ctx.report.add(ProblemCode::CommandsOff, draft.uses_at, message, hint);
         }
     }
 

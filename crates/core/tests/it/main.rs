@@ -14,6 +14,7 @@ mod workflow_fuzz;
 mod workflow_malformed;
 mod workflow_parse;
 mod workflow_problems;
+mod workflow_run;
 mod workflow_schedules;
 mod workflow_schema;
 mod workflow_version;

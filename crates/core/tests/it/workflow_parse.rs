@@ -133,8 +133,8 @@ fn each_kind_of_step_is_read() {
     assert_eq!(workflow.steps[2].for_each.as_ref().map(|it| it.parallel), Some(Limits::DEFAULT_PARALLEL));
     let StepKind::Workflow { uses, with } = &workflow.steps[3].kind else { panic!("not a workflow") };
     assert_eq!((uses.as_str(), with.len()), ("secret-scan", 1));
-    let StepKind::Run { command } = &workflow.steps[4].kind else { panic!("not a command") };
-    assert_eq!(command.len(), 3);
+    let StepKind::Run(run) = &workflow.steps[4].kind else { panic!("not a command") };
+    assert_eq!((run.command.len(), run.accept.as_slice()), (3, [0].as_slice()));
     let StepKind::Sleep { duration } = workflow.steps[5].kind else { panic!("not a sleep") };
     assert_eq!(duration, Duration::from_secs(3 * 86_400));
     assert!(workflow.inputs["name"].default.is_none());

@@ -35,6 +35,9 @@ fn a_good_document_is_accepted() {
             "b": { "needs": "a", "approval": null },
             "c": { "needs": ["a", "b"], "wait": { "event": "go" }, "if": true },
             "d": { "uses": "x/y", "for_each": { "items": "${{ inputs.a }}", "parallel": 2 } },
+            "e": { "run": ["ls", "-l"], "for_each": [1] },
+            "f": { "run": { "command": ["ls"], "stdin": [1], "files": { "a": 1 }, "memory": "64 MiB", "output": 512,
+                "network": false, "accept": [0, 1], "cpu": "3s", "processes": 3 } },
         },
     });
 
@@ -53,6 +56,10 @@ fn what_the_schema_refuses_the_parser_refuses_too() {
         ("/steps/a", json!({})),
         ("/steps/a", json!({ "uses": "x/y", "run": ["ls"] })),
         ("/steps/a", json!({ "sleep": "1s", "with": {} })),
+        ("/steps/a", json!({ "sleep": "1s", "for_each": [1] })),
+        ("/steps/a", json!({ "run": { "stdin": "x" } })),
+        ("/steps/a", json!({ "run": { "command": ["ls"], "shell": true } })),
+        ("/steps/a", json!({ "run": { "command": ["ls"], "memory": "much" } })),
         ("/steps/a", json!({ "uses": "x/y", "unknown": 1 })),
         ("/steps/a", json!({ "uses": "x/y", "timeout": "soon" })),
         ("/steps/a", json!({ "uses": "x/y", "retry": { "attempts": 11 } })),

@@ -111,20 +111,15 @@ impl Plan<'_> {
     }
 
     fn begin_step(&mut self, step: &Step) {
-        let path = StepPath::step(step.name.clone());
         match (&step.kind, &step.for_each) {
-            (StepKind::Action { .. } | StepKind::Workflow { .. }, Some(for_each)) => {
+            (StepKind::Action { .. } | StepKind::Workflow { .. } | StepKind::Run(_), Some(for_each)) => {
                 self.expand(step, for_each);
             }
-            (StepKind::Action { .. } | StepKind::Workflow { .. }, None) => {
-                self.schedule(Work::Attempt(path), 1, None);
+            (StepKind::Action { .. } | StepKind::Workflow { .. } | StepKind::Run(_), None) => {
+                self.schedule(Work::Attempt(StepPath::step(step.name.clone())), 1, None);
             }
             (StepKind::Approval { expires: wait, .. } | StepKind::Wait { timeout: wait, .. }, _)
             | (StepKind::Sleep { duration: wait }, _) => self.wait(step, *wait),
-            (StepKind::Run { .. }, _) => {
-                let text = "this kind of step is not served by this release";
-                self.settle(path, StepEvent::Failed, End::because(Reason::Unsupported, text));
-            }
         }
     }
 

@@ -176,16 +176,6 @@ async fn a_failed_step_may_still_give_outputs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn kinds_of_step_that_nothing_serves_yet_fail_and_say_so() {
-    let world = World::new();
-
-    let view = world.run(&workflow("  a: { run: [ls] }")).await;
-
-    assert_eq!(view.status(), ExecutionStatus::Failed);
-    assert_eq!((view.is("a"), view.why("a")), ("failed", "step.unsupported"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn no_more_tasks_run_at_once_than_the_worker_is_told() {
     let world = World::new();
     let active = std::sync::Arc::new(AtomicU32::new(0));

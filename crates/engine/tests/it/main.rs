@@ -5,6 +5,7 @@
 mod attempts;
 mod calls;
 mod cancels;
+mod commands;
 mod compensation;
 mod endings;
 mod jobs;
