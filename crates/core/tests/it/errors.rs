@@ -88,7 +88,6 @@ fn every_reason_of_the_engine_has_a_code_of_its_own() {
         Reason::Unexplained,
         Reason::TooManyItems,
         Reason::NotAList,
-        Reason::Unsupported,
         Reason::ApprovalRefused,
         Reason::ApprovalExpired,
         Reason::WaitExpired,
