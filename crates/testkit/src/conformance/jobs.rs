@@ -104,7 +104,8 @@ pub async fn a_dead_job_is_released_or_discarded(subject: &Subject) {
         assert_eq!(error.kind(), ErrorKind::NotFound);
     }
     assert!(subject.store.quarantined(None, 10).await.unwrap().is_empty());
-    assert_eq!(subject.claim_suspect(session).await.tasks[0].id, kept.task.id);
+    let back = subject.claim(session, 10).await.tasks;
+    assert!(back.iter().any(|task| task.id == kept.task.id), "no worker died of it");
 }
 
 /// Whoever lost its lease ends nothing.
