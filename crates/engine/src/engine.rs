@@ -199,6 +199,7 @@ impl Engine {
             attempt: 1,
             lane: DEFAULT_LANE.to_owned(),
             priority: MESSAGE_PRIORITY,
+            fair: 0,
             after: None,
             taken: None,
         };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::plan::DEFAULT_LANE;
-use crate::ports::{Enqueued, NewJob, NewTask, Task, Work};
+use crate::ports::{Enqueued, NewJob, NewTask, Task, Work, fair_key};
 use crate::{Engine, Error, ErrorKind};
 
 /// How many jobs are put in with one call.
@@ -149,6 +149,7 @@ impl Engine {
         if timeout.is_zero() || timeout > Limits::TIMEOUT || retry.attempts > Limits::ATTEMPTS {
             return invalid(format!("the timeout or the attempts of a job of `{uses}` are out of bounds"));
         }
+        let fair = fair_key(uses.as_str());
         let retry = (retry != RetryPolicy::default()).then(|| Retry::from(&retry));
         let call = Call { uses, inputs, retry, timeout_ms: millis(timeout) };
         let text = serde_json::to_string(&call).map_err(|source| {
@@ -164,6 +165,7 @@ impl Engine {
             attempt: 1,
             lane,
             priority,
+            fair,
             after,
             taken: None,
         };

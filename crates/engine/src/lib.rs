@@ -56,6 +56,7 @@ mod plan;
 mod ports;
 mod schedules;
 mod scope;
+mod slots;
 mod starts;
 mod wakeups;
 mod worker;
@@ -65,12 +66,12 @@ pub use error::{BoxError, Error, ErrorKind};
 pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, ChildEnded, Claim, Claimed, Dead, DueSchedules, Ending, Enqueued, ExecutionFilter,
-    ExecutionRecord, FIRST_SEQ, Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds, JobQueue, Journal,
-    LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask, NewVersion,
-    OpenTask, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord, ScheduleStore,
-    Session, SlotOutcome, Snapshot, Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire,
-    WireConnection, Work, WorkflowStore,
+    ActionRunner, Admitted, Advance, ChildEnded, Claim, Claimed, Dead, DueSchedules, Ending, Enqueued,
+    ExecutionFilter, ExecutionRecord, FIRST_SEQ, Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds,
+    JobQueue, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask,
+    NewVersion, OpenTask, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord,
+    ScheduleStore, Session, Slot, SlotMove, SlotOutcome, Snapshot, Started, StepSummary, Store,
+    StoredVersion, Task, TaskQueue, Wire, WireConnection, Work, WorkflowStore, fair_key,
 };
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;

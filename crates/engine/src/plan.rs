@@ -20,7 +20,7 @@ use codeflow_core::{MessageId, TaskId, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::live::{Given, Live};
-use crate::ports::{Advance, Ending, LogLine, NewTask, OpenTask, Work};
+use crate::ports::{Advance, Ending, LogLine, NewTask, OpenTask, SlotMove, Work, fair_key};
 use crate::scope::{Steps, roots};
 
 pub(crate) use happening::Happening;
@@ -40,6 +40,7 @@ pub(crate) struct Plan<'p> {
     read: Vec<MessageId>,
     logs: Vec<LogLine>,
     ending: Option<Ending>,
+    slot: Option<SlotMove>,
 }
 
 impl<'p> Plan<'p> {
@@ -55,6 +56,7 @@ impl<'p> Plan<'p> {
             read: Vec::new(),
             logs: Vec::new(),
             ending: None,
+            slot: None,
         }
     }
 
@@ -100,6 +102,7 @@ impl<'p> Plan<'p> {
             done: self.done,
             dropped: self.dropped,
             tasks: self.tasks,
+            slot: self.slot,
             read: self.read,
             logs: self.logs,
         }
@@ -164,6 +167,7 @@ impl<'p> Plan<'p> {
         self.live.record.outputs.clone_from(&ending.outputs);
         self.live.record.error.clone_from(&ending.error);
         self.ending = Some(ending);
+        self.slot = self.live.workflow.concurrency.as_ref().map(|_| SlotMove::Release);
         // A message may still come for an execution that has ended: it may be restarted.
         self.drop_tasks(|task| task.work != Work::Inbox);
         if self.live.state.caller().is_some() {
@@ -240,12 +244,14 @@ impl<'p> Plan<'p> {
         let id = TaskId::generate(self.given.ids);
         let open = OpenTask { id, work: work.clone(), attempt, delayed: after.is_some(), quarantined: false };
         self.live.open.insert(id, open);
+        let fair = fair_key(self.live.workflow.name.as_str());
         self.tasks.push(NewTask {
             id,
             work,
             attempt,
             lane: DEFAULT_LANE.to_owned(),
             priority: 0,
+            fair,
             after,
             taken: None,
         });

@@ -12,11 +12,11 @@ pub use actions::ActionRunner;
 pub use jobs::{Enqueued, JobEnds, JobQueue, NewJob};
 pub use journal::{
     Advance, ChildEnded, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
-    Message, MessageBody, NewExecution, Snapshot, Started,
+    Message, MessageBody, NewExecution, Slot, SlotMove, Snapshot, Started,
 };
 pub use queue::{
-    Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered, Renewal,
-    Session, Task, TaskQueue, Work,
+    Admitted, Claim, Claimed, Dead, MAX_DEATHS, NewTask, OpenTask, Promoted, QuarantinedTask, Recovered,
+    Renewal, Session, Task, TaskQueue, Work, fair_key,
 };
 pub use schedules::{
     DueSchedules, Fired, Firing, InvalidSlotOutcome, NewSchedule, PendingSlot, ScheduleRecord, ScheduleStore,

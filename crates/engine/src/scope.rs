@@ -17,6 +17,11 @@ struct StepScope<'s> {
 }
 
 impl<'s> Steps<'s> {
+    /// None: nothing has run yet.
+    pub(crate) fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
     /// Those of `names` that are settled.
     pub(crate) fn of(state: &'s State, names: &'s [StepName]) -> Self {
         let scope = |settled| StepScope { settled, nothing: json!({}) };

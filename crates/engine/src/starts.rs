@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::live::{Given, Live};
 use crate::plan::Plan;
-use crate::ports::{ExecutionRecord, FIRST_SEQ, NewExecution, Snapshot, Started};
+use crate::ports::{ExecutionRecord, FIRST_SEQ, NewExecution, Slot, Snapshot, Started};
+use crate::slots::slot;
 use crate::worker::Taker;
 use crate::{Engine, Error, ErrorKind, inputs};
 
@@ -36,6 +37,7 @@ pub(crate) struct Begun {
     pub(crate) inputs: Arc<Value>,
     pub(crate) key: Option<String>,
     pub(crate) caller: Option<Caller>,
+    pub(crate) slot: Option<Slot>,
 }
 
 impl Engine {
@@ -89,7 +91,7 @@ impl Engine {
         for ((execution, live), started) in executions.into_iter().zip(lives).zip(started) {
             due |= execution.tasks.iter().any(|task| task.taken.is_none());
             let id = match (started, &taker) {
-                (Started::Existing(earlier), _) => earlier,
+                (Started::Existing(other) | Started::Skipped(other), _) => other,
                 (Started::Created, None) => execution.id,
                 (Started::Created, Some(taker)) => {
                     taker.begin(execution.id, Arc::new(Mutex::new(live)), &execution.tasks).await;
@@ -115,7 +117,8 @@ impl Engine {
         let workflow = self.workflows.get(&request.version).await?;
         let inputs = Arc::new(inputs::check(&workflow, request.inputs)?);
         let id = ExecutionId::generate(self.parts.ids.as_ref());
-        let begun = Begun { id, inputs, key: request.idempotency_key, caller: None };
+        let slot = slot(&workflow, &inputs)?;
+        let begun = Begun { id, inputs, key: request.idempotency_key, caller: None, slot };
         Ok(self.first_moves(&workflow, begun))
     }
 
@@ -134,7 +137,7 @@ impl Engine {
     }
 
     fn first_moves(&self, workflow: &Arc<Workflow>, begun: Begun) -> (NewExecution, Live) {
-        let Begun { id, inputs, key: idempotency_key, caller } = begun;
+        let Begun { id, inputs, key: idempotency_key, caller, slot } = begun;
         let called: Vec<_> = caller.map(Fact::CalledBy).into_iter().collect();
         let now = self.parts.clock.now();
         let record = ExecutionRecord {
@@ -168,6 +171,7 @@ impl Engine {
             inputs,
             idempotency_key,
             status,
+            slot: slot.filter(|_| advance.ending.is_none()),
             ending: advance.ending,
             facts: called.into_iter().chain(advance.facts).collect(),
             tasks: advance.tasks,

@@ -101,6 +101,8 @@ pub(crate) struct Boot {
     next_due: Mutex<Option<Instant>>,
     /// A task that must run alone waits, or runs: nothing else is taken until it is through.
     alone: AtomicBool,
+    /// Executions gave places back that others may wait for.
+    freed: AtomicBool,
     /// The queue had more than was asked for when it was looked at last.
     busy: AtomicBool,
     /// Batches of commits without an answer, and since when.
@@ -194,6 +196,7 @@ impl Worker {
             room: Notify::new(),
             next_due: Mutex::new(None),
             alone: AtomicBool::new(false),
+            freed: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             doubtful: Mutex::default(),
             stopping: stop.clone(),
@@ -271,6 +274,7 @@ fn taken(execution: ExecutionId, generation: u32, new: &NewTask) -> Option<Task>
         attempt: new.attempt,
         lane: new.lane.clone(),
         priority: new.priority,
+        fair: new.fair,
         deaths: 0,
         batch,
     })

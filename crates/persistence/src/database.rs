@@ -8,6 +8,8 @@ mod sqlite;
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::sync::Mutex;
 
 use codeflow_core::{Clock, Timestamp};
 use codeflow_engine::{Error, ErrorKind};
@@ -28,6 +30,8 @@ use crate::conn::PgConn;
 use crate::conn::{Conn, Tx, on_conn};
 use crate::error::{Fault, from_pool};
 use crate::probe::{CommitProbe, Moment};
+#[cfg(feature = "postgres")]
+use crate::queue::Floors;
 use crate::settings::{ConnectionInfo, DatabaseSettings, PoolInfo};
 
 /// Executions, journals and the queue, in PostgreSQL or SQLite. Clones share their connections.
@@ -38,6 +42,8 @@ pub struct Database {
     clock: Arc<dyn Clock>,
     probe: Option<Arc<dyn CommitProbe>>,
     calls: Tasks,
+    #[cfg(feature = "postgres")]
+    pub(crate) floors: Arc<Mutex<Floors>>,
 }
 
 #[derive(Clone)]
@@ -85,7 +91,14 @@ impl Database {
             #[cfg(not(feature = "sqlite"))]
             Address::Sqlite(_) => return Err(not_built("sqlite")),
         };
-        let database = Self { pools, clock: Arc::new(SystemClock), probe: None, calls: Tasks::new() };
+        let database = Self {
+            pools,
+            clock: Arc::new(SystemClock),
+            probe: None,
+            calls: Tasks::new(),
+            #[cfg(feature = "postgres")]
+            floors: Arc::default(),
+        };
         database.writer().await?;
         Ok(database)
     }
@@ -133,6 +146,12 @@ impl Database {
                 readers: pool_info(pools.read.status()),
             },
         }
+    }
+
+    /// Whether it is a server.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
     }
 
     /// Closes the connections. Whoever still uses a clone gets errors.

@@ -1,5 +1,8 @@
 //! The queue of due work: sessions with leases, claims, timers, recovery, quarantine.
 
+mod admission;
+#[cfg(feature = "postgres")]
+mod floors;
 mod jobs;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -14,12 +17,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_core::{ExecutionId, SessionId, TaskId};
 use codeflow_engine::{
-    Claim, Claimed, Dead, Error, Promoted, QuarantinedTask, Recovered, Renewal, Session, TaskQueue,
+    Admitted, Claim, Claimed, Dead, Error, Promoted, QuarantinedTask, Recovered, Renewal, Session, TaskQueue,
 };
 
 use crate::Database;
 use crate::conn::on_conn;
 
+#[cfg(feature = "postgres")]
+pub(crate) use floors::Floors;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::{fence as fence_on_sqlite, hold as hold_on_sqlite};
 
@@ -39,6 +44,10 @@ impl TaskQueue for Database {
 
     async fn claim(&self, session: Session, wanted: Claim) -> Result<Claimed, Error> {
         self.run(|db| async move { claim(&db, session, wanted).await }).await
+    }
+
+    async fn admit(&self, limit: u32) -> Result<Admitted, Error> {
+        self.run(|db| async move { admission::admit(&db, limit).await }).await
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {

@@ -1,6 +1,6 @@
 //! The rows of the tables that several files write or read, and how they become the ports' types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use codeflow_core::execution::Fact;
 use codeflow_core::{BatchId, ExecutionId, Timestamp};
@@ -9,7 +9,7 @@ use diesel::{Insertable, Queryable, QueryableByName};
 
 use crate::error::corrupt;
 use crate::payload::{Blobs, pack_fact};
-use crate::schema::{blob, execution_logs, ready, step_result, task, timer};
+use crate::schema::{blob, execution_logs, ready, ready_group, step_result, task, timer};
 use crate::sql_types::{At, DbUuid, Id};
 
 const ATTEMPT: i16 = 1;
@@ -77,6 +77,7 @@ pub(crate) struct TaskRow {
     pub(crate) priority: i16,
     pub(crate) deaths: i32,
     pub(crate) suspect: bool,
+    pub(crate) fair: i32,
 }
 
 #[derive(Clone, Debug, Insertable)]
@@ -86,6 +87,7 @@ pub(crate) struct ReadyRow {
     pub(crate) lane: String,
     pub(crate) priority: i16,
     pub(crate) suspect: bool,
+    pub(crate) fair: i32,
 }
 
 #[derive(Clone, Debug, Insertable)]
@@ -104,7 +106,23 @@ pub(crate) struct QueueRows {
     pub(crate) taken: BTreeMap<Id, Vec<Id>>,
 }
 
+/// A lane, a priority and a key: tasks of one lane and priority take turns by their keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Insertable, Queryable)]
+#[diesel(table_name = ready_group)]
+pub(crate) struct GroupRow {
+    pub(crate) lane: String,
+    pub(crate) priority: i16,
+    pub(crate) fair: i32,
+}
+
 impl QueueRows {
+    /// The groups of the tasks.
+    pub(crate) fn groups(&self) -> Vec<GroupRow> {
+        let group =
+            |task: &TaskRow| GroupRow { lane: task.lane.clone(), priority: task.priority, fair: task.fair };
+        self.tasks.iter().map(group).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Adds the tasks of one execution.
     pub(crate) fn add(
         &mut self,
@@ -124,6 +142,7 @@ impl QueueRows {
                     lane: new.lane.clone(),
                     priority: new.priority,
                     suspect: false,
+                    fair: new.fair,
                 }),
             }
             self.tasks.push(TaskRow {
@@ -137,6 +156,7 @@ impl QueueRows {
                 priority: new.priority,
                 deaths: 0,
                 suspect: false,
+                fair: new.fair,
             });
         }
     }
@@ -163,6 +183,8 @@ pub(crate) struct ClaimedRow {
     pub(crate) priority: i16,
     #[diesel(sql_type = diesel::sql_types::Integer)]
     pub(crate) deaths: i32,
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pub(crate) fair: i32,
 }
 
 impl ClaimedRow {
@@ -176,6 +198,7 @@ impl ClaimedRow {
             attempt: unsigned(self.attempt),
             lane: self.lane,
             priority: self.priority,
+            fair: self.fair,
             deaths: unsigned(self.deaths),
             batch,
         })

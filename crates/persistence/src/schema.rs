@@ -149,11 +149,12 @@ table! {
         suspect -> Bool,
         quarantined_at -> Nullable<DbTime>,
         reason -> Nullable<Text>,
+        fair -> Integer,
     }
 }
 
 table! {
-    use diesel::sql_types::{Bool, SmallInt, Text};
+    use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text};
     use crate::sql_types::DbUuid;
 
     ready (task_id) {
@@ -161,6 +162,8 @@ table! {
         lane -> Text,
         priority -> SmallInt,
         suspect -> Bool,
+        fair -> Integer,
+        position -> BigInt,
     }
 }
 
@@ -221,7 +224,7 @@ table! {
 allow_tables_to_appear_in_same_query!(workflows, schedule);
 allow_tables_to_appear_in_same_query!(workflow_executions, schedule_slot);
 allow_tables_to_appear_in_same_query!(workflows, workflow_versions, workflow_executions);
-allow_tables_to_appear_in_same_query!(task, timer, ready, workflow_executions);
+allow_tables_to_appear_in_same_query!(task, timer, ready, workflow_executions, slot_waiter);
 
 table! {
     use diesel::sql_types::BigInt;
@@ -233,3 +236,36 @@ table! {
         epoch -> BigInt,
     }
 }
+
+table! {
+    ready_group (lane, priority, fair) {
+        lane -> Text,
+        priority -> SmallInt,
+        fair -> Integer,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::DbUuid;
+
+    slot_holder (execution_id) {
+        execution_id -> DbUuid,
+        key -> Text,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::DbUuid;
+
+    slot_waiter (execution_id) {
+        execution_id -> DbUuid,
+        key -> Text,
+        most -> Integer,
+        replaces -> Bool,
+        position -> BigInt,
+    }
+}
+
+allow_tables_to_appear_in_same_query!(slot_holder, workflow_executions);

@@ -12,6 +12,7 @@ pub mod races;
 pub mod recovery;
 pub mod schedules;
 mod subject;
+pub mod turns;
 pub mod values;
 pub mod versions;
 
@@ -77,6 +78,13 @@ macro_rules! conformance {
             jobs: a_job_that_failed_is_tried_again_or_given_up,
             jobs: a_dead_job_is_released_or_discarded,
             jobs: a_stale_session_ends_no_job,
+            turns: keys_take_turns_within_a_priority,
+            turns: who_waits_for_a_place_gets_it_in_order,
+            turns: places_are_counted_within_one_call,
+            turns: who_would_have_to_wait_may_be_skipped,
+            turns: who_replaces_names_everybody_older,
+            turns: no_place_leaks_when_everything_happens_at_once,
+            turns: a_retried_execution_has_its_place_at_once,
             leases: a_stale_session_writes_nothing_after_its_lease,
             leases: a_stale_session_writes_nothing_after_its_recovery,
             leases: a_session_opens_only_once,

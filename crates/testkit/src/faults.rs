@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, SessionId, TaskId};
 use codeflow_engine::{
-    Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed,
-    JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask, NewVersion, Promoted,
-    QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store, StoredVersion, TaskQueue,
-    WorkflowStore,
+    Admitted, Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord,
+    Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask, NewVersion,
+    Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store, StoredVersion,
+    TaskQueue, WorkflowStore,
 };
 use tokio::sync::watch;
 
@@ -203,6 +203,10 @@ impl TaskQueue for FaultyStore {
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
         let claimed = self.inner().await?.claim(session, claim).await?;
         if take(&mut self.faults().lost_claims) { Err(unavailable()) } else { Ok(claimed) }
+    }
+
+    async fn admit(&self, limit: u32) -> Result<Admitted, Error> {
+        self.inner().await?.admit(limit).await
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {

@@ -47,6 +47,11 @@ struct Model {
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,
     sessions: HashMap<SessionId, Lease>,
+    /// Who runs under a key, and who waits for it, the oldest first.
+    holders: BTreeMap<ExecutionId, String>,
+    waiters: Vec<(ExecutionId, codeflow_engine::Slot)>,
+    /// Tasks become due in this order.
+    position: u64,
     schedules: BTreeMap<ScheduleId, ScheduleRecord>,
     slots: BTreeMap<(Timestamp, ScheduleId), Slot>,
 }
@@ -86,6 +91,7 @@ struct Entry {
     deaths: u32,
     suspect: bool,
     reason: Option<String>,
+    position: u64,
     place: Place,
 }
 
@@ -94,6 +100,8 @@ enum Place {
     Ready,
     Timer(Timestamp),
     Claimed(SessionId, BatchId),
+    /// Its execution waits for a place under its key.
+    Held,
     Quarantine(Timestamp),
 }
 
@@ -125,7 +133,18 @@ impl Model {
                 (None, Some(batch), Some(taker)) => Place::Claimed(taker.id, batch),
                 (None, ..) => Place::Ready,
             };
-            let entry = Entry { execution, generation, deaths: 0, suspect: false, reason: None, place, body };
+            self.position += 1;
+            let position = self.position;
+            let entry = Entry {
+                execution,
+                generation,
+                deaths: 0,
+                suspect: false,
+                reason: None,
+                position,
+                place,
+                body,
+            };
             self.tasks.insert(entry.body.id, entry);
         }
     }

@@ -71,6 +71,7 @@ pub(crate) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
     progress.line(&match started {
         Started::Created => format!("running {} as {id}", workflow.name),
         Started::Existing(_) => format!("an earlier start had the same key: {id}"),
+        Started::Skipped(_) => format!("not started, because this one is running: {id}"),
     });
     others::mention(&local, id, &progress).await?;
     let ended = drive::run(&local, reservation, id, progress).await?;

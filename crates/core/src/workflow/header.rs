@@ -102,7 +102,8 @@ pub(super) fn concurrency<'n>(
     let fields = ctx.fields(&entry.value, entry.at, &CONCURRENCY)?;
     let on_new = fields.get("on_new").and_then(|node| ctx.choice(node)).unwrap_or_default();
     let key = fields.get("key").and_then(|node| ctx.expression(node, reads))?;
-    Some(Concurrency { key, on_new })
+    let most = fields.get("max").and_then(|node| ctx.whole(node, 1..=Limits::CONCURRENT)).unwrap_or(1);
+    Some(Concurrency { key, most, on_new })
 }
 
 pub(super) fn budget(entry: &Entry, ctx: &mut Context<'_>) -> Budget {

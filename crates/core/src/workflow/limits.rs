@@ -38,6 +38,8 @@ impl Limits {
     pub const SLEEP: Duration = hours(365 * 24);
     /// How deep a workflow may be that others call: called by one, that is called by one, and so on.
     pub const CALLS: u32 = 10;
+    /// The most executions with one key that run at once.
+    pub const CONCURRENT: u32 = 1_000;
     /// The most schedules of a workflow.
     pub const SCHEDULES: usize = 20;
     /// The most problems that one parse reports.

@@ -156,6 +156,8 @@ pub struct InputDef {
 pub struct Concurrency {
     /// What makes two executions the same.
     pub key: Expression,
+    /// How many of them may run at once.
+    pub most: u32,
     /// What happens to the newer one.
     pub on_new: Overlap,
 }

@@ -119,6 +119,11 @@ pub(super) static CONCURRENCY: Shape = Shape {
     what: "`concurrency`",
     keys: &[
         required("key", "An expression; executions for which it gives the same are the same.", schema::text),
+        key(
+            "max",
+            "How many executions with the same key run at once; 1 if it is not given.",
+            || json!({ "type": "integer", "minimum": 1, "maximum": Limits::CONCURRENT }),
+        ),
         key("on_new", "What happens when a new execution meets an old one.", schema::choice::<Overlap>),
     ],
 };

@@ -7,6 +7,7 @@ use codeflow_core::{ActionError, ActionErrorKind, ExecutionId};
 
 use super::Engine;
 use crate::brief::Call;
+use crate::slots::slot;
 use crate::starts::Begun;
 use crate::{Error, ErrorKind, inputs};
 
@@ -51,7 +52,8 @@ impl Engine {
         let workflow = self.workflows.get(&latest.version).await?;
         let inputs = Arc::new(inputs::check(&workflow, inputs)?);
         let key = format!("call:{}:{}:{}", caller.execution, caller.generation, caller.path);
-        let begun = Begun { id, inputs, key: Some(key), caller: Some(caller) };
+        let slot = slot(&workflow, &inputs)?;
+        let begun = Begun { id, inputs, key: Some(key), caller: Some(caller), slot };
         Ok(self.begin(&workflow, begun).await?.0)
     }
 }

@@ -8,7 +8,8 @@ use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, Timestamp, format
 
 use super::restart::steps_to_restart;
 use super::{End, Plan, decision};
-use crate::ports::{Message, MessageBody, Task, Work};
+use crate::ports::{Message, MessageBody, SlotMove, Task, Work};
+use crate::slots::slot;
 use crate::worker::Verdict;
 
 /// Something that happened to an execution.
@@ -189,6 +190,9 @@ impl Plan<'_> {
         self.live.record.error = None;
         self.log("", format!("restarted by {by}"));
         self.record(Fact::Restarted { steps });
+        if let Ok(Some(slot)) = slot(&self.live.workflow, &self.live.record.inputs) {
+            self.slot = Some(SlotMove::Retake(slot.key));
+        }
         self.start_clock();
     }
 

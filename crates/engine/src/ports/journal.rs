@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_core::execution::{ExecutionStatus, Fact, StepError, StepPath};
-use codeflow_core::workflow::{StepName, VersionId, WorkflowName};
+use codeflow_core::workflow::{Overlap, StepName, VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, MessageId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +30,8 @@ pub struct NewExecution {
     pub status: ExecutionStatus,
     /// How it ended, if it had nothing to do.
     pub ending: Option<Ending>,
+    /// The place that it needs to run, if its workflow limits how many do.
+    pub slot: Option<Slot>,
     /// What was decided already.
     pub facts: Vec<Fact>,
     /// What is due, now or later.
@@ -39,6 +41,36 @@ pub struct NewExecution {
 /// The sequence number of an execution that has not moved yet.
 pub const FIRST_SEQ: i64 = 1;
 
+/// A place under a key, of which there are only so many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The key.
+    pub key: String,
+    /// How many executions may run under it at once.
+    pub most: u32,
+    /// What happens when there is no place.
+    pub on_new: Overlap,
+}
+
+/// What a move does to the place of its execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlotMove {
+    /// It needs none any more.
+    Release,
+    /// It runs again, and has one at once, also beyond the limit.
+    Retake(String),
+}
+
+impl SlotMove {
+    /// The key of the place that it has from here on.
+    pub fn key(self) -> Option<String> {
+        match self {
+            Self::Release => None,
+            Self::Retake(key) => Some(key),
+        }
+    }
+}
+
 /// What became of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
@@ -46,6 +78,8 @@ pub enum Started {
     Created,
     /// An earlier start had the same key.
     Existing(ExecutionId),
+    /// It was not started, because this one has its place and its workflow says `on_new: skip`.
+    Skipped(ExecutionId),
 }
 
 /// An execution, without its journal.
@@ -123,6 +157,8 @@ pub struct Advance {
     pub dropped: Vec<TaskId>,
     /// What is due, now or later.
     pub tasks: Vec<NewTask>,
+    /// What becomes of its place, if it has one.
+    pub slot: Option<SlotMove>,
     /// The messages that were read.
     pub read: Vec<MessageId>,
     /// What people may want to know later.

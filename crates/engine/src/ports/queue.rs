@@ -47,6 +47,8 @@ pub struct NewTask {
     pub lane: String,
     /// Higher goes first.
     pub priority: i16,
+    /// Tasks of one lane and priority take turns by this key; within a key, first come, first served.
+    pub fair: i32,
     /// How long until it is due; `None` is at once. Storage's clock counts.
     pub after: Option<Duration>,
     /// Claimed by the session that writes it, as part of this batch, instead of passing the queue.
@@ -62,7 +64,7 @@ pub struct OpenTask {
     pub work: Work,
     /// The attempt, counted from one.
     pub attempt: u32,
-    /// Whether it waits for its time.
+    /// Whether it waits for its time, or its execution for a place under its key.
     pub delayed: bool,
     /// Whether it was taken out of the queue because workers died of it.
     pub quarantined: bool,
@@ -85,6 +87,8 @@ pub struct Task {
     pub lane: String,
     /// Its priority.
     pub priority: i16,
+    /// The key by which it takes turns.
+    pub fair: i32,
     /// How many workers died while it was the only task they ran.
     pub deaths: u32,
     /// The batch it was claimed with.
@@ -117,10 +121,28 @@ pub struct Claim {
 /// What a worker got.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
-    /// The tasks, highest priority first.
+    /// The tasks, in the order in which they should begin.
     pub tasks: Vec<Task>,
     /// Whether tasks that must run alone are waiting.
     pub suspects_waiting: bool,
+    /// Whether there may be more than was taken.
+    pub more: bool,
+}
+
+/// What became of those who waited for a place under their key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// How many executions may run now.
+    pub admitted: u32,
+    /// Executions that somebody newer wants to replace, and who does: they are to be cancelled.
+    pub replaced: Vec<(ExecutionId, ExecutionId)>,
+}
+
+/// The key for taking turns that a name stands for. Two names may share one: then they take turns together.
+pub fn fair_key(name: &str) -> i32 {
+    let hash =
+        name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    hash.cast_signed()
 }
 
 /// What a sign of life says and asks.
@@ -204,11 +226,17 @@ pub trait TaskQueue: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable). A session that has ended already is no error.
     async fn close_session(&self, session: Session) -> Result<(), Error>;
 
-    /// Claims due tasks for a session, in one step. A claim that is repeated gives what its batch still holds: so a lost answer can be had again.
+    /// Claims due tasks for a session, in one step: higher priorities first, and within one, keys by turns. A claim that is repeated gives what its batch still holds: so a lost answer can be had again.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::ErrorKind::LeaseLost).
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error>;
+
+    /// Lets up to `limit` executions run that waited for a place under their key, the oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn admit(&self, limit: u32) -> Result<Admitted, Error>;
 
     /// Moves up to `limit` tasks whose time has come into the queue.
     ///

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use codeflow_core::MessageId;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Boot;
 use crate::cache::lock;
-use crate::ports::{Claim, Task, Work};
+use crate::ports::{Claim, Message, MessageBody, Task, Work};
 use crate::{Error, ErrorKind};
 
 /// How many timers become due in one step.
 const PROMOTE: u32 = 1_000;
+
+/// How many executions get their place in one step.
+const ADMIT: u32 = 1_000;
 
 /// A claim takes no more than this.
 const MOST: usize = 1_000;
@@ -115,6 +119,9 @@ impl Boot {
         if polls || lock(&self.next_due).is_some_and(|due| now >= due) {
             round.look |= self.promote().await? || polls;
         }
+        if polls || self.freed.swap(false, Ordering::SeqCst) {
+            round.look |= self.admit().await?;
+        }
         if polls {
             self.settle_doubts().await?;
             round.poll = now + self.jittered(self.settings.poll);
@@ -133,12 +140,13 @@ impl Boot {
         let was_alone = self.alone.load(Ordering::SeqCst);
         let alone = claimed.suspects_waiting || (suspect && !claimed.tasks.is_empty());
         self.alone.store(alone, Ordering::SeqCst);
-        round.more = claimed.tasks.len() >= limit as usize || alone || was_alone;
-        self.busy.store(claimed.tasks.len() >= limit as usize, Ordering::SeqCst);
+        let full = claimed.more || claimed.tasks.len() >= limit as usize;
+        round.more = full || alone || was_alone;
+        self.busy.store(full, Ordering::SeqCst);
         let turned = alone != was_alone && self.flight.len() == 0 && claimed.tasks.is_empty();
-        let full = !alone && claimed.tasks.len() >= limit as usize;
+        let again = !alone && full && !claimed.tasks.is_empty();
         self.launch(claimed.tasks).await;
-        Ok(turned || full)
+        Ok(turned || again)
     }
 
     /// Moves what is due into the queue, and remembers when to do so again. Says whether something moved.
@@ -153,6 +161,27 @@ impl Boot {
             self.due_in(next);
         }
         Ok(promoted.moved > 0)
+    }
+
+    /// Lets those run that waited for a place under their key. Says whether there were some.
+    async fn admit(&self) -> Result<bool, Error> {
+        let admitted = self.engine.parts.store.admit(ADMIT).await.inspect_err(|_| {
+            self.freed.store(true, Ordering::SeqCst);
+        })?;
+        for (old, new) in admitted.replaced {
+            // The same message however often it is sent.
+            let id = MessageId::from_uuid(uuid::Uuid::from_u128(old.uuid().as_u128() ^ new.uuid().as_u128()));
+            let (by, reason) =
+                (format!("execution {new}"), Some("it was replaced by a newer one".to_owned()));
+            match self.engine.leave(old, Message { id, body: MessageBody::Cancel { by, reason } }).await {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        if admitted.admitted > 0 {
+            self.engine.work_is_due();
+        }
+        Ok(admitted.admitted > 0)
     }
 
     /// Something becomes due after this time.

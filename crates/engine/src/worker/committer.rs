@@ -16,7 +16,7 @@ use super::{Boot, MAX_COMMIT, taken};
 use crate::cache::{Shared, lock};
 use crate::live::Given;
 use crate::plan::{Happening, Plan};
-use crate::ports::{Advance, Flushed, Task};
+use crate::ports::{Advance, Flushed, SlotMove, Task};
 use crate::{Error, ErrorKind, Event};
 
 /// The pause before storage is asked again.
@@ -236,6 +236,9 @@ impl Boot {
         }
         if !self.flight.holds(advance.execution) {
             self.executions.forget(advance.execution);
+        }
+        if matches!(advance.slot, Some(SlotMove::Release)) {
+            self.freed.store(true, Ordering::SeqCst);
         }
         if let Some(after) = advance.tasks.iter().filter_map(|task| task.after).min() {
             self.due_in(after);

@@ -43,6 +43,10 @@ impl Workers {
 
     /// Marks the due tasks of these executions as taken by a worker that has room for all of them.
     pub(crate) fn take(&self, executions: &mut [NewExecution]) -> Option<Taker> {
+        // Whether there is a place for it is decided when it is written.
+        if executions.iter().any(|execution| execution.slot.is_some()) {
+            return None;
+        }
         let due = |task: &&mut NewTask| task.after.is_none();
         let mut tasks: Vec<&mut NewTask> =
             executions.iter_mut().flat_map(|execution| &mut execution.tasks).filter(due).collect();

@@ -97,6 +97,7 @@ impl Boot {
             attempt: task.attempt + 1,
             lane: task.lane.clone(),
             priority: task.priority,
+            fair: task.fair,
             after: Some(wait),
             taken: None,
         }

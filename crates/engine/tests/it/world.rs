@@ -222,6 +222,7 @@ impl World {
             attempt: 1,
             lane: "default".to_owned(),
             priority: 100,
+            fair: 0,
             after: None,
             taken: None,
         };

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
-use codeflow_engine::{Advance, Error, Flushed, NewTask, Session};
+use codeflow_engine::{Advance, Error, Flushed, NewTask, Session, SlotMove};
 
 use crate::Database;
 use crate::conn::on_conn;
@@ -34,6 +34,7 @@ struct Move {
     dropped: Vec<Id>,
     tasks: Vec<NewTask>,
     read: Vec<Id>,
+    slot: Option<SlotMove>,
     logs: Vec<LogRow>,
 }
 
@@ -61,6 +62,7 @@ impl Move {
             done: advance.done.into_iter().map(Id::from).collect(),
             dropped: advance.dropped.into_iter().map(Id::from).collect(),
             tasks: advance.tasks,
+            slot: advance.slot,
             read: advance.read.into_iter().map(Id::from).collect(),
             logs: advance.logs.into_iter().map(|line| LogRow::of(execution, line)).collect(),
         })
@@ -75,6 +77,7 @@ impl Move {
             && self.dropped.is_empty()
             && self.read.is_empty()
             && self.logs.is_empty()
+            && self.slot.is_none()
             && self.tasks.iter().all(|task| task.after.is_none())
     }
 }

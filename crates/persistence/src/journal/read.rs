@@ -15,7 +15,7 @@ use crate::conn::{Tx, on_conn};
 use crate::error::{Fault, corrupt};
 use crate::payload::{Blobs, Payload, from_text, unpack_fact};
 use crate::rows::{unpack_work, unsigned};
-use crate::schema::{blob, step_result, task, timer, workflow_executions, workflows};
+use crate::schema::{blob, slot_waiter, step_result, task, timer, workflow_executions, workflows};
 use crate::sql_types::{At, Id};
 
 /// How many blobs one query fetches: SQLite has a limit to the values that a statement may take.
@@ -55,6 +55,7 @@ pub(super) struct OpenRow {
     attempt: i32,
     quarantined_at: Option<At>,
     due: Option<At>,
+    waits_under: Option<String>,
     pub(super) seq: i64,
 }
 
@@ -144,6 +145,7 @@ async fn load_open(tx: &mut Tx<'_>, id: ExecutionId) -> QueryResult<Vec<OpenRow>
         task::table
             .inner_join(workflow_executions::table.on(workflow_executions::id.eq(task::execution_id)))
             .left_join(timer::table.on(timer::task_id.eq(task::id)))
+            .left_join(slot_waiter::table.on(slot_waiter::execution_id.eq(task::execution_id)))
             .filter(task::execution_id.eq(Id::from(id)))
             .order(task::id)
             .select((
@@ -153,6 +155,7 @@ async fn load_open(tx: &mut Tx<'_>, id: ExecutionId) -> QueryResult<Vec<OpenRow>
                 task::attempt,
                 task::quarantined_at,
                 timer::due.nullable(),
+                slot_waiter::key.nullable(),
                 workflow_executions::seq,
             ))
             .load(conn)
@@ -247,7 +250,7 @@ impl OpenRow {
             id: self.id.into(),
             work: unpack_work(self.kind, &self.path)?,
             attempt: unsigned(self.attempt),
-            delayed: self.due.is_some(),
+            delayed: self.due.is_some() || self.waits_under.is_some(),
             quarantined: self.quarantined_at.is_some(),
         })
     }

@@ -11,7 +11,7 @@ use super::read::{FactRow, OpenRow, RecordRow, load_blobs, records, snapshot};
 use crate::Database;
 use crate::conn::{Tx, on_conn};
 use crate::error::Fault;
-use crate::schema::{step_result, task, timer, workflow_executions};
+use crate::schema::{slot_waiter, step_result, task, timer, workflow_executions};
 use crate::sql_types::Id;
 
 pub(super) async fn read_all(db: &Database, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
@@ -81,6 +81,7 @@ async fn load_open(tx: &mut Tx<'_>, ids: &[Id]) -> QueryResult<Vec<(Id, OpenRow)
         task::table
             .inner_join(workflow_executions::table.on(workflow_executions::id.eq(task::execution_id)))
             .left_join(timer::table.on(timer::task_id.eq(task::id)))
+            .left_join(slot_waiter::table.on(slot_waiter::execution_id.eq(task::execution_id)))
             .filter(task::execution_id.eq_any(ids))
             .order(task::id)
             .select((
@@ -92,6 +93,7 @@ async fn load_open(tx: &mut Tx<'_>, ids: &[Id]) -> QueryResult<Vec<(Id, OpenRow)
                     task::attempt,
                     task::quarantined_at,
                     timer::due.nullable(),
+                    slot_waiter::key.nullable(),
                     workflow_executions::seq,
                 ),
             ))

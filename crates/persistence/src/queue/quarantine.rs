@@ -72,18 +72,18 @@ pub(super) async fn release(db: &Database, id: TaskId) -> Result<(), Error> {
 
 /// What killed its workers may do so again, so it still runs alone.
 async fn set_free(tx: &mut Tx<'_>, id: TaskId) -> Result<(), Fault> {
-    let freed: Option<(String, i16, bool)> = on_conn!(tx, conn => {
+    let freed: Option<(String, i16, bool, i32)> = on_conn!(tx, conn => {
         let quarantined = task::table.filter(task::id.eq(Id::from(id))).filter(task::quarantined_at.is_not_null());
         diesel::update(quarantined)
             .set((task::quarantined_at.eq(None::<At>), task::deaths.eq(0), task::reason.eq(None::<String>)))
-            .returning((task::lane, task::priority, task::suspect))
+            .returning((task::lane, task::priority, task::suspect, task::fair))
             .get_result(conn)
             .await
             .optional()
     })?;
-    let (lane, priority, suspect) =
+    let (lane, priority, suspect, fair) =
         freed.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("task `{id}` is not in quarantine")))?;
-    let row = ReadyRow { task_id: id.into(), lane, priority, suspect };
+    let row = ReadyRow { task_id: id.into(), lane, priority, suspect, fair };
     on_conn!(tx, conn => diesel::insert_into(ready::table).values(row).execute(conn).await)?;
     Ok(())
 }

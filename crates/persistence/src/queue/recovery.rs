@@ -18,13 +18,13 @@ use crate::sql_types::{At, DbUuid, Id};
 /// What the claims of a session name and what is not done. Both lock it against whoever ends it.
 #[cfg(feature = "postgres")]
 const HELD_ON_POSTGRES: &str = "\
-    SELECT claim.session_id, task.id, task.lane, task.priority, task.deaths, task.suspect
+    SELECT claim.session_id, task.id, task.lane, task.priority, task.deaths, task.suspect, task.fair
     FROM claim CROSS JOIN unnest(claim.ids) AS held (id) JOIN task ON task.id = held.id
     WHERE claim.session_id = ANY (?)
     ORDER BY task.id FOR UPDATE OF task";
 #[cfg(feature = "sqlite")]
 const HELD_ON_SQLITE: &str = "\
-    SELECT claim.session_id, task.id, task.lane, task.priority, task.deaths, task.suspect
+    SELECT claim.session_id, task.id, task.lane, task.priority, task.deaths, task.suspect, task.fair
     FROM claim, json_each(claim.ids) AS held JOIN task ON task.id = held.value
     WHERE claim.session_id IN (SELECT value FROM json_each(?))
     ORDER BY task.id";
@@ -43,11 +43,19 @@ struct Held {
     deaths: i32,
     #[diesel(sql_type = Bool)]
     suspect: bool,
+    #[diesel(sql_type = Integer)]
+    fair: i32,
 }
 
 impl Held {
     fn ready(&self, suspect: bool) -> ReadyRow {
-        ReadyRow { task_id: self.id, lane: self.lane.clone(), priority: self.priority, suspect }
+        ReadyRow {
+            task_id: self.id,
+            lane: self.lane.clone(),
+            priority: self.priority,
+            suspect,
+            fair: self.fair,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The queue on SQLite: each call is one immediate transaction on one blocking thread.
 
+use std::cmp::Reverse;
+
 use codeflow_core::{BatchId, ExecutionId, Timestamp};
 use codeflow_engine::{Claim, Claimed, Promoted, Renewal, Session};
 use diesel::prelude::*;
@@ -9,8 +11,10 @@ use crate::Database;
 use crate::conn::LiteConn;
 use crate::error::{Fault, lease_lost};
 use crate::payload::to_text;
-use crate::rows::{ClaimedRow, ReadyRow};
-use crate::schema::{claim as claims, ready, session, task, timer, workflow_executions as executions};
+use crate::rows::{ClaimedRow, GroupRow, ReadyRow};
+use crate::schema::{
+    claim as claims, ready, ready_group, session, task, timer, workflow_executions as executions,
+};
 use crate::sql_types::{At, DbUuid, Id};
 
 /// A call takes no more tasks than this, whatever it is asked for.
@@ -79,14 +83,14 @@ pub(super) async fn claim(
     let body = move |conn: &mut SqliteConnection, now: Timestamp| {
         fence(conn, session, now)?;
         let batch = claim.batch;
-        let rows = match kept(conn, session, batch)? {
-            Some(rows) => rows,
+        let (rows, more) = match kept(conn, session, batch)? {
+            Some(rows) => (rows, false),
             None => take(conn, session, &claim)?,
         };
         let suspects = ready::table.filter(ready::lane.eq_any(&claim.lanes)).filter(ready::suspect.eq(true));
         let suspects_waiting = diesel::select(diesel::dsl::exists(suspects)).get_result(conn)?;
         let tasks = rows.into_iter().map(|row| row.into_task(batch)).collect::<Result<_, _>>()?;
-        Ok(Claimed { tasks, suspects_waiting })
+        Ok(Claimed { tasks, suspects_waiting, more })
     };
     db.write_on_sqlite(conn, "claim", body).await
 }
@@ -108,38 +112,68 @@ fn kept(
     diesel::sql_query(KEPT).bind::<DbUuid, _>(batch).load(conn).map(Some)
 }
 
-fn take(conn: &mut SqliteConnection, session: Session, claim: &Claim) -> Result<Vec<ClaimedRow>, Fault> {
-    let rows = pick(conn, claim)?;
+fn take(
+    conn: &mut SqliteConnection,
+    session: Session,
+    claim: &Claim,
+) -> Result<(Vec<ClaimedRow>, bool), Fault> {
+    let (rows, more) = pick(conn, claim)?;
     if !rows.is_empty() {
         let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
         hold(conn, session, claim.batch.into(), &ids)?;
     }
-    Ok(rows)
+    Ok((rows, more))
 }
 
-fn pick(conn: &mut SqliteConnection, claim: &Claim) -> QueryResult<Vec<ClaimedRow>> {
+/// The groups of one priority take turns, whose order changes from claim to claim.
+fn pick(conn: &mut SqliteConnection, claim: &Claim) -> QueryResult<(Vec<ClaimedRow>, bool)> {
     let limit = if claim.suspect { claim.limit.min(1) } else { claim.limit.min(MOST) };
-    let rows: Vec<ClaimedRow> = ready::table
-        .inner_join(task::table.on(task::id.eq(ready::task_id)))
-        .filter(ready::lane.eq_any(&claim.lanes))
-        .filter(ready::suspect.eq(claim.suspect))
-        .order((ready::priority.desc(), ready::task_id))
-        .limit(limit.into())
-        .select((
-            task::id,
-            task::execution_id,
-            task::generation,
-            task::kind,
-            task::path,
-            task::attempt,
-            task::lane,
-            task::priority,
-            task::deaths,
-        ))
-        .load(conn)?;
+    let groups: Vec<GroupRow> =
+        ready_group::table.filter(ready_group::lane.eq_any(&claim.lanes)).load(conn)?;
+    let mut found: Vec<(Reverse<i16>, usize, i64, ClaimedRow)> = Vec::new();
+    for group in groups {
+        let rows: Vec<(i64, ClaimedRow)> = waiting(conn, &group, claim.suspect, limit)?;
+        let turns = rows.into_iter().enumerate();
+        found.extend(turns.map(|(turn, (position, row))| (Reverse(group.priority), turn, position, row)));
+    }
+    found.sort_unstable_by_key(|(priority, turn, position, _)| (*priority, *turn, *position));
+    let more = found.len() > limit as usize;
+    let rows: Vec<ClaimedRow> = found.into_iter().map(|(.., row)| row).take(limit as usize).collect();
     let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
     diesel::delete(ready::table.filter(ready::task_id.eq_any(ids))).execute(conn)?;
-    Ok(rows)
+    Ok((rows, more))
+}
+
+fn waiting(
+    conn: &mut SqliteConnection,
+    group: &GroupRow,
+    suspect: bool,
+    limit: u32,
+) -> QueryResult<Vec<(i64, ClaimedRow)>> {
+    ready::table
+        .inner_join(task::table.on(task::id.eq(ready::task_id)))
+        .filter(ready::lane.eq(&group.lane))
+        .filter(ready::suspect.eq(suspect))
+        .filter(ready::priority.eq(group.priority))
+        .filter(ready::fair.eq(group.fair))
+        .order(ready::position)
+        .limit(limit.into())
+        .select((
+            ready::position,
+            (
+                task::id,
+                task::execution_id,
+                task::generation,
+                task::kind,
+                task::path,
+                task::attempt,
+                task::lane,
+                task::priority,
+                task::deaths,
+                task::fair,
+            ),
+        ))
+        .load(conn)
 }
 
 /// Writes that a session holds these tasks as one batch.
@@ -172,18 +206,24 @@ fn run(conn: &mut SqliteConnection, execution: ExecutionId, since: At) -> QueryR
 
 pub(super) async fn promote(db: &Database, conn: &mut LiteConn, limit: u32) -> Result<Promoted, Fault> {
     let body = move |conn: &mut SqliteConnection, now: Timestamp| {
-        let due: Vec<(Id, String, i16, bool)> = timer::table
+        let due: Vec<(Id, String, i16, bool, i32)> = timer::table
             .inner_join(task::table.on(task::id.eq(timer::task_id)))
             .filter(timer::due.le(At(now)))
             .order((timer::due, timer::task_id))
             .limit(limit.min(MOST).into())
-            .select((task::id, task::lane, task::priority, task::suspect))
+            .select((task::id, task::lane, task::priority, task::suspect, task::fair))
             .load(conn)?;
         let ids: Vec<Id> = due.iter().map(|row| row.0).collect();
         let moved = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let rows: Vec<ReadyRow> = due
             .into_iter()
-            .map(|(task_id, lane, priority, suspect)| ReadyRow { task_id, lane, priority, suspect })
+            .map(|(task_id, lane, priority, suspect, fair)| ReadyRow {
+                task_id,
+                lane,
+                priority,
+                suspect,
+                fair,
+            })
             .collect();
         diesel::delete(timer::table.filter(timer::task_id.eq_any(ids))).execute(conn)?;
         diesel::insert_into(ready::table).values(rows).execute(conn)?;

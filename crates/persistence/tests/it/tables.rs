@@ -52,6 +52,7 @@ async fn finished_claims(test_db: TestDb) {
         facts: vec![],
         began: None,
         dropped: vec![],
+        slot: None,
         done: tasks[..2].to_vec(),
         tasks: vec![],
         read: vec![],

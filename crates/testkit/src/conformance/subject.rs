@@ -93,6 +93,7 @@ impl Subject {
             inputs: Arc::new(json!({ "range": "HEAD" })),
             idempotency_key: None,
             status: ExecutionStatus::Queued,
+            slot: None,
             ending: None,
             facts: Vec::new(),
             tasks,
@@ -118,6 +119,7 @@ impl Subject {
             attempt: 1,
             lane: "default".to_owned(),
             priority: 0,
+            fair: 0,
             after: None,
             taken: None,
         }
@@ -198,6 +200,7 @@ pub(super) fn advance(execution: ExecutionId, expected_seq: i64, facts: Vec<Fact
         done: Vec::new(),
         dropped: Vec::new(),
         tasks: Vec::new(),
+        slot: None,
         read: Vec::new(),
         logs: Vec::new(),
     }

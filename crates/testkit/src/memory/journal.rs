@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::workflow::Overlap;
 use codeflow_engine::{
     Advance, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
-    Message, NewExecution, NewTask, OpenTask, Session, Snapshot, Started,
+    Message, NewExecution, NewTask, OpenTask, Session, Slot, SlotMove, Snapshot, Started,
 };
 
 use super::{Execution, MemoryStore, Model, Place};
@@ -43,7 +44,7 @@ impl Journal for MemoryStore {
             id: entry.body.id,
             work: entry.body.work.clone(),
             attempt: entry.body.attempt,
-            delayed: matches!(entry.place, Place::Timer(_)),
+            delayed: matches!(entry.place, Place::Timer(_) | Place::Held),
             quarantined: matches!(entry.place, Place::Quarantine(_)),
         });
         Ok(Some(Snapshot { record: execution.record.clone(), facts, tasks: tasks.collect() }))
@@ -160,6 +161,30 @@ impl Model {
         Ok(())
     }
 
+    /// Takes a place, or waits for one. Who would be skipped is told who has it.
+    fn find_place(&mut self, id: ExecutionId, slot: &Slot) -> Result<bool, ExecutionId> {
+        let mut holders = self.holders.iter().filter(|(_, key)| **key == slot.key);
+        let waits = self.waiters.iter().any(|(_, other)| other.key == slot.key);
+        if holders.clone().count() < slot.most as usize && !waits {
+            self.holders.insert(id, slot.key.clone());
+            return Ok(true);
+        }
+        if slot.on_new == Overlap::Skip {
+            let waiter = || self.waiters.iter().find(|(_, other)| other.key == slot.key).map(|(id, _)| *id);
+            return Err(holders.next().map(|(id, _)| *id).or_else(waiter).unwrap_or(id));
+        }
+        self.waiters.push((id, slot.clone()));
+        Ok(false)
+    }
+
+    /// Nothing of it is left, not even its key.
+    fn skip(&mut self, new: &NewExecution, other: ExecutionId) -> Started {
+        if let Some(key) = &new.idempotency_key {
+            self.keys.remove(&(new.workflow.clone(), key.clone()));
+        }
+        Started::Skipped(other)
+    }
+
     fn start(&mut self, new: NewExecution, taker: Option<Session>, now: Timestamp) -> Started {
         if let Some(key) = &new.idempotency_key {
             let key = (new.workflow.clone(), key.clone());
@@ -168,10 +193,21 @@ impl Model {
             }
             self.keys.insert(key, new.id);
         }
+        let place = match &new.slot {
+            None => Some(taker),
+            Some(slot) => match self.find_place(new.id, slot) {
+                Ok(has_place) => has_place.then_some(None),
+                Err(other) => return self.skip(&new, other),
+            },
+        };
         let id = new.id;
         let (execution, tasks) = begin(new, now);
         self.executions.insert(id, execution);
-        self.add_tasks((id, 0), tasks, taker, now);
+        self.add_tasks((id, 0), tasks, place.flatten(), now);
+        if place.is_none() {
+            let ready = |entry: &&mut super::Entry| entry.execution == id && entry.place == Place::Ready;
+            self.tasks.values_mut().filter(ready).for_each(|entry| entry.place = Place::Held);
+        }
         Started::Created
     }
 
@@ -198,6 +234,16 @@ impl Model {
         execution.record_facts(advance.facts);
         execution.inbox.retain(|message| !advance.read.contains(&message.id));
         execution.logs.extend(advance.logs);
+        match advance.slot {
+            Some(SlotMove::Release) => {
+                self.holders.remove(&advance.execution);
+                self.waiters.retain(|(id, _)| *id != advance.execution);
+            }
+            Some(SlotMove::Retake(key)) => {
+                self.holders.insert(advance.execution, key);
+            }
+            None => {}
+        }
         for id in advance.done.iter().chain(&advance.dropped) {
             self.tasks.remove(id);
         }

@@ -1,13 +1,15 @@
 //! The queue of due work in memory.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::workflow::Overlap;
 use codeflow_core::{ExecutionId, SessionId, TaskId, Timestamp};
 use codeflow_engine::{
-    Claim, Claimed, Dead, Error, ErrorKind, MAX_DEATHS, Promoted, QuarantinedTask, Recovered, Renewal,
-    Session, Task, TaskQueue,
+    Admitted, Claim, Claimed, Dead, Error, ErrorKind, MAX_DEATHS, Promoted, QuarantinedTask, Recovered,
+    Renewal, Session, Slot, Task, TaskQueue,
 };
 
 use super::{Entry, Lease, MemoryStore, Model, Place};
@@ -60,14 +62,43 @@ impl TaskQueue for MemoryStore {
             false => entry.waits_in(&claim.lanes, claim.suspect),
         };
         let mut found: Vec<&mut Entry> = model.tasks.values_mut().filter(wanted).collect();
-        found.sort_by_key(|entry| (std::cmp::Reverse(entry.body.priority), entry.body.id));
-        let taken = found.into_iter().take(limit).map(|entry| {
+        found.sort_by_key(|entry| (std::cmp::Reverse(entry.body.priority), entry.position));
+        // Within a priority, the keys take turns.
+        let mut turns: HashMap<(i16, i32), u32> = HashMap::new();
+        let mut turn = |entry: &mut Entry| {
+            let turn = turns.entry((entry.body.priority, entry.body.fair)).or_default();
+            *turn += 1;
+            *turn
+        };
+        let mut found: Vec<_> = found.into_iter().map(|entry| (turn(entry), entry)).collect();
+        found.sort_by_key(|(turn, entry)| (std::cmp::Reverse(entry.body.priority), *turn));
+        let more = !again && found.len() > limit;
+        let found = found.into_iter().map(|(_, entry)| entry);
+        let taken = found.take(limit).map(|entry| {
             entry.place = place;
             entry.task(&claim)
         });
         let tasks: Vec<Task> = taken.collect();
         let suspects_waiting = model.tasks.values().any(|entry| entry.waits_in(&claim.lanes, true));
-        Ok(Claimed { tasks, suspects_waiting })
+        Ok(Claimed { tasks, suspects_waiting, more })
+    }
+
+    async fn admit(&self, limit: u32) -> Result<Admitted, Error> {
+        let (mut model, _) = self.open();
+        let mut admitted = Admitted::default();
+        let mut blocked: HashSet<String> = HashSet::new();
+        for (id, slot) in model.waiters.clone() {
+            let holders = model.holders.values().filter(|key| **key == slot.key).count();
+            let room = holders < slot.most as usize && !blocked.contains(&slot.key);
+            if room && admitted.admitted < limit {
+                model.let_run(id, slot.key);
+                admitted.admitted += 1;
+            } else {
+                blocked.insert(slot.key.clone());
+                admitted.replaced.extend(model.rivals(id, &slot).into_iter().map(|old| (old, id)));
+            }
+        }
+        Ok(admitted)
     }
 
     async fn promote(&self, limit: u32) -> Result<Promoted, Error> {
@@ -77,7 +108,7 @@ impl TaskQueue for MemoryStore {
             .values_mut()
             .filter_map(|entry| match entry.place {
                 Place::Timer(due) => Some((due, entry)),
-                Place::Ready | Place::Claimed(..) | Place::Quarantine(_) => None,
+                Place::Ready | Place::Claimed(..) | Place::Quarantine(_) | Place::Held => None,
             })
             .collect();
         waiting.sort_by_key(|(due, entry)| (*due, entry.body.id));
@@ -127,7 +158,7 @@ impl TaskQueue for MemoryStore {
                 reason: entry.reason.clone(),
                 since,
             }),
-            Place::Ready | Place::Timer(_) | Place::Claimed(..) => None,
+            Place::Ready | Place::Timer(_) | Place::Claimed(..) | Place::Held => None,
         });
         Ok(quarantined.take(limit as usize).collect())
     }
@@ -165,6 +196,7 @@ impl Entry {
             attempt: self.body.attempt,
             lane: self.body.lane.clone(),
             priority: self.body.priority,
+            fair: self.body.fair,
             deaths: self.deaths,
             batch: claim.batch,
         }
@@ -191,6 +223,29 @@ impl Model {
                 entry.place = Place::Ready;
                 recovered.tasks += 1;
             }
+        }
+    }
+
+    /// Those that have to go for somebody newer and were not told yet.
+    fn rivals(&self, id: ExecutionId, slot: &Slot) -> Vec<ExecutionId> {
+        if slot.on_new != Overlap::Replace {
+            return Vec::new();
+        }
+        let holders = self.holders.iter().filter(|(_, key)| **key == slot.key).map(|(id, _)| *id);
+        let older = self.waiters.iter().take_while(|(other, _)| *other != id);
+        let older = older.filter(|(_, other)| other.key == slot.key).map(|(id, _)| *id);
+        let told = |id: &ExecutionId| self.executions.get(id).is_some_and(|found| found.stopping);
+        holders.chain(older).filter(|id| !told(id)).collect()
+    }
+
+    fn let_run(&mut self, id: ExecutionId, key: String) {
+        self.waiters.retain(|(other, _)| *other != id);
+        self.holders.insert(id, key);
+        for entry in
+            self.tasks.values_mut().filter(|entry| entry.execution == id && entry.place == Place::Held)
+        {
+            self.position += 1;
+            (entry.place, entry.position) = (Place::Ready, self.position);
         }
     }
 

@@ -54,20 +54,25 @@ WITH fence AS MATERIALIZED (
     SELECT d.task_id FROM unnest(?, ?) AS d (execution_id, task_id)
     WHERE (d.execution_id IN (SELECT id FROM moved)) IS TRUE))
 ), new AS MATERIALIZED (
-  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS n
-    (execution_id, generation, id, kind, path, attempt, lane, priority, after_us, batch)
+  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS n
+    (execution_id, generation, id, kind, path, attempt, lane, priority, fair, after_us, batch)
   WHERE (n.execution_id IN (SELECT id FROM moved)) IS TRUE
 ), task_in AS (
   INSERT INTO task
-    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect)
-  SELECT id, execution_id, generation, kind, path, attempt, lane, priority, 0, FALSE FROM new
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
+  SELECT id, execution_id, generation, kind, path, attempt, lane, priority, 0, FALSE, fair FROM new
+), group_in AS (
+  INSERT INTO ready_group (lane, priority, fair)
+  SELECT g.lane, g.priority, g.fair FROM (SELECT DISTINCT lane, priority, fair FROM new) AS g
+  WHERE NOT EXISTS (SELECT FROM ready_group r WHERE r.lane = g.lane AND r.priority = g.priority AND r.fair = g.fair)
+  ON CONFLICT DO NOTHING
 ), claim_in AS (
   INSERT INTO claim (batch, session_id, epoch, ids)
   SELECT new.batch, fence.id, fence.epoch, array_agg(new.id) FROM new, fence
   WHERE new.batch IS NOT NULL GROUP BY new.batch, fence.id, fence.epoch
 ), ready_in AS (
-  INSERT INTO ready (task_id, lane, priority, suspect)
-  SELECT id, lane, priority, FALSE FROM new WHERE after_us IS NULL AND batch IS NULL
+  INSERT INTO ready (task_id, lane, priority, suspect, fair)
+  SELECT id, lane, priority, FALSE, fair FROM new WHERE after_us IS NULL AND batch IS NULL
 )"
     };
 }
@@ -99,6 +104,19 @@ macro_rules! extras {
   DELETE FROM inbox WHERE id = ANY (ARRAY
     (SELECT r.message_id FROM unnest(?, ?) AS r (execution_id, message_id)
      WHERE (r.execution_id IN (SELECT id FROM moved)) IS TRUE))
+), holder_out AS (
+  DELETE FROM slot_holder WHERE execution_id = ANY (ARRAY (
+    SELECT s.execution_id FROM unnest(?, ?) AS s (execution_id, key)
+    WHERE s.key IS NULL AND (s.execution_id IN (SELECT id FROM moved)) IS TRUE))
+), waiter_out AS (
+  DELETE FROM slot_waiter WHERE execution_id = ANY (ARRAY (
+    SELECT s.execution_id FROM unnest(?, ?) AS s (execution_id, key)
+    WHERE s.key IS NULL AND (s.execution_id IN (SELECT id FROM moved)) IS TRUE))
+), holder_in AS (
+  INSERT INTO slot_holder (execution_id, key)
+  SELECT s.execution_id, s.key FROM unnest(?, ?) AS s (execution_id, key)
+  WHERE s.key IS NOT NULL AND (s.execution_id IN (SELECT id FROM moved)) IS TRUE
+  ON CONFLICT DO NOTHING
 ), log_in AS (
   INSERT INTO execution_logs (execution_id, logged_at, path, message)
   SELECT l.execution_id, l.logged_at, l.path, l.message
@@ -227,6 +245,7 @@ fn bind_tasks<'a>(statement: Statement<'a>, moves: &mut [Move]) -> Statement<'a>
         .bind::<Array<Integer>, _>(tasks.iter().map(|task| signed(task.attempt)).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(tasks.iter().map(|task| task.lane.clone()).collect::<Vec<_>>())
         .bind::<Array<SmallInt>, _>(tasks.iter().map(|task| task.priority).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(tasks.iter().map(|task| task.fair).collect::<Vec<_>>())
         .bind::<Array<Nullable<BigInt>>, _>(afters)
         .bind::<Array<Nullable<DbUuid>>, _>(batches)
 }
@@ -243,6 +262,8 @@ fn bind_extras(statement: Statement<'_>, mut moves: Vec<Move>) -> Statement<'_> 
     }
     let (droppers, dropped) = pairs(&moves, |one| &one.dropped);
     let (readers, read) = pairs(&moves, |one| &one.read);
+    let slots = moves.iter_mut().filter_map(|one| Some((Id::from(one.execution), one.slot.take()?.key())));
+    let (placed, keys): (Vec<Id>, Vec<Option<String>>) = slots.unzip();
     let logs: Vec<LogRow> = moves.into_iter().flat_map(|one| one.logs).collect();
     let owners: Vec<Id> = logs.iter().map(|line| line.execution_id).collect();
     let times: Vec<At> = logs.iter().map(|line| line.logged_at).collect();
@@ -255,6 +276,12 @@ fn bind_extras(statement: Statement<'_>, mut moves: Vec<Move>) -> Statement<'_> 
         .bind::<Array<DbUuid>, _>(dropped)
         .bind::<Array<DbUuid>, _>(readers)
         .bind::<Array<DbUuid>, _>(read)
+        .bind::<Array<DbUuid>, _>(placed.clone())
+        .bind::<Array<Nullable<Text>>, _>(keys.clone())
+        .bind::<Array<DbUuid>, _>(placed.clone())
+        .bind::<Array<Nullable<Text>>, _>(keys.clone())
+        .bind::<Array<DbUuid>, _>(placed)
+        .bind::<Array<Nullable<Text>>, _>(keys)
         .bind::<Array<DbUuid>, _>(owners)
         .bind::<Array<DbTime>, _>(times)
         .bind::<Array<Text>, _>(paths)

@@ -16,7 +16,10 @@ use crate::conn::LiteConn;
 use crate::error::Fault;
 use crate::queue::{fence_on_sqlite, hold_on_sqlite as hold};
 use crate::rows::{BlobRow, QueueRows};
-use crate::schema::{blob, execution_logs, inbox, ready, step_result, task, timer, workflow_executions};
+use crate::schema::{
+    blob, execution_logs, inbox, ready, ready_group, slot_holder, slot_waiter, step_result, task, timer,
+    workflow_executions,
+};
 use crate::sql_types::{At, DbTime, Id};
 
 #[diesel::declare_sql_function]
@@ -67,10 +70,27 @@ fn apply(conn: &mut SqliteConnection, one: Move, session: Session, now: Timestam
     for id in one.read {
         diesel::delete(inbox::table.filter(inbox::id.eq(id))).execute(conn)?;
     }
+    if let Some(slot) = one.slot {
+        let id = Id::from(one.execution);
+        match slot.key() {
+            None => {
+                diesel::delete(slot_holder::table.find(id)).execute(conn)?;
+                diesel::delete(slot_waiter::table.filter(slot_waiter::execution_id.eq(id))).execute(conn)?;
+            }
+            Some(key) => {
+                let row = (slot_holder::execution_id.eq(id), slot_holder::key.eq(key));
+                diesel::insert_into(slot_holder::table).values(row).on_conflict_do_nothing().execute(conn)?;
+            }
+        }
+    }
     let mut queue = QueueRows::default();
     queue.add(one.execution, one.generation, one.tasks, now);
+    let groups = queue.groups();
     for (batch, ids) in queue.taken {
         hold(conn, session, batch, &ids)?;
+    }
+    for group in groups {
+        diesel::insert_into(ready_group::table).values(group).on_conflict_do_nothing().execute(conn)?;
     }
     diesel::insert_into(task::table).values(queue.tasks).execute(conn)?;
     diesel::insert_into(ready::table).values(queue.ready).execute(conn)?;

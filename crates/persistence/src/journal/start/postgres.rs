@@ -1,16 +1,17 @@
 //! Beginnings on PostgreSQL: one statement for all of them, which is its own transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use codeflow_core::ExecutionId;
+use codeflow_core::workflow::Overlap;
 use codeflow_engine::{NewTask, Session, Started};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 use diesel_async::RunQueryDsl;
 
-use super::{Beginning, unknown_version};
+use super::{Beginning, Place, Taken, find_places, unknown_version};
 use crate::Database;
-use crate::conn::PgConn;
+use crate::conn::{PgConn, Tx, on_conn};
 use crate::error::{Fault, lease_lost};
 use crate::payload::Payload;
 use crate::probe::Moment;
@@ -28,8 +29,9 @@ WITH fence AS MATERIALIZED (
   FOR KEY SHARE
 ), new AS MATERIALIZED (
   SELECT n.*, w.id AS workflow_id
-  FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS n
-    (id, workflow, version_id, status, begun, ended, inputs, inputs_hash, outputs, outputs_hash, error, scope, key)
+  FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS n
+    (id, workflow, version_id, status, begun, ended, inputs, inputs_hash, outputs, outputs_hash, error, scope, key,
+     slot, waits, most, replaces)
   LEFT JOIN workflow_versions v ON v.id = n.version_id
   LEFT JOIN workflows w ON w.id = v.workflow_id AND w.name = n.workflow
 ), go AS MATERIALIZED (
@@ -52,6 +54,11 @@ WITH fence AS MATERIALIZED (
     outputs_hash, error, key, clock_timestamp(), CASE WHEN begun THEN clock_timestamp() END,
     CASE WHEN ended THEN clock_timestamp() END
   FROM begun
+), holder_in AS (
+  INSERT INTO slot_holder (execution_id, key) SELECT id, slot FROM begun WHERE slot IS NOT NULL AND NOT waits
+), waiter_in AS (
+  INSERT INTO slot_waiter (execution_id, key, most, replaces)
+  SELECT id, slot, most, replaces FROM begun WHERE slot IS NOT NULL AND waits
 ), blob_in AS (
   INSERT INTO blob (hash, body)
   SELECT b.hash, b.body FROM unnest(?, ?, ?) AS b (execution_id, hash, body)
@@ -66,20 +73,25 @@ WITH fence AS MATERIALIZED (
     (execution_id, path, kind, ordinal, fact, payload, payload_hash)
   WHERE (f.execution_id IN (SELECT id FROM begun)) IS TRUE
 ), due AS MATERIALIZED (
-  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS t
-    (execution_id, id, kind, path, attempt, lane, priority, after_us, batch)
+  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS t
+    (execution_id, id, kind, path, attempt, lane, priority, fair, after_us, batch, waits)
   WHERE (t.execution_id IN (SELECT id FROM begun)) IS TRUE
 ), task_in AS (
   INSERT INTO task
-    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect)
-  SELECT id, execution_id, 0, kind, path, attempt, lane, priority, 0, FALSE FROM due
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
+  SELECT id, execution_id, 0, kind, path, attempt, lane, priority, 0, FALSE, fair FROM due
+), group_in AS (
+  INSERT INTO ready_group (lane, priority, fair)
+  SELECT g.lane, g.priority, g.fair FROM (SELECT DISTINCT lane, priority, fair FROM due) AS g
+  WHERE NOT EXISTS (SELECT FROM ready_group r WHERE r.lane = g.lane AND r.priority = g.priority AND r.fair = g.fair)
+  ON CONFLICT DO NOTHING
 ), claim_in AS (
   INSERT INTO claim (batch, session_id, epoch, ids)
   SELECT due.batch, fence.id, fence.epoch, array_agg(due.id) FROM due, fence
   WHERE due.batch IS NOT NULL GROUP BY due.batch, fence.id, fence.epoch
 ), ready_in AS (
-  INSERT INTO ready (task_id, lane, priority, suspect)
-  SELECT id, lane, priority, FALSE FROM due WHERE after_us IS NULL AND batch IS NULL
+  INSERT INTO ready (task_id, lane, priority, suspect, fair)
+  SELECT id, lane, priority, FALSE, fair FROM due WHERE after_us IS NULL AND batch IS NULL AND NOT waits
 ), timer_in AS (
   INSERT INTO timer (task_id, due)
   SELECT id, clock_timestamp() + after_us * INTERVAL '1 microsecond' FROM due WHERE after_us IS NOT NULL
@@ -104,15 +116,101 @@ pub(super) async fn start(
     all: Vec<Beginning>,
     taker: Option<Session>,
 ) -> Result<Vec<Started>, Fault> {
+    db.tell("start", Moment::Before);
+    let started = write(conn, &all, taker).await?;
+    db.tell("start", Moment::After);
+    Ok(started)
+}
+
+/// The same where some need a place under a key. Who looks for one waits for whoever does so at the same time.
+pub(super) async fn start_with_places(
+    db: &Database,
+    mut all: Vec<Beginning>,
+    taker: Option<Session>,
+) -> Result<Vec<Started>, Fault> {
+    let body = async |mut tx: Tx<'_>| {
+        on_conn!(&mut tx,
+            postgres conn => {
+                find_free(conn, &mut all).await?;
+                let (skipped, all): (Vec<_>, Vec<_>) = all.into_iter().enumerate().partition(|(_, one)| is_skipped(one));
+                let (at, all): (Vec<usize>, Vec<Beginning>) = all.into_iter().unzip();
+                let started = if all.is_empty() { Vec::new() } else { write(conn, &all, taker).await? };
+                let mut answers: Vec<(usize, Started)> = at.into_iter().zip(started).collect();
+                answers.extend(skipped.into_iter().filter_map(|(at, one)| Some((at, skipped_for(&one)?))));
+                answers.sort_unstable_by_key(|(at, _)| *at);
+                Ok(answers.into_iter().map(|(_, started)| started).collect())
+            },
+            sqlite _conn => Err(Fault::Sql(diesel::result::Error::NotFound))
+        )
+    };
+    db.transaction("start", body).await
+}
+
+fn is_skipped(one: &Beginning) -> bool {
+    skipped_for(one).is_some()
+}
+
+fn skipped_for(one: &Beginning) -> Option<Started> {
+    match one.place {
+        Place::Skips(other) => Some(Started::Skipped(other)),
+        Place::Free | Place::Held | Place::Waits => None,
+    }
+}
+
+#[derive(QueryableByName)]
+struct TakenRow {
+    #[diesel(sql_type = Text)]
+    key: String,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+    #[diesel(sql_type = Nullable<DbUuid>)]
+    first: Option<Id>,
+    #[diesel(sql_type = Bool)]
+    waiting: bool,
+}
+
+/// The keys are locked in one order for everybody, before anything is looked at.
+const LOCK_KEYS: &str = "
+SELECT count(pg_advisory_xact_lock(hashtextextended(k.key, 0))) FROM
+  (SELECT key FROM unnest(?) AS u (key) ORDER BY hashtextextended(key, 0)) AS k";
+
+const TAKEN: &str = "
+SELECT k.key, (SELECT count(*) FROM slot_holder h WHERE h.key = k.key) AS count,
+  coalesce((SELECT h.execution_id FROM slot_holder h WHERE h.key = k.key ORDER BY h.execution_id LIMIT 1),
+    (SELECT w.execution_id FROM slot_waiter w WHERE w.key = k.key ORDER BY w.position LIMIT 1)) AS first,
+  EXISTS (SELECT FROM slot_waiter w WHERE w.key = k.key) AS waiting
+FROM unnest(?) AS k (key)";
+
+async fn find_free(conn: &mut PgConn, all: &mut [Beginning]) -> Result<(), Fault> {
+    // Whoever was started already with the same key of idempotency needs no place again.
+    let known = known_starts(conn, all).await?;
+    let mut new: Vec<&mut Beginning> = Vec::new();
+    for one in all.iter_mut() {
+        let key = one.new.idempotency_key.clone().map(|key| (one.scope(), key));
+        if key.is_none_or(|key| !known.contains_key(&key)) { new.push(one) } else { one.new.slot = None }
+    }
+    let keys: BTreeSet<String> =
+        new.iter().filter_map(|one| Some(one.new.slot.as_ref()?.key.clone())).collect();
+    let keys: Vec<String> = keys.into_iter().collect();
+    Statement::new(LOCK_KEYS).bind::<Array<Text>, _>(keys.clone()).execute(conn).await?;
+    let rows: Vec<TakenRow> = Statement::new(TAKEN).bind::<Array<Text>, _>(keys).load(conn).await?;
+    let taken = rows.into_iter().map(|row| {
+        let count = u32::try_from(row.count).unwrap_or(u32::MAX);
+        (row.key, Taken { count, first: row.first.map(ExecutionId::from), waiting: row.waiting })
+    });
+    find_places(all, taken.collect());
+    Ok(())
+}
+
+async fn write(conn: &mut PgConn, all: &[Beginning], taker: Option<Session>) -> Result<Vec<Started>, Fault> {
     let (session, epoch) = taker.map_or((Id(uuid::Uuid::nil()), 0), |taker| (taker.id.into(), taker.epoch));
     let statement = Statement::new(START).bind::<DbUuid, _>(session).bind::<BigInt, _>(epoch);
-    let statement = bind_executions(statement, &all).bind::<Bool, _>(taker.is_some());
-    let statement = bind_blobs(statement, &all);
-    let statement = bind_facts(statement, &all);
-    let statement = bind_tasks(statement, &all, taker.is_some());
-    db.tell("start", Moment::Before);
+    let statement = bind_executions(statement, all);
+    let statement = bind_places(statement, all).bind::<Bool, _>(taker.is_some());
+    let statement = bind_blobs(statement, all);
+    let statement = bind_facts(statement, all);
+    let statement = bind_tasks(statement, all, taker.is_some());
     let answer: Answer = statement.get_result(conn).await?;
-    db.tell("start", Moment::After);
     if !answer.fenced {
         return Err(lease_lost().into());
     }
@@ -121,24 +219,31 @@ pub(super) async fn start(
         let error = new.map_or_else(lease_lost, |one| unknown_version(&one.new));
         return Err(error.into());
     }
-    answers(conn, &all, &answer.begun.into_iter().collect()).await
+    answers(conn, all, &answer.begun.into_iter().collect()).await
+}
+
+/// The executions that have the keys of idempotency of these starts.
+async fn known_starts(conn: &mut PgConn, all: &[Beginning]) -> Result<HashMap<(String, String), Id>, Fault> {
+    let keys: HashSet<&str> = all.iter().filter_map(|one| one.new.idempotency_key.as_deref()).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let scopes: HashSet<String> = all.iter().map(Beginning::scope).collect();
+    let rows: Vec<(String, String, Id)> = dedup::table
+        .filter(dedup::scope.eq_any(scopes))
+        .filter(dedup::key.eq_any(keys))
+        .select((dedup::scope, dedup::key, dedup::execution_id))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(scope, key, id)| ((scope, key), id)).collect())
 }
 
 /// Those that did not begin have a key, and another execution has it.
 async fn answers(conn: &mut PgConn, all: &[Beginning], begun: &HashSet<Id>) -> Result<Vec<Started>, Fault> {
-    let others = all.iter().filter(|one| !begun.contains(&one.new.id.into()));
-    let keys: HashSet<&str> = others.clone().filter_map(|one| one.new.idempotency_key.as_deref()).collect();
-    let scopes: HashSet<String> = others.map(Beginning::scope).collect();
-    let mut first: HashMap<(String, String), Id> = HashMap::new();
-    if !keys.is_empty() {
-        let rows: Vec<(String, String, Id)> = dedup::table
-            .filter(dedup::scope.eq_any(scopes))
-            .filter(dedup::key.eq_any(keys))
-            .select((dedup::scope, dedup::key, dedup::execution_id))
-            .load(conn)
-            .await?;
-        first.extend(rows.into_iter().map(|(scope, key, id)| ((scope, key), id)));
-    }
+    let first = match all.len() == begun.len() {
+        true => HashMap::new(),
+        false => known_starts(conn, all).await?,
+    };
     let answer = |one: &Beginning| {
         if begun.contains(&one.new.id.into()) {
             return Ok(Started::Created);
@@ -175,6 +280,17 @@ fn bind_executions<'a>(statement: Statement<'a>, all: &'a [Beginning]) -> Statem
         .bind::<Array<Nullable<Text>>, _>(column(all, |one| one.new.idempotency_key.as_deref()))
 }
 
+fn bind_places<'a>(statement: Statement<'a>, all: &'a [Beginning]) -> Statement<'a> {
+    let placed = |one: &'a Beginning| one.new.slot.as_ref().filter(|_| one.place != Place::Free);
+    statement
+        .bind::<Array<Nullable<Text>>, _>(column(all, |one| placed(one).map(|slot| slot.key.as_str())))
+        .bind::<Array<Bool>, _>(column(all, |one| one.place == Place::Waits))
+        .bind::<Array<Integer>, _>(column(all, |one| placed(one).map_or(0, |slot| signed(slot.most))))
+        .bind::<Array<Bool>, _>(column(all, |one| {
+            placed(one).is_some_and(|slot| slot.on_new == Overlap::Replace)
+        }))
+}
+
 fn bind_blobs<'a>(statement: Statement<'a>, all: &'a [Beginning]) -> Statement<'a> {
     let (mut owners, mut hashes, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
     for one in all {
@@ -204,6 +320,7 @@ fn bind_facts<'a>(statement: Statement<'a>, all: &'a [Beginning]) -> Statement<'
 fn bind_tasks<'a>(statement: Statement<'a>, all: &'a [Beginning], taken: bool) -> Statement<'a> {
     let (owners, tasks): (Vec<Id>, Vec<&NewTask>) =
         all.iter().flat_map(|one| one.tasks.iter().map(|task| (Id::from(one.new.id), task))).unzip();
+    let waits = all.iter().flat_map(|one| one.tasks.iter().map(|_| one.place == Place::Waits));
     let (kinds, paths): (Vec<_>, Vec<_>) = tasks.iter().map(|task| pack_work(&task.work)).unzip();
     let after = |after: std::time::Duration| i64::try_from(after.as_micros()).unwrap_or(i64::MAX);
     let batch = |task: &&NewTask| task.taken.filter(|_| taken && task.after.is_none()).map(Id::from);
@@ -215,8 +332,10 @@ fn bind_tasks<'a>(statement: Statement<'a>, all: &'a [Beginning], taken: bool) -
         .bind::<Array<Integer>, _>(tasks.iter().map(|task| signed(task.attempt)).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(tasks.iter().map(|task| task.lane.as_str()).collect::<Vec<_>>())
         .bind::<Array<SmallInt>, _>(tasks.iter().map(|task| task.priority).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(tasks.iter().map(|task| task.fair).collect::<Vec<_>>())
         .bind::<Array<Nullable<BigInt>>, _>(
             tasks.iter().map(|task| task.after.map(after)).collect::<Vec<_>>(),
         )
         .bind::<Array<Nullable<DbUuid>>, _>(tasks.iter().map(batch).collect::<Vec<_>>())
+        .bind::<Array<Bool>, _>(waits.collect::<Vec<_>>())
 }

@@ -1,18 +1,21 @@
 //! Beginnings on SQLite: one immediate transaction on one blocking thread.
 
+use std::collections::HashMap;
+
+use codeflow_core::workflow::Overlap;
 use codeflow_core::{ExecutionId, Timestamp};
 use codeflow_engine::{FIRST_SEQ, Session, Started};
 use diesel::prelude::*;
 
-use super::{Beginning, unknown_version};
+use super::{Beginning, Place, Taken, find_places, unknown_version};
 use crate::Database;
 use crate::conn::LiteConn;
 use crate::error::Fault;
 use crate::queue::{fence_on_sqlite, hold_on_sqlite as hold};
-use crate::rows::{BlobRow, QueueRows};
+use crate::rows::{BlobRow, QueueRows, signed};
 use crate::schema::{
-    blob, dedup, ready, step_result, task, timer, workflow_executions as executions, workflow_versions,
-    workflows,
+    blob, dedup, ready, ready_group, slot_holder, slot_waiter, step_result, task, timer,
+    workflow_executions as executions, workflow_versions, workflows,
 };
 use crate::sql_types::{At, Id};
 
@@ -54,7 +57,7 @@ pub(super) async fn start(
 
 fn begin(
     conn: &mut SqliteConnection,
-    one: Beginning,
+    mut one: Beginning,
     taker: Option<Session>,
     now: Timestamp,
 ) -> Result<Started, Fault> {
@@ -63,6 +66,12 @@ fn begin(
         return Ok(Started::Existing(first));
     }
     let id = one.new.id;
+    find_place(conn, &mut one)?;
+    if let Place::Skips(other) = one.place {
+        forget_key(conn, &one)?;
+        return Ok(Started::Skipped(other));
+    }
+    let waits = one.place == Place::Waits;
     let row = execution_row(&one, workflow_id, At(now));
     for row in BlobRow::all(one.blobs) {
         diesel::insert_into(blob::table).values(row).on_conflict_do_nothing().execute(conn)?;
@@ -71,15 +80,64 @@ fn begin(
     diesel::insert_into(step_result::table).values(one.facts).execute(conn)?;
     let mut queue = QueueRows::default();
     queue.add(id, 0, one.tasks, now);
+    let groups = queue.groups();
     for (batch, ids) in queue.taken {
         if let Some(taker) = taker {
             hold(conn, taker, batch, &ids)?;
         }
     }
+    for group in groups {
+        diesel::insert_into(ready_group::table).values(group).on_conflict_do_nothing().execute(conn)?;
+    }
     diesel::insert_into(task::table).values(queue.tasks).execute(conn)?;
-    diesel::insert_into(ready::table).values(queue.ready).execute(conn)?;
+    if !waits {
+        diesel::insert_into(ready::table).values(queue.ready).execute(conn)?;
+    }
     diesel::insert_into(timer::table).values(queue.timers).execute(conn)?;
     Ok(Started::Created)
+}
+
+/// Takes a place under the key of the execution, or a place among those who wait for one.
+fn find_place(conn: &mut SqliteConnection, one: &mut Beginning) -> QueryResult<()> {
+    let Some(slot) = one.new.slot.clone() else { return Ok(()) };
+    let holders = slot_holder::table.filter(slot_holder::key.eq(&slot.key));
+    let waiters = slot_waiter::table.filter(slot_waiter::key.eq(&slot.key));
+    let count: i64 = holders.count().get_result(conn)?;
+    let holder = holders.order(slot_holder::execution_id).select(slot_holder::execution_id);
+    let holder: Option<Id> = holder.first(conn).optional()?;
+    let waiter = waiters.order(slot_waiter::position).select(slot_waiter::execution_id);
+    let waiter: Option<Id> = waiter.first(conn).optional()?;
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let first = holder.or(waiter).map(ExecutionId::from);
+    let known = Taken { count, first, waiting: waiter.is_some() };
+    find_places(std::slice::from_mut(one), HashMap::from([(slot.key.clone(), known)]));
+    let id = Id::from(one.new.id);
+    match one.place {
+        Place::Held => {
+            let row = (slot_holder::execution_id.eq(id), slot_holder::key.eq(slot.key));
+            diesel::insert_into(slot_holder::table).values(row).execute(conn)?;
+        }
+        Place::Waits => {
+            let row = (
+                slot_waiter::execution_id.eq(id),
+                slot_waiter::key.eq(slot.key),
+                slot_waiter::most.eq(signed(slot.most)),
+                slot_waiter::replaces.eq(slot.on_new == Overlap::Replace),
+            );
+            diesel::insert_into(slot_waiter::table).values(row).execute(conn)?;
+        }
+        Place::Free | Place::Skips(_) => {}
+    }
+    Ok(())
+}
+
+/// One that is not started does not keep its key of idempotency.
+fn forget_key(conn: &mut SqliteConnection, one: &Beginning) -> QueryResult<()> {
+    if let Some(key) = &one.new.idempotency_key {
+        let taken = dedup::table.filter(dedup::scope.eq(one.scope())).filter(dedup::key.eq(key));
+        diesel::delete(taken).execute(conn)?;
+    }
+    Ok(())
 }
 
 fn find_workflow(conn: &mut SqliteConnection, one: &Beginning) -> Result<Id, Fault> {

@@ -20,7 +20,8 @@ use crate::statement::Statement;
 
 const ENQUEUE: &str = "
 WITH new AS MATERIALIZED (
-  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) AS n (id, path, attempt, lane, priority, after_us, key)
+  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS n
+    (id, path, attempt, lane, priority, fair, after_us, key)
 ), keyed AS (
   INSERT INTO dedup (scope, key, execution_id, created_at)
   SELECT ?, key, id, clock_timestamp() FROM new WHERE key IS NOT NULL ORDER BY key, id
@@ -30,11 +31,14 @@ WITH new AS MATERIALIZED (
   SELECT * FROM new WHERE key IS NULL OR id IN (SELECT execution_id FROM keyed)
 ), task_in AS (
   INSERT INTO task
-    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect)
-  SELECT id, id, 0, ?, path, attempt, lane, priority, 0, FALSE FROM put
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
+  SELECT id, id, 0, ?, path, attempt, lane, priority, 0, FALSE, fair FROM put
+), group_in AS (
+  INSERT INTO ready_group (lane, priority, fair) SELECT DISTINCT lane, priority, fair FROM put
+  ON CONFLICT DO NOTHING
 ), ready_in AS (
-  INSERT INTO ready (task_id, lane, priority, suspect)
-  SELECT id, lane, priority, FALSE FROM put WHERE after_us IS NULL
+  INSERT INTO ready (task_id, lane, priority, suspect, fair)
+  SELECT id, lane, priority, FALSE, fair FROM put WHERE after_us IS NULL
 ), timer_in AS (
   INSERT INTO timer (task_id, due)
   SELECT id, clock_timestamp() + after_us * INTERVAL '1 microsecond' FROM put WHERE after_us IS NOT NULL
@@ -60,6 +64,7 @@ pub(super) async fn enqueue(
         .bind::<Array<Integer>, _>(tasks.iter().map(|task| signed(task.attempt)).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(tasks.iter().map(|task| task.lane.as_str()).collect::<Vec<_>>())
         .bind::<Array<SmallInt>, _>(tasks.iter().map(|task| task.priority).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(tasks.iter().map(|task| task.fair).collect::<Vec<_>>())
         .bind::<Array<Nullable<BigInt>>, _>(afters)
         .bind::<Array<Nullable<Text>>, _>(jobs.iter().map(|job| job.key.as_deref()).collect::<Vec<_>>())
         .bind::<Text, _>(SCOPE)
@@ -118,15 +123,15 @@ WITH fence AS MATERIALIZED (
   SELECT * FROM unnest(?, ?, ?, ?) AS a (failed, id, attempt, after_us)
 ), failed AS (
   DELETE FROM task WHERE id = ANY (ARRAY (SELECT failed FROM again)) AND EXISTS (SELECT FROM fence)
-  RETURNING id, execution_id, kind, path, lane, priority
+  RETURNING id, execution_id, kind, path, lane, priority, fair
 ), next AS MATERIALIZED (
   SELECT again.id, again.attempt, again.after_us, failed.execution_id, failed.kind, failed.path, failed.lane,
-    failed.priority
+    failed.priority, failed.fair
   FROM again JOIN failed ON failed.id = again.failed
 ), task_in AS (
   INSERT INTO task
-    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect)
-  SELECT id, execution_id, 0, kind, path, attempt, lane, priority, 0, FALSE FROM next
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
+  SELECT id, execution_id, 0, kind, path, attempt, lane, priority, 0, FALSE, fair FROM next
 ), timer_in AS (
   INSERT INTO timer (task_id, due)
   SELECT id, clock_timestamp() + after_us * INTERVAL '1 microsecond' FROM next

@@ -10,7 +10,7 @@ use crate::conn::LiteConn;
 use crate::error::Fault;
 use crate::queue::fence_on_sqlite;
 use crate::rows::QueueRows;
-use crate::schema::{dedup, ready, task, timer};
+use crate::schema::{dedup, ready, ready_group, task, timer};
 use crate::sql_types::{At, Id};
 
 pub(super) async fn enqueue(
@@ -53,6 +53,9 @@ fn first_with_key(conn: &mut SqliteConnection, job: &NewJob, now: Timestamp) -> 
 }
 
 fn insert(conn: &mut SqliteConnection, queue: QueueRows) -> QueryResult<()> {
+    for group in queue.groups() {
+        diesel::insert_into(ready_group::table).values(group).on_conflict_do_nothing().execute(conn)?;
+    }
     diesel::insert_into(task::table).values(queue.tasks).execute(conn)?;
     diesel::insert_into(ready::table).values(queue.ready).execute(conn)?;
     diesel::insert_into(timer::table).values(queue.timers).execute(conn)?;
