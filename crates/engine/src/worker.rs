@@ -10,6 +10,7 @@ mod flight;
 mod heeding;
 mod jobs;
 mod lease;
+mod slots;
 mod vitals;
 
 use std::sync::atomic::AtomicBool;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use codeflow_core::{BatchId, ExecutionId, SessionId};
 use codeflow_runtime::Tasks;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,7 @@ pub(crate) use direct::{Taker, Workers};
 use committer::Report;
 use flight::Flight;
 use jobs::JobReport;
+use slots::Slots;
 pub use vitals::{NotReady, WorkerVitals};
 
 /// The most results that go into one commit.
@@ -93,7 +95,7 @@ pub(crate) struct Boot {
     reports: mpsc::Sender<Report>,
     job_reports: mpsc::Sender<JobReport>,
     /// The actions that may run at once.
-    slots: Semaphore,
+    slots: Slots,
     attempts: Tasks,
     /// Something was done with: there may be room for more.
     room: Notify,
@@ -191,7 +193,7 @@ impl Worker {
             flight: Flight::default(),
             reports,
             job_reports,
-            slots: Semaphore::new(self.settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            slots: Slots::new(self.settings.concurrency),
             attempts: Tasks::new(),
             room: Notify::new(),
             next_due: Mutex::new(None),

@@ -46,6 +46,11 @@ impl TaskQueue for Database {
         self.run(|db| async move { claim(&db, session, wanted).await }).await
     }
 
+    async fn give_back(&self, session: Session, tasks: &[TaskId]) -> Result<(), Error> {
+        let tasks = tasks.to_vec();
+        self.run(|db| async move { give_back(&db, session, &tasks).await }).await
+    }
+
     async fn admit(&self, limit: u32) -> Result<Admitted, Error> {
         self.run(|db| async move { admission::admit(&db, limit).await }).await
     }
@@ -83,6 +88,15 @@ async fn claim(db: &Database, session: Session, claim: Claim) -> Result<Claimed,
         sqlite conn => sqlite::claim(db, conn, session, claim).await
     );
     claimed.map_err(|fault| fault.into_error("could not claim tasks"))
+}
+
+async fn give_back(db: &Database, session: Session, tasks: &[TaskId]) -> Result<(), Error> {
+    let mut conn = db.writer().await?;
+    let given = on_conn!(&mut conn.tx(),
+        postgres conn => postgres::give_back(db, conn, session, tasks).await,
+        sqlite conn => sqlite::give_back(db, conn, session, tasks).await
+    );
+    given.map_err(|fault| fault.into_error("could not give tasks back"))
 }
 
 async fn promote(db: &Database, limit: u32) -> Result<Promoted, Error> {

@@ -67,6 +67,7 @@ macro_rules! conformance {
             queue: a_claimed_execution_runs_from_the_next_renewal_on,
             queue: a_task_that_is_taken_with_a_commit_is_held_by_its_session,
             queue: a_claim_of_nothing_takes_nothing,
+            queue: what_is_given_back_is_claimed_by_others_and_held_no_more,
             queue: a_batch_that_is_over_is_forgotten,
             queue: work_of_every_kind_comes_back,
             queue: a_repeated_claim_gives_what_its_batch_still_holds,

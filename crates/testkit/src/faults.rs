@@ -205,6 +205,10 @@ impl TaskQueue for FaultyStore {
         if take(&mut self.faults().lost_claims) { Err(unavailable()) } else { Ok(claimed) }
     }
 
+    async fn give_back(&self, session: Session, tasks: &[TaskId]) -> Result<(), Error> {
+        self.inner().await?.give_back(session, tasks).await
+    }
+
     async fn admit(&self, limit: u32) -> Result<Admitted, Error> {
         self.inner().await?.admit(limit).await
     }

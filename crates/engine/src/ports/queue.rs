@@ -232,6 +232,12 @@ pub trait TaskQueue: Send + Sync {
     /// [`LeaseLost`](crate::ErrorKind::LeaseLost).
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error>;
 
+    /// Puts tasks that the session holds back into the queue, without counting a death.
+    ///
+    /// # Errors
+    /// [`LeaseLost`](crate::ErrorKind::LeaseLost).
+    async fn give_back(&self, session: Session, tasks: &[TaskId]) -> Result<(), Error>;
+
     /// Lets up to `limit` executions run that waited for a place under their key, the oldest first.
     ///
     /// # Errors

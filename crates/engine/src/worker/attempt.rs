@@ -61,7 +61,9 @@ impl Boot {
             () = self.abandon.cancelled() => return,
             done = done => done,
         };
-        let _ = self.job_reports.send(done.unwrap_or_else(|_| Self::broken_job(task))).await;
+        if let Some(report) = done.unwrap_or_else(|_| Self::broken_job(task)) {
+            let _ = self.job_reports.send(report).await;
+        }
     }
 
     /// Makes an attempt, if it is still wanted.
@@ -80,8 +82,7 @@ impl Boot {
         if brief::is_call(&lock(&live), path) {
             return self.call_workflow(task, path, &live).await;
         }
-        // A slot is for an action: it is free again while its result is being written.
-        let _slot = self.slots.acquire().await;
+        let Some(_slot) = self.slots.take(task.id).await else { return Ok(None) };
         if lock(&live).state.is_paused() {
             return Ok(Some(Report::Held(task.clone())));
         }

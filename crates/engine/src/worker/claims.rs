@@ -124,6 +124,7 @@ impl Boot {
         }
         if polls {
             self.settle_doubts().await?;
+            self.give_back().await?;
             round.poll = now + self.jittered(self.settings.poll);
         }
         if !round.look && !round.more && round.unanswered.is_none() {

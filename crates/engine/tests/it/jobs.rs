@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use codeflow_core::{ActionErrorKind, JobId, RetryPolicy};
-use codeflow_engine::{Enqueued, ErrorKind, Event, JobEnd, JobRequest, MAX_DEATHS};
+use codeflow_core::{ActionErrorKind, Clock, JobId, RetryPolicy};
+use codeflow_engine::{Enqueued, ErrorKind, Event, JobEnd, JobRequest, MAX_DEATHS, WorkerSettings};
 use serde_json::{Map, json};
 
 use crate::script::{done, failed};
@@ -189,4 +189,37 @@ async fn what_cannot_be_a_job_is_refused_and_nothing_is_put_in() {
     ended(&world, last, 1).await;
     worker.stop().await;
     assert_eq!(world.script.count("job"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_claimed_ahead_and_waits_behind_slow_jobs_goes_to_another_worker() {
+    let world = World::new();
+    world.script.on("job", |call, _| async move {
+        // Fast at first, so that many are claimed ahead; then two that block every slot.
+        if call.inputs.contains_key("slow") {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+        }
+        done(json!({}))
+    });
+    let slow = || JobRequest { inputs: json!({ "slow": true }).as_object().unwrap().clone(), ..request() };
+    let mut requests = vec![request(); 400];
+    requests.extend([slow(), slow()]);
+    requests.extend(vec![request(); 400]);
+    let all = world.engine.enqueue(requests).await.unwrap();
+    let settings = WorkerSettings { concurrency: 2, ..WorkerSettings::default() };
+    let (first, other) = (world.engine.clone(), world.other_engine());
+
+    let one = world.work_as(&first, settings.clone());
+    while world.script.count("job") < 402 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let two = world.work_as(&other, settings);
+
+    let began = world.clock.now();
+    let last = all.last().unwrap().0;
+    ended(&world, last, 1).await;
+    assert!(world.clock.now().since(began) < Duration::from_secs(60), "nobody waits for the slow ones");
+    assert_eq!(world.script.count("job"), 802, "each is done once");
+    one.stop().await;
+    two.stop().await;
 }

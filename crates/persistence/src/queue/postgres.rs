@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codeflow_core::ExecutionId;
+use codeflow_core::{ExecutionId, TaskId};
 use codeflow_engine::{Claim, Claimed, Promoted, Renewal, Session};
 use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text};
@@ -116,6 +116,53 @@ SELECT
   body.*
 FROM asked LEFT JOIN body ON TRUE
 ORDER BY body.n, body.priority DESC, body.id";
+
+/// Only what a claim of this session still names is given back.
+const GIVE_BACK: &str = "
+WITH fence AS MATERIALIZED (
+  SELECT id FROM session
+  WHERE id = ? AND epoch = ? AND ended_at IS NULL AND expires_at > clock_timestamp()
+  FOR KEY SHARE
+), mine AS MATERIALIZED (
+  SELECT claim.batch, claim.ids FROM claim, fence WHERE claim.session_id = fence.id AND claim.ids && ?
+), left_over AS (
+  UPDATE claim SET ids = ARRAY (SELECT id FROM unnest(claim.ids) AS u (id) WHERE NOT id = ANY (?))
+  FROM mine WHERE claim.batch = mine.batch
+)
+INSERT INTO ready (task_id, lane, priority, suspect, fair)
+SELECT task.id, task.lane, task.priority, task.suspect, task.fair FROM task
+WHERE task.id = ANY (ARRAY (SELECT id FROM mine CROSS JOIN unnest(mine.ids) AS u (id) WHERE id = ANY (?)))
+ORDER BY task.id
+RETURNING 1";
+
+pub(super) async fn give_back(
+    db: &Database,
+    conn: &mut PgConn,
+    session: Session,
+    tasks: &[TaskId],
+) -> Result<(), Fault> {
+    let ids: Vec<Id> = tasks.iter().copied().map(Id::from).collect();
+    let statement = Statement::new(GIVE_BACK)
+        .bind::<DbUuid, _>(Id::from(session.id))
+        .bind::<BigInt, _>(session.epoch)
+        .bind::<Array<DbUuid>, _>(ids.clone())
+        .bind::<Array<DbUuid>, _>(ids.clone())
+        .bind::<Array<DbUuid>, _>(ids);
+    db.tell("give_back", Moment::Before);
+    let given = statement.execute(conn).await?;
+    db.tell("give_back", Moment::After);
+    if given > 0 { Ok(()) } else { alive(conn, session).await }
+}
+
+/// Refuses a session that is over, where a statement did nothing.
+async fn alive(conn: &mut PgConn, session: Session) -> Result<(), Fault> {
+    const ALIVE: &str = "SELECT EXISTS (SELECT FROM session WHERE id = ? AND epoch = ? AND ended_at IS NULL \
+        AND expires_at > clock_timestamp()) AS alive, ARRAY[]::UUID[] AS ids";
+    let statement =
+        Statement::new(ALIVE).bind::<DbUuid, _>(Id::from(session.id)).bind::<BigInt, _>(session.epoch);
+    let answer: Renewed = statement.get_result(conn).await?;
+    if answer.alive { Ok(()) } else { Err(lease_lost().into()) }
+}
 
 const PROMOTE: &str = "
 WITH pick AS MATERIALIZED (

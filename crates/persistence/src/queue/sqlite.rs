@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use codeflow_core::{BatchId, ExecutionId, Timestamp};
+use codeflow_core::{BatchId, ExecutionId, TaskId, Timestamp};
 use codeflow_engine::{Claim, Claimed, Promoted, Renewal, Session};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -27,6 +27,13 @@ const INSERT_CLAIM: &str = "INSERT INTO claim (batch, session_id, epoch, ids) VA
 
 /// How many values one statement takes: SQLite has a limit.
 const VALUES: usize = 500;
+
+/// Takes a task out of the claim that names it.
+const LEFT_OVER: &str = "UPDATE claim SET ids = (SELECT json_group_array(value) FROM json_each(claim.ids) \
+    WHERE value <> ?) WHERE session_id = ? AND EXISTS (SELECT 1 FROM json_each(claim.ids) WHERE value = ?)";
+
+const READY_AGAIN: &str = "INSERT INTO ready (task_id, lane, priority, suspect, fair) \
+    SELECT id, lane, priority, suspect, fair FROM task WHERE id = ?";
 
 /// What is left of a batch, in the order of a claim.
 const KEPT: &str = "SELECT task.* FROM claim, json_each(claim.ids) AS held JOIN task ON task.id = held.value \
@@ -72,6 +79,30 @@ pub(super) async fn renew(
     };
     let stopping = db.write_on_sqlite(conn, "renew", body).await?;
     Ok(stopping.into_iter().map(ExecutionId::from).collect())
+}
+
+pub(super) async fn give_back(
+    db: &Database,
+    conn: &mut LiteConn,
+    session: Session,
+    tasks: &[TaskId],
+) -> Result<(), Fault> {
+    let tasks: Vec<Id> = tasks.iter().copied().map(Id::from).collect();
+    let body = move |conn: &mut SqliteConnection, now: Timestamp| {
+        fence(conn, session, now)?;
+        for id in tasks {
+            let text = id.0.to_string();
+            let left = diesel::sql_query(LEFT_OVER);
+            let left =
+                left.bind::<Text, _>(&text).bind::<DbUuid, _>(Id::from(session.id)).bind::<Text, _>(&text);
+            // Only what a claim of this session still names is given back.
+            if left.execute(conn)? > 0 {
+                diesel::sql_query(READY_AGAIN).bind::<DbUuid, _>(id).execute(conn)?;
+            }
+        }
+        Ok(())
+    };
+    db.write_on_sqlite(conn, "give_back", body).await
 }
 
 pub(super) async fn claim(

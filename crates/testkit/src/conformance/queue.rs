@@ -158,6 +158,30 @@ pub async fn a_claim_of_nothing_takes_nothing(subject: &Subject) {
     assert_eq!(subject.claim(session, 1).await.tasks[0].id, tasks[0]);
 }
 
+/// A task that is given back is nobody's, and its holder's end changes nothing about it.
+pub async fn what_is_given_back_is_claimed_by_others_and_held_no_more(subject: &Subject) {
+    let (_, tasks) = subject.started(3).await;
+    let (session, other, late) = (subject.session().await, subject.session().await, subject.session().await);
+    let batch = subject.wanted(3);
+    subject.store.claim(session, batch.clone()).await.unwrap();
+
+    subject.store.give_back(session, &tasks[1..]).await.unwrap();
+    let taken = subject.claim(other, 10).await.tasks;
+    subject.store.give_back(session, &tasks[1..]).await.unwrap();
+    let again = subject.store.claim(session, batch).await.unwrap().tasks;
+
+    assert_eq!(
+        taken.iter().map(|task| (task.id, task.deaths)).collect::<Vec<_>>(),
+        [(tasks[1], 0), (tasks[2], 0)]
+    );
+    assert!(subject.claim(late, 10).await.tasks.is_empty(), "what another one holds is not given back");
+    assert_eq!(again.iter().map(|task| task.id).collect::<Vec<_>>(), [tasks[0]]);
+    subject.expire(session).await;
+    let refused = subject.store.give_back(session, &tasks).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::LeaseLost);
+    assert_eq!(subject.store.recover(Dead::Expired).await.unwrap().tasks, 1, "only what it still held");
+}
+
 /// Batches of which nothing is left are forgotten; what is held stays held.
 pub async fn a_batch_that_is_over_is_forgotten(subject: &Subject) {
     let (id, tasks) = subject.started(2).await;

@@ -83,6 +83,20 @@ impl TaskQueue for MemoryStore {
         Ok(Claimed { tasks, suspects_waiting, more })
     }
 
+    async fn give_back(&self, session: Session, tasks: &[TaskId]) -> Result<(), Error> {
+        let (mut model, now) = self.open();
+        model.fence(session, now)?;
+        for task in tasks {
+            model.position += 1;
+            let position = model.position;
+            let held = |entry: &&mut Entry| matches!(entry.place, Place::Claimed(by, _) if by == session.id);
+            if let Some(entry) = model.tasks.get_mut(task).filter(held) {
+                (entry.place, entry.position) = (Place::Ready, position);
+            }
+        }
+        Ok(())
+    }
+
     async fn admit(&self, limit: u32) -> Result<Admitted, Error> {
         let (mut model, _) = self.open();
         let mut admitted = Admitted::default();
