@@ -34,6 +34,11 @@ impl Gate {
     }
 }
 
+/// The action that notes when it begins.
+pub(super) fn note() -> ActionName {
+    "bench/note".parse().expect("the name is well formed")
+}
+
 /// The action that does nothing.
 pub(super) fn nothing() -> ActionName {
     "bench/nothing".parse().expect("the name is well formed")

@@ -14,8 +14,6 @@ use super::rig::Rig;
 use super::tell;
 use super::times::{joined, quantiles};
 
-/// One step, which notes when it begins.
-const DOCUMENT: &str = "version: 1\nname: note\nsteps: { note: { uses: bench/note } }\n";
 
 /// The time from one job to the next.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -54,7 +52,6 @@ pub(super) async fn measure(place: &Place, samples: u64) -> Result<Value> {
 
 /// The time from before the call that puts a job in to the beginning of its action.
 async fn pickups(enqueuer: &Rig, worker: &Rig, samples: u64) -> Result<Vec<Duration>> {
-    let version = enqueuer.register(DOCUMENT).await?;
     let working = worker.work(32);
     let before = worker.watch.ended.get();
     let mut starts = Vec::new();
@@ -63,7 +60,7 @@ async fn pickups(enqueuer: &Rig, worker: &Rig, samples: u64) -> Result<Vec<Durat
     for _ in 0..WARM_UP + samples {
         ticks.tick().await;
         let began = Instant::now();
-        starts.push((enqueuer.start(&version).await?, began));
+        starts.push((enqueuer.enqueue_noted().await?, began));
     }
     worker.watch.ended.reach(before + WARM_UP + samples, "jobs").await?;
     working.stop().await?;

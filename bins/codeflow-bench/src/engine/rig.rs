@@ -10,8 +10,10 @@ use anyhow::{Context, Result, bail};
 use codeflow_core::execution::{ExecutionStatus, StepPath};
 use codeflow_core::workflow::{self, VersionId};
 use codeflow_core::{ExecutionId, NoActions};
-use codeflow_engine::{Engine, Event, JobEnd, JobRequest, Observer, Parts, StartRequest, WorkerSettings};
-use codeflow_persistence::{Database, DatabaseSettings};
+use codeflow_engine::{
+    Engine, Event, JobEnd, JobRequest, Observer, Parts, StartRequest, WakeupSettings, Wakeups, WorkerSettings,
+};
+use codeflow_persistence::{Database, DatabaseSettings, PostgresWire};
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use serde_json::Map;
 use tokio::task::JoinHandle;
@@ -31,6 +33,8 @@ pub(super) struct Rig {
     pub(super) actions: Arc<Actions>,
     pub(super) watch: Arc<Watch>,
     database: Database,
+    /// Wake-ups across engines, where the database carries them.
+    _lines: Tasks,
 }
 
 impl Rig {
@@ -44,7 +48,16 @@ impl Rig {
             ids: Arc::new(SystemIds),
             observer: Arc::clone(&watch) as _,
         });
-        Ok(Self { engine, actions, watch, database })
+        let lines = Tasks::new();
+        let engine = match url.starts_with("postgres") {
+            true => {
+                let wire = Arc::new(PostgresWire::new(&DatabaseSettings::new(url)));
+                let settings = WakeupSettings::default();
+                engine.with_wakeups(Wakeups::over(wire, settings, &SystemIds, &lines))
+            }
+            false => engine,
+        };
+        Ok(Self { engine, actions, watch, database, _lines: lines })
     }
 
     pub(super) async fn register(&self, document: &str) -> Result<VersionId> {
@@ -75,6 +88,13 @@ impl Rig {
             self.engine.enqueue((0..portion).map(|_| nothing()).collect()).await?;
         }
         Ok(())
+    }
+
+    /// Puts in one job that notes when it begins, and says by which id.
+    pub(super) async fn enqueue_noted(&self) -> Result<ExecutionId> {
+        let put = self.engine.enqueue(vec![JobRequest::new(super::actions::note(), Map::new())]).await?;
+        let (job, _) = put.first().context("a job was put in without an answer")?;
+        Ok(ExecutionId::from_uuid(job.uuid()))
     }
 
     /// Starts a worker.
