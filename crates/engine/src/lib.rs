@@ -54,6 +54,7 @@ mod live;
 mod observer;
 mod plan;
 mod ports;
+mod replay;
 mod schedules;
 mod scope;
 mod starts;
@@ -72,6 +73,7 @@ pub use ports::{
     Session, SlotOutcome, Snapshot, Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire,
     WireConnection, Work, WorkflowStore,
 };
+pub use replay::{Anew, Answered, Change, Outcome, Replay, ReplayRequest, ReplayedStep};
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};
