@@ -10,6 +10,7 @@ mod models;
 mod opinion;
 mod output;
 mod providers;
+mod replays;
 mod review;
 mod run;
 mod schedules;
