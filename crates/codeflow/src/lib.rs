@@ -37,6 +37,7 @@
 //! ```
 
 mod asked;
+mod backups;
 mod builtin;
 mod commands;
 mod error;
@@ -55,6 +56,7 @@ mod watch;
 mod working;
 
 pub use asked::Asked;
+pub use backups::{BackupReport, Backups};
 pub use builtin::{BuiltIn, check};
 pub use error::{Error, ErrorKind};
 pub use fleet::{AtWork, FleetWorker};
