@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::backup::{BackupOptions, RestoreOptions};
 use crate::commands::execution::ExecutionCommand;
 use crate::commands::models::ModelsCommand;
 use crate::commands::review::ReviewOptions;
@@ -65,6 +66,16 @@ pub(crate) enum Command {
     /// Look at schedules, pause and resume them
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Copy the database into a file while engines go on, and check the copy
+    #[command(after_help = "Examples:
+  codeflow backup codeflow-2026-11-26.backup
+  codeflow backup nightly.dump --database-url postgres://…")]
+    Backup(BackupOptions),
+    /// Put a backup in the place of the database
+    #[command(after_help = "Examples:
+  codeflow restore codeflow-2026-11-26.backup
+  codeflow restore nightly.dump --database-url postgres://… --force")]
+    Restore(RestoreOptions),
     /// Look at models: limits, prices and what they can do
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -89,6 +100,8 @@ impl Command {
             Self::Workflow(command) => command.wants_json(),
             Self::Execution(command) => command.format() == Format::Json,
             Self::Schedule(command) => command.format() == Format::Json,
+            Self::Backup(options) => options.format == Format::Json,
+            Self::Restore(options) => options.format == Format::Json,
             Self::Models(command) => command.wants_json(),
         }
     }

@@ -1,5 +1,6 @@
 //! What each command does, one module each.
 
+pub(crate) mod backup;
 mod called;
 pub(crate) mod execution;
 mod finish;
@@ -25,6 +26,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Workflow(command) => workflow::run(command),
         Command::Execution(command) => execution::run(&context, command).await,
         Command::Schedule(command) => schedule::run(&context, command).await,
+        Command::Backup(options) => backup::backup(&context, options).await,
+        Command::Restore(options) => backup::restore(&context, options).await,
         Command::Models(command) => models::run(command),
     }
 }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use codeflow::config::{Environment, Settings};
-use codeflow::{Local, Options};
+use codeflow::{Backups, Local, Options};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Global;
@@ -41,10 +41,21 @@ impl Context {
         self.open_with(settings).await
     }
 
-    async fn open_with(&self, mut settings: Settings) -> anyhow::Result<Local> {
+    /// Backups of the database that the settings name. It is not opened.
+    pub(crate) fn backups(&self) -> anyhow::Result<Backups> {
+        let settings = self.named(self.settings.clone());
+        Ok(Backups::of(&self.global.repo, &settings, self.environment.clone())?)
+    }
+
+    fn named(&self, mut settings: Settings) -> Settings {
         if let Some(url) = &self.global.database_url {
             settings.database.url = Some(url.clone().into());
         }
+        settings
+    }
+
+    async fn open_with(&self, settings: Settings) -> anyhow::Result<Local> {
+        let settings = self.named(settings);
         let options = Options::new(&self.global.repo, settings, self.environment.clone());
         Ok(Local::open(options).await?)
     }

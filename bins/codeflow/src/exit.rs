@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Success,
     /// A gate said no.
     GateClosed,
+    /// What was compared is not the same.
+    Different,
     /// It was asked for something that makes no sense: flags, inputs, names, documents.
     WrongUse,
     /// It could not do it: a step failed, the database is away, another engine has the lock.
@@ -23,7 +25,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::GateClosed => 1,
+            Exit::GateClosed | Exit::Different => 1,
             Exit::WrongUse => 2,
             Exit::Failure => 3,
             Exit::Waiting => 4,

@@ -147,6 +147,9 @@ fn hint(code: &str) -> Option<&'static str> {
         "codeflow.data_folder" => {
             "make the folder writable, or keep executions elsewhere with `--database-url FILE`"
         }
+        "codeflow.not_empty" => {
+            "name another file, or overwrite what a database holds with `codeflow restore --force`"
+        }
         "git.unknown_revision" => "`git log --oneline` shows the commits there are",
         _ => return None,
     })

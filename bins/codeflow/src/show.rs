@@ -5,6 +5,7 @@ pub(crate) mod graph;
 pub(crate) mod json;
 pub(crate) mod models;
 pub(crate) mod problems;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod schedule;
 pub(crate) mod workflow;

@@ -39,6 +39,12 @@ pub enum ErrorKind {
     NotShared,
     /// What the settings say of wake-ups cannot be used.
     Wakeups,
+    /// The file is no backup that could be restored, or the database none that could be backed up.
+    BadBackup,
+    /// There is something where a backup or its data should go.
+    NotEmpty,
+    /// A backup could not be made, proven or restored.
+    BackupFailed,
     /// The settings cannot be used; their own kind is inside.
     Config(config::ErrorKind),
     /// The engine refused; its own kind is inside.
@@ -59,6 +65,9 @@ impl ErrorKind {
             Self::Listen => "codeflow.listen",
             Self::NotShared => "codeflow.not_shared",
             Self::Wakeups => "codeflow.wakeups",
+            Self::BadBackup => "codeflow.bad_backup",
+            Self::NotEmpty => "codeflow.not_empty",
+            Self::BackupFailed => "codeflow.backup_failed",
             Self::Config(kind) => kind.code(),
             Self::Engine(kind) => kind.code(),
         }
@@ -72,6 +81,10 @@ impl Error {
 
     pub(crate) fn with_source(self, source: impl Into<BoxError>) -> Self {
         Self { source: Some(source.into()), ..self }
+    }
+
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// What kind of failure it is.
@@ -98,8 +111,12 @@ impl Coded for Error {
             | ErrorKind::Gateway
             | ErrorKind::NotShared
             | ErrorKind::Wakeups
+            | ErrorKind::BadBackup
             | ErrorKind::Config(_) => Class::Invalid,
-            ErrorKind::DataFolder | ErrorKind::Database | ErrorKind::Listen => Class::Unavailable,
+            ErrorKind::NotEmpty => Class::Conflict,
+            ErrorKind::DataFolder | ErrorKind::Database | ErrorKind::Listen | ErrorKind::BackupFailed => {
+                Class::Unavailable
+            }
             ErrorKind::Worker => Class::Internal,
             ErrorKind::Engine(kind) => engine::Error::new(kind, "").class(),
         }

@@ -5,6 +5,7 @@ mod clients;
 mod limits;
 mod observer;
 mod rules;
+mod unkept;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use codeflow_runtime::{SystemClock, SystemIds};
 use codeflow_telemetry::{GatewayMetrics, ModelName};
 
 pub(crate) use clients::Clients;
+pub(crate) use unkept::Unkept;
 
 use crate::{Error, ErrorKind};
 use ask::GatewayModels;

@@ -37,6 +37,7 @@
 //! ```
 
 mod asked;
+mod backups;
 mod builtin;
 mod commands;
 mod error;
@@ -45,6 +46,7 @@ mod gateway;
 mod local;
 mod place;
 mod project;
+mod replaying;
 mod runner;
 mod running;
 mod schedules;
@@ -54,11 +56,13 @@ mod watch;
 mod working;
 
 pub use asked::Asked;
+pub use backups::{BackupReport, Backups};
 pub use builtin::{BuiltIn, check};
 pub use error::{Error, ErrorKind};
 pub use fleet::{AtWork, FleetWorker};
 pub use local::{Local, Options};
 pub use project::Project;
+pub use replaying::ReplayCost;
 pub use running::{Reservation, Running};
 pub use schedules::ScheduleTarget;
 pub use server::Server;

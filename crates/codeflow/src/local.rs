@@ -14,6 +14,7 @@ use codeflow_runtime::{SystemClock, SystemIds};
 use serde_json::{Map, Value};
 
 use crate::place::Place;
+use crate::replaying::Offline;
 use crate::runner::Actions;
 use crate::watch::{Bell, Watch};
 use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway, working};
@@ -51,6 +52,7 @@ pub struct Local {
     wire: Option<Arc<dyn Wire>>,
     /// Writes what models cost, for whoever works.
     committer: Mutex<Option<Committer>>,
+    pub(crate) offline: Offline,
 }
 
 impl Local {
@@ -67,6 +69,13 @@ impl Local {
         let place = Place::of(&settings.database, &project)?;
         let wire = working::wire(&settings, &place, &environment)?;
         let database = open(&place, &settings).await?;
+        let offline = Offline {
+            settings: settings.clone(),
+            environment: environment.clone(),
+            database: database.clone(),
+            actions: further.clone(),
+            models: models.clone(),
+        };
         let (models, committer) = match models {
             Some(models) => (models, None),
             None => gateway::models(&settings, &environment, Arc::new(database.clone()))?,
@@ -82,7 +91,7 @@ impl Local {
         });
         let worker = working::settings(&settings.worker, &place);
         let committer = Mutex::new(committer);
-        Ok(Self { engine, actions, bell, place, worker, project, wire, committer })
+        Ok(Self { engine, actions, bell, place, worker, project, wire, committer, offline })
     }
 
     /// The engine, for everything that is not here.

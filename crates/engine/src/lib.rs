@@ -54,6 +54,7 @@ mod live;
 mod observer;
 mod plan;
 mod ports;
+mod replay;
 mod schedules;
 mod scope;
 mod slots;
@@ -73,6 +74,7 @@ pub use ports::{
     ScheduleStore, Session, Slot, SlotMove, SlotOutcome, Snapshot, Started, StepSummary, Store,
     StoredVersion, Task, TaskQueue, Wire, WireConnection, Work, WorkflowStore, fair_key,
 };
+pub use replay::{Anew, Answered, Change, Outcome, Replay, ReplayRequest, ReplayedStep};
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};

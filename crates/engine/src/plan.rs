@@ -7,6 +7,7 @@ mod calls;
 mod compensation;
 mod happening;
 mod pausing;
+mod recorded;
 mod restart;
 mod steps;
 

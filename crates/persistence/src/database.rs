@@ -34,6 +34,8 @@ use crate::probe::{CommitProbe, Moment};
 use crate::queue::Floors;
 use crate::settings::{ConnectionInfo, DatabaseSettings, PoolInfo};
 
+pub(crate) use migrations::known as known_migrations;
+
 /// Executions, journals and the queue, in PostgreSQL or SQLite. Clones share their connections.
 #[derive(Clone)]
 pub struct Database {

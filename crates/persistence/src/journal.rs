@@ -29,6 +29,10 @@ impl Journal for Database {
         self.run(|db| async move { read::read(&db, id, after).await }).await
     }
 
+    async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error> {
+        self.run(|db| async move { read::commits(&db, id).await }).await
+    }
+
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
         let ids = ids.to_vec();
         self.run(|db| async move { read_all::read_all(&db, &ids).await }).await

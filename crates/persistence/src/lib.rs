@@ -23,6 +23,7 @@ compile_error!("choose a database: enable the feature `postgres`, `sqlite` or bo
 
 #[cfg(feature = "gateway")]
 mod accounts;
+mod backup;
 mod conn;
 mod database;
 mod error;
@@ -42,6 +43,11 @@ mod statement;
 mod wakeups;
 mod workflows;
 
+#[cfg(feature = "postgres")]
+pub use backup::{PostgresAdmin, PostgresSnapshot};
+pub use backup::{TableRows, check_migrations};
+#[cfg(feature = "sqlite")]
+pub use backup::{check_sqlite, copy_sqlite, overwrite_sqlite};
 pub use database::Database;
 pub use lock::EngineLock;
 pub use probe::{CommitProbe, Moment};

@@ -38,6 +38,7 @@ macro_rules! conformance {
             executions: many_start_in_one_commit_or_none_does,
             executions: a_start_may_be_taken_by_a_live_session_only,
             executions: many_are_read_at_once,
+            commits: each_fact_has_the_number_of_its_commit,
             executions: an_execution_that_ends_at_once_is_stored_ended,
             executions: an_unknown_execution_is_not_found,
             executions: executions_are_listed_newest_first_in_pages,

@@ -145,6 +145,10 @@ impl Journal for FaultyStore {
         self.inner().await?.read(id, after).await
     }
 
+    async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error> {
+        self.inner().await?.commits(id).await
+    }
+
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
         self.inner().await?.read_all(ids).await
     }

@@ -1,6 +1,7 @@
 //! `codeflow execution`: looks at executions and talks to them, from any process.
 
 mod look;
+mod replay;
 mod rerun;
 mod talk;
 
@@ -55,6 +56,13 @@ pub(crate) enum ExecutionCommand {
   codeflow execution rerun latest
   codeflow execution rerun latest --input env=production --latest")]
     Rerun(RerunOptions),
+    /// Decide about an execution again from its journal, without changing anything, and show what differs
+    #[command(after_help = "Examples:
+  codeflow execution replay latest
+  codeflow execution replay latest --document changed.yaml
+  codeflow execution replay latest --model anthropic/claude-haiku-4-5
+  codeflow execution replay latest --from gate")]
+    Replay(ReplayOptions),
     /// Say yes to a step that waits for an approval
     #[command(after_help = "Examples:
   codeflow execution approve latest signoff --comment 'checked with the team'")]
@@ -137,6 +145,34 @@ pub(crate) struct RerunOptions {
     latest: bool,
 }
 
+/// Flags of `codeflow execution replay`.
+#[derive(Args)]
+pub(crate) struct ReplayOptions {
+    #[command(flatten)]
+    one: One,
+    /// Ask this model, or route, in the `llm/*` steps; what follows from the answers is computed anew
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Run the actions of this step and of all that follow it again
+    #[arg(long, value_name = "STEP")]
+    from: Option<StepName>,
+    /// Follow this workflow document, not the version that the execution keeps
+    #[arg(long, value_name = "FILE", conflicts_with = "latest")]
+    document: Option<String>,
+    /// Follow the latest version of the workflow that was kept
+    #[arg(long)]
+    latest: bool,
+    /// The same as `--format json`
+    #[arg(long)]
+    json: bool,
+}
+
+impl ReplayOptions {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.one.format }
+    }
+}
+
 /// Flags of `codeflow execution approve` and `reject`.
 #[derive(Args)]
 pub(crate) struct DecideOptions {
@@ -176,6 +212,7 @@ impl ExecutionCommand {
             Self::Cancel(options) | Self::Pause(options) => options.one.format,
             Self::Rerun(options) => options.one.format,
             Self::Retry(options) => options.one.format,
+            Self::Replay(options) => options.format(),
             Self::Approve(options) | Self::Reject(options) => options.one.format,
             Self::Signal(options) => options.one.format,
         }
@@ -195,6 +232,7 @@ pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> anyhow:
         ExecutionCommand::Cancel(options) => talk::cancel(context, &local, options).await,
         ExecutionCommand::Retry(options) => talk::retry(context, &local, options).await,
         ExecutionCommand::Rerun(options) => rerun::rerun(context, &local, options).await,
+        ExecutionCommand::Replay(options) => replay::replay(&local, options).await,
         ExecutionCommand::Approve(options) => talk::decide(context, &local, options, true).await,
         ExecutionCommand::Reject(options) => talk::decide(context, &local, options, false).await,
         ExecutionCommand::Signal(options) => talk::signal(context, &local, options).await,

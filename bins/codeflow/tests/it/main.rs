@@ -1,5 +1,6 @@
 //! Tests of the command line: the real program on real repositories.
 
+mod backups;
 mod calls;
 mod commands;
 mod crash;
@@ -10,6 +11,7 @@ mod models;
 mod opinion;
 mod output;
 mod providers;
+mod replays;
 mod review;
 mod run;
 mod schedules;

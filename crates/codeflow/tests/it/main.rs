@@ -1,5 +1,6 @@
 //! Tests of the facade, as a program that embeds it sees it.
 
+mod backups;
 mod budgets;
 mod cache;
 mod callers;

@@ -143,7 +143,7 @@ impl Plan<'_> {
         }
     }
 
-    fn receive(&mut self, message: Message) {
+    pub(super) fn receive(&mut self, message: Message) {
         self.read.push(message.id);
         let over = self.live.record.status.is_final();
         match message.body {
@@ -184,11 +184,15 @@ impl Plan<'_> {
             self.log("", format!("restart by {by}: no step is left to run again"));
             return;
         }
+        self.log("", format!("restarted by {by}"));
+        self.restart_steps(steps);
+    }
+
+    pub(super) fn restart_steps(&mut self, steps: Vec<StepName>) {
         self.become_after(ExecutionEvent::Restarted);
         self.live.record.generation += 1;
         self.live.record.outputs = None;
         self.live.record.error = None;
-        self.log("", format!("restarted by {by}"));
         self.record(Fact::Restarted { steps });
         if let Ok(Some(slot)) = slot(&self.live.workflow, &self.live.record.inputs) {
             self.slot = Some(SlotMove::Retake(slot.key));

@@ -305,6 +305,13 @@ pub trait Journal: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt).
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error>;
 
+    /// The sequence number with which each fact of an execution was committed, in the order of the facts: those of one
+    /// number were decided together. Empty for one that does not exist.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error>;
+
     /// Reads those of the executions that exist, whole.
     ///
     /// # Errors

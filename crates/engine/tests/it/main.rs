@@ -15,6 +15,7 @@ mod pauses;
 mod poison;
 mod random;
 mod repeats;
+mod replays;
 mod reruns;
 mod restarts;
 mod schedules;

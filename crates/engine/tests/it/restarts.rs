@@ -16,6 +16,7 @@ async fn restarted(world: &World, view: &View, from: Option<&str>) -> View {
         .until(id, |view| view.snapshot.record.generation > generation && view.status().is_final())
         .await;
     worker.stop().await;
+    world.replays(id).await;
     view
 }
 

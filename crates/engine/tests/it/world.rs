@@ -8,8 +8,8 @@ use codeflow_core::execution::{ExecutionStatus, Settled, State};
 use codeflow_core::workflow::{self, StepName, VersionId};
 use codeflow_core::{Clock, ExecutionId, MessageId, NoActions, TaskId};
 use codeflow_engine::{
-    Engine, Error, Event, Journal, Message, MessageBody, NewTask, Observer, Parts, Snapshot, StartRequest,
-    Started, Work, WorkerSettings,
+    Anew, Engine, Error, Event, Journal, Message, MessageBody, NewTask, Observer, Parts, Replay,
+    ReplayRequest, Snapshot, StartRequest, Started, Work, WorkerSettings,
 };
 use codeflow_runtime::Tasks;
 use codeflow_testkit::{FaultyStore, MemoryStore, SequentialIds, TokioClock};
@@ -188,11 +188,28 @@ impl World {
     }
 
     pub(crate) async fn ended(&self, id: ExecutionId) -> View {
-        self.until(id, |view| view.status().is_final()).await
+        let view = self.until(id, |view| view.status().is_final()).await;
+        self.replays(id).await;
+        view
+    }
+
+    /// The journal leads to the same end again.
+    pub(crate) async fn replays(&self, id: ExecutionId) {
+        let replay = self.replay(id, None, Anew::default()).await;
+        assert!(replay.is_equal(), "{replay:#?}\n{:#?}", self.view(id).await.snapshot.facts);
+    }
+
+    pub(crate) async fn replay(&self, id: ExecutionId, document: Option<&str>, anew: Anew) -> Replay {
+        let parse =
+            |document| workflow::parse(document, &NoActions).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let workflow = document.map(parse).map(Arc::new);
+        self.engine.replay(ReplayRequest { id, workflow, anew }).await.expect("it can be replayed")
     }
 
     pub(crate) async fn standing(&self, id: ExecutionId, status: ExecutionStatus) -> View {
-        self.until(id, |view| view.status() == status).await
+        let view = self.until(id, |view| view.status() == status).await;
+        self.replays(id).await;
+        view
     }
 
     /// Waits until the execution looks as wanted; it is looked at whenever an event is told.

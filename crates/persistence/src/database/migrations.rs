@@ -17,6 +17,21 @@ const LOCK: &str = "SELECT pg_advisory_lock(7104112306170921)";
 #[cfg(feature = "postgres")]
 const UNLOCK: &str = "SELECT pg_advisory_unlock_all()";
 
+/// The versions that this program knows: the same ones for both databases.
+pub(crate) fn known() -> Vec<String> {
+    use diesel::migration::{Migration, MigrationSource};
+
+    #[cfg(feature = "postgres")]
+    let found = MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).map(|all| versions(&all));
+    #[cfg(not(feature = "postgres"))]
+    let found = MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE).map(|all| versions(&all));
+    return found.unwrap_or_default();
+
+    fn versions<DB: diesel::backend::Backend>(all: &[Box<dyn Migration<DB>>]) -> Vec<String> {
+        all.iter().map(|one| one.name().version().to_string()).collect()
+    }
+}
+
 fn failed(source: impl Into<BoxError>) -> Error {
     Error::with_source(ErrorKind::Unavailable, "could not bring the database up to date", source)
 }

@@ -140,6 +140,21 @@ async fn load_facts(tx: &mut Tx<'_>, id: ExecutionId, after: i64, last: i64) -> 
     })
 }
 
+pub(super) async fn commits(db: &Database, id: ExecutionId) -> Result<Vec<i64>, Error> {
+    let mut conn = db.reader().await?;
+    let commits: QueryResult<Vec<i64>> = on_conn!(&mut conn.tx(), conn => {
+        step_result::table
+            .filter(step_result::execution_id.eq(Id::from(id)))
+            .order((step_result::seq, step_result::ordinal))
+            .select(step_result::seq)
+            .load(conn)
+            .await
+    });
+    commits.map_err(|error| {
+        Fault::from(error).into_error(format!("could not read the journal of execution `{id}`"))
+    })
+}
+
 async fn load_open(tx: &mut Tx<'_>, id: ExecutionId) -> QueryResult<Vec<OpenRow>> {
     on_conn!(tx, conn => {
         task::table

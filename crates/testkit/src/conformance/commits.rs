@@ -54,6 +54,23 @@ pub async fn facts_come_back_in_the_order_of_their_commits(subject: &Subject) {
     assert_eq!(paths, names);
 }
 
+/// Which facts were decided together can be told from their numbers.
+pub async fn each_fact_has_the_number_of_its_commit(subject: &Subject) {
+    let (id, _) = subject.started(1).await;
+    let session = subject.session().await;
+    for (seq, names) in (1..).zip([&["b", "a"][..], &[], &["c", "b"], &["d"]]) {
+        let facts = names.iter().map(|name| settled(name, json!(name))).collect();
+        assert_eq!(subject.flush(session, advance(id, seq, facts)).await, Flushed::Committed);
+    }
+
+    let commits = subject.store.commits(id).await.unwrap();
+
+    // The second `b` came too late.
+    assert_eq!(commits, [2, 2, 4, 5]);
+    assert_eq!(subject.read(id).await.facts.len(), commits.len());
+    assert_eq!(subject.store.commits(subject.id(ExecutionId::generate)).await.unwrap(), [0; 0]);
+}
+
 /// Whoever knows a part asks for the rest.
 pub async fn a_reader_gets_only_what_is_newer(subject: &Subject) {
     let (id, _) = subject.started(1).await;

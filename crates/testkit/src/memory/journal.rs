@@ -50,6 +50,12 @@ impl Journal for MemoryStore {
         Ok(Some(Snapshot { record: execution.record.clone(), facts, tasks: tasks.collect() }))
     }
 
+    async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error> {
+        let (model, _) = self.open();
+        let facts = model.executions.get(&id).map(|found| found.facts.iter()).unwrap_or_default();
+        Ok(facts.map(|(seq, ..)| *seq).collect())
+    }
+
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
         let mut found = Vec::new();
         for id in ids {
