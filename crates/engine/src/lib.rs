@@ -46,6 +46,7 @@
 mod brief;
 mod cache;
 mod command;
+mod doctor;
 mod engine;
 mod error;
 mod inputs;
@@ -60,17 +61,18 @@ mod starts;
 mod wakeups;
 mod worker;
 
+pub use doctor::{Checkup, Examination, Health, Monitor};
 pub use engine::{Decider, Decision, Engine, Parts, Rerun};
 pub use error::{BoxError, Error, ErrorKind};
 pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, ChildEnded, Claim, Claimed, Dead, DueSchedules, Ending, Enqueued, ExecutionFilter,
-    ExecutionRecord, FIRST_SEQ, Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds, JobQueue, Journal,
-    LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask, NewVersion,
-    OpenTask, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord, ScheduleStore,
-    Session, SlotOutcome, Snapshot, Started, StepSummary, Store, StoredVersion, Task, TaskQueue, Wire,
-    WireConnection, Work, WorkflowStore,
+    ActionRunner, Advance, ChildEnded, Chore, Claim, Claimed, Dead, Disorder, Doctor, DueSchedules, Ending,
+    Enqueued, Examined, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Finding, Fired, Firing, Flushed,
+    InvalidSlotOutcome, JobEnds, JobQueue, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution,
+    NewJob, NewSchedule, NewTask, NewVersion, OpenTask, Part, PendingSlot, Promoted, QuarantinedTask,
+    Recovered, Renewal, ScheduleRecord, ScheduleStore, Session, SlotOutcome, Snapshot, Started, StepSummary,
+    Store, StoredVersion, Task, TaskQueue, Wire, WireConnection, Work, WorkflowStore,
 };
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;

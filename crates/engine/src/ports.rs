@@ -1,6 +1,7 @@
 //! What the engine needs from outside: storage and actions. Adapters implement these; the root joins them.
 
 mod actions;
+mod doctor;
 mod jobs;
 mod journal;
 mod queue;
@@ -9,6 +10,7 @@ mod wakeups;
 mod workflows;
 
 pub use actions::ActionRunner;
+pub use doctor::{Chore, Disorder, Doctor, Examined, Finding, Part};
 pub use jobs::{Enqueued, JobEnds, JobQueue, NewJob};
 pub use journal::{
     Advance, ChildEnded, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
@@ -26,6 +28,6 @@ pub use wakeups::{Wire, WireConnection};
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.
-pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore {}
+pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor {}
 
-impl<T: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore> Store for T {}
+impl<T: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor> Store for T {}

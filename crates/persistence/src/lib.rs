@@ -25,6 +25,7 @@ compile_error!("choose a database: enable the feature `postgres`, `sqlite` or bo
 mod accounts;
 mod conn;
 mod database;
+mod doctor;
 mod error;
 mod journal;
 mod lock;

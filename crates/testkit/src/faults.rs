@@ -1,5 +1,6 @@
 //! Storage that goes wrong when a test wants it to.
 
+mod doctor;
 mod schedules;
 
 use std::future::Future;

@@ -1,5 +1,6 @@
 //! The ports to storage, in memory: small enough to be read as what they mean.
 
+mod doctor;
 mod jobs;
 mod journal;
 mod queue;
@@ -15,8 +16,8 @@ use codeflow_core::{
     BatchId, Clock, ExecutionId, JobId, ScheduleId, SessionId, TaskId, Timestamp, WorkflowId,
 };
 use codeflow_engine::{
-    Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord, Session,
-    StoredVersion,
+    Chore, Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord,
+    Session, StoredVersion,
 };
 
 /// A storage that forgets everything with its last clone. Its clock is the one it is given.
@@ -49,6 +50,7 @@ struct Model {
     sessions: HashMap<SessionId, Lease>,
     schedules: BTreeMap<ScheduleId, ScheduleRecord>,
     slots: BTreeMap<(Timestamp, ScheduleId), Slot>,
+    chores: HashMap<Chore, (SessionId, Timestamp)>,
 }
 
 /// A slot for which an execution is, or was, to be started.

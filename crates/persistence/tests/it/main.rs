@@ -5,6 +5,7 @@
 mod calls;
 mod connections;
 mod damage;
+mod doctor;
 mod lock;
 mod migrations;
 mod on_postgres;
