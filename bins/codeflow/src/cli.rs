@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::dead_letter::DeadLetterCommand;
+use crate::commands::doctor::DoctorOptions;
 use crate::commands::execution::ExecutionCommand;
 use crate::commands::models::ModelsCommand;
 use crate::commands::review::ReviewOptions;
@@ -65,6 +67,11 @@ pub(crate) enum Command {
     /// Look at schedules, pause and resume them
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Look at work that was given up, try it again or drop it
+    #[command(subcommand)]
+    DeadLetter(DeadLetterCommand),
+    /// Look whether everything that is not over will go on
+    Doctor(DoctorOptions),
     /// Look at models: limits, prices and what they can do
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -89,6 +96,8 @@ impl Command {
             Self::Workflow(command) => command.wants_json(),
             Self::Execution(command) => command.format() == Format::Json,
             Self::Schedule(command) => command.format() == Format::Json,
+            Self::DeadLetter(command) => command.format() == Format::Json,
+            Self::Doctor(options) => options.format() == Format::Json,
             Self::Models(command) => command.wants_json(),
         }
     }

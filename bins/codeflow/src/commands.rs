@@ -1,6 +1,8 @@
 //! What each command does, one module each.
 
 mod called;
+pub(crate) mod dead_letter;
+pub(crate) mod doctor;
 pub(crate) mod execution;
 mod finish;
 pub(crate) mod models;
@@ -25,6 +27,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Workflow(command) => workflow::run(command),
         Command::Execution(command) => execution::run(&context, command).await,
         Command::Schedule(command) => schedule::run(&context, command).await,
+        Command::DeadLetter(command) => dead_letter::run(&context, command).await,
+        Command::Doctor(options) => doctor::run(&context, options).await,
         Command::Models(command) => models::run(command),
     }
 }

@@ -62,7 +62,7 @@ mod wakeups;
 mod worker;
 
 pub use doctor::{Checkup, Examination, Health, Monitor};
-pub use engine::{Decider, Decision, Engine, Parts, Rerun};
+pub use engine::{DeadLetter, Decider, Decision, Engine, LetterOwner, Parts, Rerun};
 pub use error::{BoxError, Error, ErrorKind};
 pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};

@@ -3,6 +3,7 @@
 mod doctor;
 mod schedules;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +13,10 @@ use async_trait::async_trait;
 use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, SessionId, TaskId};
 use codeflow_engine::{
-    Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Flushed,
-    JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask, NewVersion, Promoted,
-    QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store, StoredVersion, TaskQueue,
-    WorkflowStore,
+    Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord, Finding,
+    Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask, NewVersion,
+    Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store, StoredVersion,
+    TaskQueue, WorkflowStore,
 };
 use tokio::sync::watch;
 
@@ -38,6 +39,7 @@ struct Faults {
     before_flush: Option<Hook>,
     after_renewal: Option<Hook>,
     calls_left: Option<u32>,
+    alarms: VecDeque<Vec<Finding>>,
 }
 
 impl FaultyStore {
@@ -49,6 +51,11 @@ impl FaultyStore {
     /// From now on, or until told otherwise, every call fails with `Unavailable`.
     pub fn set_away(&self, away: bool) {
         self.faults().away = away;
+    }
+
+    /// The next look at tasks finds this as well.
+    pub fn alarm(&self, findings: Vec<Finding>) {
+        self.faults().alarms.push_back(findings);
     }
 
     /// From now on, or until told otherwise, no call returns.

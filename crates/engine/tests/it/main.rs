@@ -9,6 +9,7 @@ mod commands;
 mod compensation;
 mod endings;
 mod jobs;
+mod letters;
 mod order;
 mod pauses;
 mod poison;

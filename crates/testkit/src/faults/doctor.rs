@@ -11,7 +11,10 @@ use super::FaultyStore;
 #[async_trait]
 impl Doctor for FaultyStore {
     async fn examine(&self, part: Part, after: Option<String>, limit: u32) -> Result<Examined, Error> {
-        self.heard(self.inner().await?.examine(part, after, limit).await)
+        let mut examined = self.heard(self.inner().await?.examine(part, after, limit).await)?;
+        let alarm = (part == Part::Tasks).then(|| self.faults().alarms.pop_front()).flatten();
+        examined.findings.extend(alarm.into_iter().flatten());
+        Ok(examined)
     }
 
     async fn put_back(&self, task: TaskId) -> Result<bool, Error> {
