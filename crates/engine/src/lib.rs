@@ -55,6 +55,7 @@ mod live;
 mod observer;
 mod plan;
 mod ports;
+mod retention;
 mod schedules;
 mod scope;
 mod starts;
@@ -67,13 +68,15 @@ pub use error::{BoxError, Error, ErrorKind};
 pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
-    ActionRunner, Advance, ChildEnded, Chore, Claim, Claimed, Dead, Disorder, Doctor, DueSchedules, Ending,
-    Enqueued, Examined, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Finding, Fired, Firing, Flushed,
-    InvalidSlotOutcome, JobEnds, JobQueue, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution,
-    NewJob, NewSchedule, NewTask, NewVersion, OpenTask, Part, PendingSlot, Promoted, QuarantinedTask,
-    Recovered, Renewal, ScheduleRecord, ScheduleStore, Session, SlotOutcome, Snapshot, Started, StepSummary,
-    Store, StoredVersion, Task, TaskQueue, Wire, WireConnection, Work, WorkflowStore,
+    ActionRunner, Advance, Archive, ChildEnded, Chore, Claim, Claimed, Dead, Disorder, Doctor, DueSchedules,
+    Ending, Enqueued, Examined, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Finding, Finished, Fired,
+    Firing, Flushed, InvalidSlotOutcome, JobEnds, JobQueue, Journal, Litter, LogLine, MAX_DEATHS, Message,
+    MessageBody, NewExecution, NewJob, NewSchedule, NewTask, NewVersion, Old, OldExecutions, OpenTask, Part,
+    PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord, ScheduleStore, Session,
+    SlotOutcome, Snapshot, Started, StepSummary, Store, StoredVersion, Swept, Task, TaskQueue, Upkeep, Wire,
+    WireConnection, Work, WorkflowStore,
 };
+pub use retention::{Keeper, Removed, RetentionSettings};
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};

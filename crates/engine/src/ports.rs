@@ -6,6 +6,7 @@ mod jobs;
 mod journal;
 mod queue;
 mod schedules;
+mod upkeep;
 mod wakeups;
 mod workflows;
 
@@ -24,10 +25,11 @@ pub use schedules::{
     DueSchedules, Fired, Firing, InvalidSlotOutcome, NewSchedule, PendingSlot, ScheduleRecord, ScheduleStore,
     SlotOutcome,
 };
+pub use upkeep::{Archive, Finished, Litter, Old, OldExecutions, Swept, Upkeep};
 pub use wakeups::{Wire, WireConnection};
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.
-pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor {}
+pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor + Upkeep {}
 
-impl<T: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor> Store for T {}
+impl<T: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor + Upkeep> Store for T {}

@@ -43,6 +43,7 @@ macro_rules! load {
 }
 
 pub(crate) use load;
+pub(crate) use payloads::{read_hash, write_hash};
 
 #[async_trait]
 impl Doctor for Database {
@@ -89,7 +90,7 @@ fn id_after(after: Option<&str>) -> Result<Id, Error> {
     })
 }
 
-fn unreadable(error: impl Into<BoxError>) -> Error {
+pub(crate) fn unreadable(error: impl Into<BoxError>) -> Error {
     corrupt("this is no place to go on from", error)
 }
 

@@ -23,6 +23,7 @@ compile_error!("choose a database: enable the feature `postgres`, `sqlite` or bo
 
 #[cfg(feature = "gateway")]
 mod accounts;
+mod archive;
 mod conn;
 mod database;
 mod doctor;
@@ -39,10 +40,12 @@ mod settings;
 mod sql_types;
 #[cfg(feature = "postgres")]
 mod statement;
+mod upkeep;
 #[cfg(feature = "postgres")]
 mod wakeups;
 mod workflows;
 
+pub use archive::FolderArchive;
 pub use database::Database;
 pub use lock::EngineLock;
 pub use probe::{CommitProbe, Moment};

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod schedules;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -5,6 +5,7 @@ mod jobs;
 mod journal;
 mod queue;
 mod schedules;
+mod upkeep;
 mod workflows;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -43,8 +44,8 @@ impl MemoryStore {
 struct Model {
     workflows: HashMap<WorkflowName, (WorkflowId, VersionId)>,
     versions: HashMap<VersionId, StoredVersion>,
-    keys: HashMap<(WorkflowName, String), ExecutionId>,
-    job_keys: HashMap<String, JobId>,
+    keys: HashMap<(WorkflowName, String), (ExecutionId, Timestamp)>,
+    job_keys: HashMap<String, (JobId, Timestamp)>,
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,
     sessions: HashMap<SessionId, Lease>,
@@ -103,6 +104,7 @@ struct Lease {
     epoch: i64,
     expires_at: Timestamp,
     ended: bool,
+    ended_at: Option<Timestamp>,
 }
 
 impl Model {

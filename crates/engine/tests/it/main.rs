@@ -17,6 +17,7 @@ mod random;
 mod repeats;
 mod reruns;
 mod restarts;
+mod retention;
 mod schedules;
 mod script;
 mod starts;

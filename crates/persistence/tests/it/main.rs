@@ -13,4 +13,5 @@ mod on_sqlite;
 mod probe;
 mod sql;
 mod tables;
+mod upkeep;
 mod wakeups;

@@ -46,13 +46,13 @@ impl Doctor for MemoryStore {
 }
 
 impl Model {
-    fn is_busy(&self, id: ExecutionId) -> bool {
+    pub(super) fn has_task(&self, id: ExecutionId) -> bool {
         self.tasks.values().any(|entry| entry.execution == id)
     }
 
     fn stuck(&self) -> Vec<Finding> {
         let alive = |id: &ExecutionId| {
-            self.executions.get(id).is_some_and(|found| !found.record.status.is_final()) || self.is_busy(*id)
+            self.executions.get(id).is_some_and(|found| !found.record.status.is_final()) || self.has_task(*id)
         };
         let waits = |facts: &[(i64, u32, Fact)]| {
             facts.iter().any(|(_, _, fact)| matches!(fact, Fact::Called { child, .. } if alive(child)))
@@ -60,7 +60,7 @@ impl Model {
         let stuck = self.executions.values().filter(|found| {
             let status = found.record.status;
             let moves = !status.is_final() && status != ExecutionStatus::Paused;
-            moves && !self.is_busy(found.record.id) && !waits(&found.facts)
+            moves && !self.has_task(found.record.id) && !waits(&found.facts)
         });
         let finding = |id: ExecutionId| Finding {
             disorder: Disorder::StuckExecution,

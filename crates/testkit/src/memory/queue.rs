@@ -19,7 +19,9 @@ impl TaskQueue for MemoryStore {
         if model.sessions.contains_key(&id) {
             return Err(Error::new(ErrorKind::Conflict, format!("session `{id}` exists")));
         }
-        model.sessions.insert(id, Lease { epoch: 1, expires_at: now.after(ttl), ended: false });
+        model
+            .sessions
+            .insert(id, Lease { epoch: 1, expires_at: now.after(ttl), ended: false, ended_at: None });
         Ok(Session { id, epoch: 1 })
     }
 
@@ -34,10 +36,10 @@ impl TaskQueue for MemoryStore {
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
-        let (mut model, _) = self.open();
+        let (mut model, now) = self.open();
         if let Some(lease) = model.sessions.get_mut(&session.id).filter(|lease| lease.epoch == session.epoch)
         {
-            lease.end();
+            lease.end(now);
             for entry in model.held_by(session.id) {
                 entry.place = Place::Ready;
             }
@@ -104,7 +106,7 @@ impl TaskQueue for MemoryStore {
         let ended = model.sessions.iter_mut().filter(|(id, lease)| !lease.ended && is_dead(**id, lease));
         let ended: Vec<SessionId> = ended
             .map(|(id, lease)| {
-                lease.end();
+                lease.end(now);
                 *id
             })
             .collect();
@@ -145,7 +147,8 @@ impl TaskQueue for MemoryStore {
 }
 
 impl Lease {
-    fn end(&mut self) {
+    fn end(&mut self, now: Timestamp) {
+        self.ended_at = Some(now);
         self.epoch += 1;
         self.ended = true;
     }

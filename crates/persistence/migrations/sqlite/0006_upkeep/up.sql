@@ -9,5 +9,5 @@ CREATE TABLE chore (
 CREATE INDEX step_result_payload         ON step_result (payload_hash) WHERE payload_hash IS NOT NULL;
 CREATE INDEX workflow_executions_inputs  ON workflow_executions (inputs_hash) WHERE inputs_hash IS NOT NULL;
 CREATE INDEX workflow_executions_outputs ON workflow_executions (outputs_hash) WHERE outputs_hash IS NOT NULL;
-CREATE INDEX dedup_by_age                ON dedup (created_at);
+CREATE INDEX dedup_by_age                ON dedup (created_at, scope, key);
 CREATE INDEX session_ended               ON session (ended_at) WHERE ended_at IS NOT NULL;
