@@ -45,6 +45,7 @@ mod gateway;
 mod local;
 mod place;
 mod project;
+mod retention;
 mod runner;
 mod running;
 mod schedules;

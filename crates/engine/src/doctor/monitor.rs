@@ -60,7 +60,7 @@ impl Monitor {
         loop {
             let began = Instant::now();
             let round = tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.give_up().await,
                 round = self.round() => round,
             };
             if let Err(error) = round {
@@ -69,10 +69,17 @@ impl Monitor {
             }
             let pause = PERIOD.max(began.elapsed().saturating_mul(RARELY));
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.give_up().await,
                 () = sleep(pause) => {}
             }
         }
+    }
+
+    /// Another process may make the rounds from here on. If that cannot be said, it does so a little later.
+    async fn give_up(&self) {
+        self.health.set(None);
+        let store = &self.engine.parts.store;
+        let _told = store.take_chore(Chore::Examination, self.holder, Duration::ZERO).await;
     }
 
     /// One round, if it is this process that makes them.
