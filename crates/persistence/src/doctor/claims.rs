@@ -38,7 +38,9 @@ ORDER BY batch"
     };
 }
 
+#[cfg(feature = "postgres")]
 const POSTGRES: &str = claims!("held.held", "unnest(chunk.ids)");
+#[cfg(feature = "sqlite")]
 const SQLITE: &str = claims!("held.value", "json_each(chunk.ids)");
 
 #[derive(QueryableByName)]

@@ -32,7 +32,9 @@ WHERE id = ? AND quarantined_at IS NULL
     };
 }
 
+#[cfg(feature = "postgres")]
 const ON_POSTGRES: &str = put_back!("held.held", "unnest(claim.ids)");
+#[cfg(feature = "sqlite")]
 const ON_SQLITE: &str = put_back!("held.value", "json_each(claim.ids)");
 
 pub(super) async fn put_back(db: &Database, id: TaskId) -> Result<bool, Error> {

@@ -41,7 +41,9 @@ ORDER BY id"
     };
 }
 
+#[cfg(feature = "postgres")]
 const POSTGRES: &str = looked!("held.held", "unnest(claim.ids)");
+#[cfg(feature = "sqlite")]
 const SQLITE: &str = looked!("held.value", "json_each(claim.ids)");
 
 #[derive(QueryableByName)]
