@@ -1,6 +1,7 @@
 //! Removal on real databases: pieces are bounded, and whoever writes at the same time loses nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use codeflow_core::execution::ExecutionStatus;
@@ -94,28 +95,33 @@ async fn come_and_go(test_db: TestDb) {
     let subject = Arc::new(test_db.into_subject().await);
     let version = subject.workflow("review").await;
     let mut tasks: JoinSet<u32> = JoinSet::new();
+    let writing = Arc::new(AtomicU32::new(3));
     for _ in 0..3 {
-        let (subject, version) = (Arc::clone(&subject), version.clone());
+        let (subject, version, writing) = (Arc::clone(&subject), version.clone(), Arc::clone(&writing));
         tasks.spawn(async move {
             for _ in 0..12 {
                 upkeep::ended(&subject, &version, ExecutionStatus::Succeeded).await;
                 let (live, _) = subject.started(1).await;
                 subject.store.send(live, message(&subject), inbox(&subject)).await.unwrap();
             }
+            writing.fetch_sub(1, Ordering::Relaxed);
             0
         });
     }
     for _ in 0..2 {
-        let subject = Arc::clone(&subject);
+        let (subject, writing) = (Arc::clone(&subject), Arc::clone(&writing));
         tasks.spawn(async move {
             let mut removed = 0;
-            for _ in 0..40 {
+            loop {
+                let last = writing.load(Ordering::Relaxed) == 0;
                 let store = &subject.store;
                 let old = store.outlived(ExecutionStatus::Succeeded, Duration::ZERO, None, 5).await.unwrap();
                 removed += store.remove(old.found).await.unwrap();
                 sweep_payloads(&subject).await;
+                if last {
+                    return removed;
+                }
             }
-            removed
         });
     }
 
