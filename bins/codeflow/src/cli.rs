@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::backup::{BackupOptions, RestoreOptions};
+use crate::commands::dead_letter::DeadLetterCommand;
+use crate::commands::doctor::DoctorOptions;
 use crate::commands::execution::ExecutionCommand;
 use crate::commands::models::ModelsCommand;
 use crate::commands::review::ReviewOptions;
@@ -76,6 +78,11 @@ pub(crate) enum Command {
   codeflow restore codeflow-2026-11-26.backup
   codeflow restore nightly.dump --database-url postgres://… --force")]
     Restore(RestoreOptions),
+    /// Look at work that was given up, try it again or drop it
+    #[command(subcommand)]
+    DeadLetter(DeadLetterCommand),
+    /// Look whether everything that is not over will go on
+    Doctor(DoctorOptions),
     /// Look at models: limits, prices and what they can do
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -102,6 +109,8 @@ impl Command {
             Self::Schedule(command) => command.format() == Format::Json,
             Self::Backup(options) => options.format == Format::Json,
             Self::Restore(options) => options.format == Format::Json,
+            Self::DeadLetter(command) => command.format() == Format::Json,
+            Self::Doctor(options) => options.format() == Format::Json,
             Self::Models(command) => command.wants_json(),
         }
     }

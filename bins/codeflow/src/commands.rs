@@ -2,6 +2,8 @@
 
 pub(crate) mod backup;
 mod called;
+pub(crate) mod dead_letter;
+pub(crate) mod doctor;
 pub(crate) mod execution;
 mod finish;
 pub(crate) mod models;
@@ -28,6 +30,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Schedule(command) => schedule::run(&context, command).await,
         Command::Backup(options) => backup::backup(&context, options).await,
         Command::Restore(options) => backup::restore(&context, options).await,
+        Command::DeadLetter(command) => dead_letter::run(&context, command).await,
+        Command::Doctor(options) => doctor::run(&context, options).await,
         Command::Models(command) => models::run(command),
     }
 }

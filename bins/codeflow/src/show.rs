@@ -1,5 +1,7 @@
 //! Renderers: what things look like on a terminal, and as JSON.
 
+pub(crate) mod dead_letter;
+pub(crate) mod doctor;
 pub(crate) mod execution;
 pub(crate) mod graph;
 pub(crate) mod json;

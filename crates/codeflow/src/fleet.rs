@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use codeflow_config::{Settings, WorkerSettings};
 use codeflow_core::SessionId;
-use codeflow_engine::{Engine, Parts, Scheduler, Silent, Worker};
+use codeflow_engine::{Engine, Keeper, Monitor, Parts, Scheduler, Silent, Worker};
 use codeflow_gateway::Committer;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use tokio::task::JoinHandle;
 
 use crate::place::Place;
-use crate::{Error, ErrorKind, Options, Project, builtin, gateway, local, working};
+use crate::{Error, ErrorKind, Options, Project, builtin, gateway, local, retention, working};
 use health::FleetHealth;
 
 /// What a worker may need beyond its grace period to give work back and to close its session.
@@ -24,6 +24,8 @@ const SETTLING: Duration = Duration::from_secs(15);
 pub struct FleetWorker {
     worker: Worker,
     scheduler: Scheduler,
+    monitor: Monitor,
+    keeper: Option<Keeper>,
     settings: WorkerSettings,
     health: FleetHealth,
     listener: Option<TcpListener>,
@@ -63,9 +65,21 @@ impl FleetWorker {
         let engine = engine.with_wakeups(wakeups.clone());
         let worker = engine.worker(working::settings(&settings.worker, &place));
         let scheduler = engine.scheduler(settings.worker.poll);
-        let concurrency = settings.worker.concurrency;
-        let health = FleetHealth { vitals: worker.vitals(), wakeups, metrics, concurrency };
-        Ok(Self { worker, scheduler, settings: settings.worker, health, listener, committer, lines })
+        let keeper = retention::keeper(&engine, &settings.retention, project.root());
+        let monitor = engine.monitor();
+        let (concurrency, doctor) = (settings.worker.concurrency, monitor.health());
+        let health = FleetHealth { vitals: worker.vitals(), wakeups, metrics, concurrency, doctor };
+        Ok(Self {
+            worker,
+            scheduler,
+            monitor,
+            keeper,
+            settings: settings.worker,
+            health,
+            listener,
+            committer,
+            lines,
+        })
     }
 
     /// Where it tells how it is, if settings want that.
@@ -82,7 +96,7 @@ impl FleetWorker {
     /// # Errors
     /// What the database says when it refuses a session.
     pub async fn start(self) -> Result<AtWork, Error> {
-        let Self { worker, scheduler, settings, health, listener, committer, lines } = self;
+        let Self { worker, scheduler, monitor, keeper, settings, health, listener, committer, lines } = self;
         let (tasks, accounts, listening) = (Tasks::new(), Tasks::new(), Tasks::new());
         let vitals = worker.vitals();
         if let Some(listener) = listener {
@@ -97,6 +111,12 @@ impl FleetWorker {
         }
         let stop = tasks.stop_token();
         tasks.spawn("scheduler", async move { scheduler.run(stop).await });
+        let stop = tasks.stop_token();
+        tasks.spawn("doctor", monitor.run(stop));
+        if let Some(keeper) = keeper {
+            let stop = tasks.stop_token();
+            tasks.spawn("retention", keeper.run(stop));
+        }
         let stop = tasks.stop_token();
         let mut handle = tasks.spawn("worker", async move { worker.run(stop).await });
         let session = tokio::select! {

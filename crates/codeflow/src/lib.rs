@@ -47,6 +47,7 @@ mod local;
 mod place;
 mod project;
 mod replaying;
+mod retention;
 mod runner;
 mod running;
 mod schedules;

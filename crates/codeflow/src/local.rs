@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codeflow_actions::{Action, Models};
-use codeflow_config::{Environment, Settings};
+use codeflow_config::{Environment, RetentionSettings, Settings};
 use codeflow_core::workflow::{Workflow, parse};
 use codeflow_core::{ExecutionId, Problems};
 use codeflow_engine::{Engine, Parts, StartRequest, Started, Wire, WorkerSettings};
@@ -47,6 +47,7 @@ pub struct Local {
     bell: Bell,
     place: Place,
     worker: WorkerSettings,
+    retention: RetentionSettings,
     project: Project,
     /// What wakes other processes, for whoever works.
     wire: Option<Arc<dyn Wire>>,
@@ -91,7 +92,8 @@ impl Local {
         });
         let worker = working::settings(&settings.worker, &place);
         let committer = Mutex::new(committer);
-        Ok(Self { engine, actions, bell, place, worker, project, wire, committer, offline })
+        let retention = settings.retention;
+        Ok(Self { engine, actions, bell, place, worker, retention, project, wire, committer, offline })
     }
 
     /// The engine, for everything that is not here.
@@ -151,7 +153,8 @@ impl Local {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (engine, settings, wire) = (self.engine.clone(), self.worker.clone(), self.wire.clone());
-        Ok(Reservation { engine, settings, wire, lock, committer })
+        let (retention, folder) = (self.retention.clone(), self.project.root().to_owned());
+        Ok(Reservation { engine, settings, retention, folder, wire, lock, committer })
     }
 
     /// Whether another process works on the same SQLite file; `None` when the database is a server, where

@@ -1,15 +1,17 @@
 //! A worker at work in this process, with the lock that makes it the only one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use codeflow_config::RetentionSettings;
 use codeflow_engine::{Engine, Wire, WorkerSettings};
 use codeflow_gateway::Committer;
 use codeflow_persistence::EngineLock;
 use codeflow_runtime::Tasks;
 use tokio::task::JoinHandle;
 
-use crate::{Error, ErrorKind, working};
+use crate::{Error, ErrorKind, retention, working};
 
 /// What a worker may need beyond its grace period to give work back and to close its session.
 const SETTLING: Duration = Duration::from_secs(15);
@@ -18,6 +20,9 @@ const SETTLING: Duration = Duration::from_secs(15);
 pub struct Reservation {
     pub(crate) engine: Engine,
     pub(crate) settings: WorkerSettings,
+    pub(crate) retention: RetentionSettings,
+    /// Where an archive is whose path is relative.
+    pub(crate) folder: PathBuf,
     pub(crate) wire: Option<Arc<dyn Wire>>,
     pub(crate) lock: Option<EngineLock>,
     pub(crate) committer: Option<Committer>,
@@ -26,7 +31,7 @@ pub struct Reservation {
 impl Reservation {
     /// Runs what is due, until it is stopped.
     pub fn work(self) -> Running {
-        let Self { engine, settings, wire, lock, committer } = self;
+        let Self { engine, settings, retention, folder, wire, lock, committer } = self;
         let accounts = Tasks::new();
         if let Some(committer) = committer {
             let stop = accounts.stop_token();
@@ -36,6 +41,10 @@ impl Reservation {
         let engine = engine.with_wakeups(working::wakeups(wire, &lines));
         let (scheduler, stop) = (engine.scheduler(settings.poll), tasks.stop_token());
         tasks.spawn("scheduler", async move { scheduler.run(stop).await });
+        if let Some(keeper) = retention::keeper(&engine, &retention, &folder) {
+            let stop = tasks.stop_token();
+            tasks.spawn("retention", keeper.run(stop));
+        }
         let stop = tasks.stop_token();
         let worker = engine.worker(settings);
         let worker = tasks.spawn("worker", async move { worker.run(stop).await });

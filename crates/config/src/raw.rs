@@ -14,6 +14,7 @@ use crate::limits::RawLimits;
 use crate::policy::RawPolicy;
 use crate::providers::RawProvider;
 use crate::resilience::{RawBreaker, RawRetry};
+use crate::retention::RawRetention;
 use crate::routes::{RawRoute, RawRouting};
 use crate::sandbox::RawSandbox;
 use crate::secrets::RawSecret;
@@ -29,6 +30,8 @@ pub(crate) struct RawSettings {
     pub(crate) database: RawDatabase,
     /// How this process works on executions.
     pub(crate) worker: RawWorker,
+    /// How long what has ended is kept.
+    pub(crate) retention: RawRetention,
     /// What is written about the program's own doings.
     pub(crate) log: RawLog,
     /// How `codeflow-server` listens, and how much it takes from whoever connects.
@@ -65,7 +68,7 @@ pub(crate) struct RawSettings {
 }
 
 impl RawSettings {
-    pub(crate) const SECTIONS: [&'static str; 16] = [
+    pub(crate) const SECTIONS: [&'static str; 17] = [
         "breaker",
         "budgets",
         "cache",
@@ -76,6 +79,7 @@ impl RawSettings {
         "models",
         "policy",
         "providers",
+        "retention",
         "retry",
         "routes",
         "routing",
@@ -89,6 +93,7 @@ impl RawSettings {
         Self {
             database: sections.read("database"),
             worker: sections.read("worker"),
+            retention: sections.read("retention"),
             log: sections.read("log"),
             server: sections.read("server"),
             keys: sections.read("keys"),

@@ -14,9 +14,9 @@ use crate::secrets::RawSecret;
 use crate::sources::Sources;
 use crate::{
     BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key, KeySettings,
-    LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetrySettings,
-    RouteSettings, SandboxSettings, SecretReference, SecretSource, ServerSettings, WorkerSettings, budgets,
-    keys,
+    LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetentionSettings,
+    RetrySettings, RouteSettings, SandboxSettings, SecretReference, SecretSource, ServerSettings,
+    WorkerSettings, budgets, keys,
 };
 
 /// Everything that can be set.
@@ -28,6 +28,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// How this process works on executions.
     pub worker: WorkerSettings,
+    /// How long what has ended is kept.
+    pub retention: RetentionSettings,
     /// What is written about the program's own doings.
     pub log: LogSettings,
     /// How the server listens, and how much it takes from whoever connects.
@@ -173,6 +175,7 @@ impl RawSettings {
             profile,
             database,
             worker: self.worker.settle(checks),
+            retention: self.retention.settle(checks),
             log: self.log.settle(checks),
             server: self.server.settle(checks),
             keys: keys::settle(self.keys, environment, checks),

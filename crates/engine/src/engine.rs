@@ -3,6 +3,7 @@
 mod again;
 mod calling;
 mod holding;
+mod letters;
 mod talking;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::{Error, ErrorKind, Observer, Wakeups, Worker, WorkerSettings};
 
 pub use again::Rerun;
 pub(crate) use calling::CallFailed;
+pub use letters::{DeadLetter, LetterOwner};
 pub use talking::{Decider, Decision};
 
 /// Messages go before steps: they may say that the steps are not wanted any more.

@@ -46,6 +46,7 @@
 mod brief;
 mod cache;
 mod command;
+mod doctor;
 mod engine;
 mod error;
 mod inputs;
@@ -55,6 +56,7 @@ mod observer;
 mod plan;
 mod ports;
 mod replay;
+mod retention;
 mod schedules;
 mod scope;
 mod slots;
@@ -62,19 +64,22 @@ mod starts;
 mod wakeups;
 mod worker;
 
-pub use engine::{Decider, Decision, Engine, Parts, Rerun};
+pub use doctor::{Checkup, Examination, Health, Monitor};
+pub use engine::{DeadLetter, Decider, Decision, Engine, LetterOwner, Parts, Rerun};
 pub use error::{BoxError, Error, ErrorKind};
 pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
-    ActionRunner, Admitted, Advance, ChildEnded, Claim, Claimed, Dead, DueSchedules, Ending, Enqueued,
-    ExecutionFilter, ExecutionRecord, FIRST_SEQ, Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds,
-    JobQueue, Journal, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask,
-    NewVersion, OpenTask, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord,
+    ActionRunner, Admitted, Advance, Archive, ChildEnded, Chore, Claim, Claimed, Dead, Disorder, Doctor,
+    DueSchedules, Ending, Enqueued, Examined, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Finding, Finished,
+    Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds, JobQueue, Journal, Litter, LogLine, MAX_DEATHS,
+    Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask, NewVersion, Old, OldExecutions,
+    OpenTask, Part, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord,
     ScheduleStore, Session, Slot, SlotMove, SlotOutcome, Snapshot, Started, StepSummary, Store,
-    StoredVersion, Task, TaskQueue, Wire, WireConnection, Work, WorkflowStore, fair_key,
+    StoredVersion, Swept, Task, TaskQueue, Upkeep, Wire, WireConnection, Work, WorkflowStore, fair_key,
 };
 pub use replay::{Anew, Answered, Change, Outcome, Replay, ReplayRequest, ReplayedStep};
+pub use retention::{Keeper, Removed, RetentionSettings};
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};

@@ -3,6 +3,7 @@
 //! Something happened (an attempt ended, a time came, messages were read); [`Plan`] turns it into facts,
 //! and then walks the steps once, in the order of their needs, for what those facts make due.
 
+mod abandoning;
 mod calls;
 mod compensation;
 mod happening;

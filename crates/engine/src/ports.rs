@@ -1,14 +1,17 @@
 //! What the engine needs from outside: storage and actions. Adapters implement these; the root joins them.
 
 mod actions;
+mod doctor;
 mod jobs;
 mod journal;
 mod queue;
 mod schedules;
+mod upkeep;
 mod wakeups;
 mod workflows;
 
 pub use actions::ActionRunner;
+pub use doctor::{Chore, Disorder, Doctor, Examined, Finding, Part};
 pub use jobs::{Enqueued, JobEnds, JobQueue, NewJob};
 pub use journal::{
     Advance, ChildEnded, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
@@ -22,10 +25,11 @@ pub use schedules::{
     DueSchedules, Fired, Firing, InvalidSlotOutcome, NewSchedule, PendingSlot, ScheduleRecord, ScheduleStore,
     SlotOutcome,
 };
+pub use upkeep::{Archive, Finished, Litter, Old, OldExecutions, Swept, Upkeep};
 pub use wakeups::{Wire, WireConnection};
 pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.
-pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore {}
+pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor + Upkeep {}
 
-impl<T: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore> Store for T {}
+impl<T: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor + Upkeep> Store for T {}

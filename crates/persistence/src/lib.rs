@@ -23,9 +23,11 @@ compile_error!("choose a database: enable the feature `postgres`, `sqlite` or bo
 
 #[cfg(feature = "gateway")]
 mod accounts;
+mod archive;
 mod backup;
 mod conn;
 mod database;
+mod doctor;
 mod error;
 mod journal;
 mod lock;
@@ -39,10 +41,12 @@ mod settings;
 mod sql_types;
 #[cfg(feature = "postgres")]
 mod statement;
+mod upkeep;
 #[cfg(feature = "postgres")]
 mod wakeups;
 mod workflows;
 
+pub use archive::FolderArchive;
 #[cfg(feature = "postgres")]
 pub use backup::{PostgresAdmin, PostgresSnapshot};
 pub use backup::{TableRows, check_migrations};

@@ -14,9 +14,11 @@
 mod buckets;
 mod families;
 mod gateway;
+mod invariants;
 mod model;
 mod worker;
 
 pub use gateway::{CONTENT_TYPE, CacheResult, GatewayMetrics, LimitScope, ModelName};
+pub use invariants::InvariantSample;
 pub use model::{CallSample, CircuitLevel, ModelMetrics};
 pub use worker::WorkerSample;

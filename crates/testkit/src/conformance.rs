@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod commits;
+pub mod doctor;
 pub mod executions;
 pub mod jobs;
 pub mod leases;
@@ -13,6 +14,7 @@ pub mod recovery;
 pub mod schedules;
 mod subject;
 pub mod turns;
+pub mod upkeep;
 pub mod values;
 pub mod versions;
 
@@ -116,6 +118,17 @@ macro_rules! conformance {
             schedules: a_paused_schedule_rests,
             schedules: a_removed_schedule_leaves_only_what_is_pending,
             schedules: an_unknown_schedule_is_not_found,
+            doctor: what_is_in_order_looks_so,
+            doctor: an_execution_that_nothing_moves_is_stuck,
+            doctor: a_caller_is_not_stuck_until_its_answer_is_lost,
+            doctor: only_a_lost_task_is_put_back,
+            doctor: a_chore_has_one_holder,
+            upkeep: what_ended_long_ago_is_removed_whole,
+            upkeep: nothing_that_lives_is_removed,
+            upkeep: a_key_outlives_what_it_found,
+            upkeep: the_key_of_a_job_lasts_until_it_is_done,
+            upkeep: sessions_that_ended_are_removed,
+            upkeep: what_is_not_there_is_not_removed,
             races: two_workers_never_claim_one_task,
             races: two_parents_that_end_at_once_both_count,
             races: a_reader_sees_no_task_without_the_facts_that_made_it_due,

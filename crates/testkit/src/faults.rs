@@ -1,7 +1,10 @@
 //! Storage that goes wrong when a test wants it to.
 
+mod doctor;
 mod schedules;
+mod upkeep;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,9 +15,9 @@ use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, SessionId, TaskId};
 use codeflow_engine::{
     Admitted, Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord,
-    Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask, NewVersion,
-    Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store, StoredVersion,
-    TaskQueue, WorkflowStore,
+    Finding, Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask,
+    NewVersion, Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store,
+    StoredVersion, TaskQueue, WorkflowStore,
 };
 use tokio::sync::watch;
 
@@ -37,6 +40,7 @@ struct Faults {
     before_flush: Option<Hook>,
     after_renewal: Option<Hook>,
     calls_left: Option<u32>,
+    alarms: VecDeque<Vec<Finding>>,
 }
 
 impl FaultyStore {
@@ -48,6 +52,11 @@ impl FaultyStore {
     /// From now on, or until told otherwise, every call fails with `Unavailable`.
     pub fn set_away(&self, away: bool) {
         self.faults().away = away;
+    }
+
+    /// The next look at tasks finds this as well.
+    pub fn alarm(&self, findings: Vec<Finding>) {
+        self.faults().alarms.push_back(findings);
     }
 
     /// From now on, or until told otherwise, no call returns.

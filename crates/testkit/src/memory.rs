@@ -1,9 +1,11 @@
 //! The ports to storage, in memory: small enough to be read as what they mean.
 
+mod doctor;
 mod jobs;
 mod journal;
 mod queue;
 mod schedules;
+mod upkeep;
 mod workflows;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,8 +17,8 @@ use codeflow_core::{
     BatchId, Clock, ExecutionId, JobId, ScheduleId, SessionId, TaskId, Timestamp, WorkflowId,
 };
 use codeflow_engine::{
-    Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord, Session,
-    StoredVersion,
+    Chore, Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord,
+    Session, StoredVersion,
 };
 
 /// A storage that forgets everything with its last clone. Its clock is the one it is given.
@@ -42,8 +44,8 @@ impl MemoryStore {
 struct Model {
     workflows: HashMap<WorkflowName, (WorkflowId, VersionId)>,
     versions: HashMap<VersionId, StoredVersion>,
-    keys: HashMap<(WorkflowName, String), ExecutionId>,
-    job_keys: HashMap<String, JobId>,
+    keys: HashMap<(WorkflowName, String), (ExecutionId, Timestamp)>,
+    job_keys: HashMap<String, (JobId, Timestamp)>,
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,
     sessions: HashMap<SessionId, Lease>,
@@ -54,6 +56,7 @@ struct Model {
     position: u64,
     schedules: BTreeMap<ScheduleId, ScheduleRecord>,
     slots: BTreeMap<(Timestamp, ScheduleId), Slot>,
+    chores: HashMap<Chore, (SessionId, Timestamp)>,
 }
 
 /// A slot for which an execution is, or was, to be started.
@@ -109,6 +112,7 @@ struct Lease {
     epoch: i64,
     expires_at: Timestamp,
     ended: bool,
+    ended_at: Option<Timestamp>,
 }
 
 impl Model {

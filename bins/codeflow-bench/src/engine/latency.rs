@@ -14,7 +14,6 @@ use super::rig::Rig;
 use super::tell;
 use super::times::{joined, quantiles};
 
-
 /// The time from one job to the next.
 const PERIOD: Duration = Duration::from_millis(20);
 

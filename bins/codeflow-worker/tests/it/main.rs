@@ -216,6 +216,7 @@ async fn it_tells_how_it_is_and_every_boot_has_a_name_of_its_own() {
             assert!(metrics.1.contains(line), "{line}: {}", metrics.1);
         }
         assert!(metrics.1.ends_with("# EOF\n") && metrics.1.matches("# EOF").count() == 1);
+        program.wait_for_metric("codeflow_invariant_violations{kind=\"lost_task\"} 0\n");
         assert_eq!(program.get("/elsewhere").expect("it answers").0, 404);
         program.signal(Signal::TERM);
         assert_eq!(program.code(), Some(0), "{}", program.errors());

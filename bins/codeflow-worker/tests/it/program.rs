@@ -104,6 +104,19 @@ impl Program {
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
+    /// Waits until its metrics have a line.
+    pub(crate) fn wait_for_metric(&self, line: &str) {
+        let began = Instant::now();
+        loop {
+            let told = self.get("/metrics").map(|(_, body)| body).unwrap_or_default();
+            if told.contains(line) {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "it never says {line}, but {told}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until it answers so to whether it is ready.
     pub(crate) fn wait_for_ready(&self, status: u16) -> String {
         let began = Instant::now();

@@ -8,6 +8,7 @@ mod executions;
 mod holding;
 mod live;
 mod models;
+mod operations;
 mod opinion;
 mod output;
 mod providers;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use codeflow_api::Health;
-use codeflow_engine::{Hearing, NotReady, Wakeups, WorkerVitals};
-use codeflow_telemetry::{GatewayMetrics, WorkerSample};
+use codeflow_engine::{self as engine, Hearing, NotReady, Wakeups, WorkerVitals};
+use codeflow_telemetry::{GatewayMetrics, InvariantSample, WorkerSample};
 
 pub(super) struct FleetHealth {
     pub(super) vitals: WorkerVitals,
     pub(super) wakeups: Wakeups,
     pub(super) metrics: Arc<GatewayMetrics>,
     pub(super) concurrency: usize,
+    pub(super) doctor: engine::Health,
 }
 
 impl Health for FleetHealth {
@@ -36,6 +37,10 @@ impl Health for FleetHealth {
             hears,
             rings: self.wakeups.sent(),
         };
-        sample.render(&self.metrics.render())
+        let text = sample.render(&self.metrics.render());
+        // Another worker makes the rounds, and tells it.
+        let Some(counts) = self.doctor.counts() else { return text };
+        let violations = counts.into_iter().map(|(disorder, count)| (disorder.name(), count)).collect();
+        InvariantSample { violations }.render(&text)
     }
 }

@@ -27,6 +27,8 @@ pub enum Reason {
     UnknownWorkflow,
     /// It calls a workflow from too deep within others.
     TooDeep,
+    /// Workers died of it, and somebody gave it up.
+    Abandoned,
     /// Somebody cancelled the execution.
     ExecutionCancelled,
     /// The time of the execution was up.
@@ -48,6 +50,7 @@ impl Reason {
             Self::WaitExpired => "step.wait_expired",
             Self::UnknownWorkflow => "step.unknown_workflow",
             Self::TooDeep => "step.too_deep",
+            Self::Abandoned => "step.abandoned",
             Self::ExecutionCancelled => "execution.cancelled",
             Self::ExecutionTimedOut => "execution.timed_out",
         }

@@ -162,6 +162,7 @@ impl Plan<'_> {
             }
             MessageBody::Pause { by, reason } if !over => self.pause(message.id, by, reason),
             MessageBody::Resume { by } if !over => self.resume(message.id, by),
+            MessageBody::Abandon { task, by } if !over => self.abandon(task, &by),
             MessageBody::Ended(end) if !over => self.child_ended(end),
             MessageBody::Restart { from, by } if over => self.restart(from.as_ref(), &by),
             late @ (MessageBody::Signal { .. }
@@ -170,6 +171,7 @@ impl Plan<'_> {
             | MessageBody::Pause { .. }
             | MessageBody::Resume { .. }
             | MessageBody::Ended(_)
+            | MessageBody::Abandon { .. }
             | MessageBody::Restart { .. }) => {
                 let text =
                     format!("ignored, because the execution is {}: {}", self.live.record.status, name(&late));
@@ -239,5 +241,6 @@ fn name(body: &MessageBody) -> &'static str {
         MessageBody::Resume { .. } => "a resume",
         MessageBody::Ended(_) => "the end of an execution that it called",
         MessageBody::Restart { .. } => "a restart",
+        MessageBody::Abandon { .. } => "giving a task up",
     }
 }

@@ -244,6 +244,13 @@ pub enum MessageBody {
     },
     /// An execution that a step called has ended.
     Ended(ChildEnded),
+    /// Give up a task that workers died of: what it was for has failed.
+    Abandon {
+        /// The task.
+        task: TaskId,
+        /// Who says so.
+        by: String,
+    },
 }
 
 /// How an execution ended that a step of another one called.

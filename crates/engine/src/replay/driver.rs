@@ -226,6 +226,7 @@ impl<'d> Driver<'d> {
             attempt: open.attempt,
             lane: String::new(),
             priority: 0,
+            fair: 0,
             deaths: 0,
             batch: BatchId::generate(self.parts.ids.as_ref()),
         }

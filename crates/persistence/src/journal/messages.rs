@@ -33,14 +33,12 @@ async fn leave(
     task: NewTask,
 ) -> Result<(), Fault> {
     let text = to_text(&message.body)?;
-    let generation: Option<i32> = on_conn!(tx, conn => {
-        workflow_executions::table
-            .find(Id::from(execution))
-            .select(workflow_executions::generation)
-            .first(conn)
-            .await
-            .optional()
-    })?;
+    // Held until the message is there: an execution that has one is not removed.
+    let row = workflow_executions::table.find(Id::from(execution)).select(workflow_executions::generation);
+    let generation: Option<i32> = on_conn!(tx,
+        postgres conn => row.for_key_share().first(conn).await.optional(),
+        sqlite conn => row.first(conn).await.optional()
+    )?;
     let generation = generation
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("execution `{execution}` does not exist")))?;
     let now = db.now(tx).await?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use codeflow_core::Usd;
 use codeflow_model::{ErrorKind, Usage};
 use codeflow_telemetry::{
-    CacheResult, CallSample, CircuitLevel, GatewayMetrics, LimitScope, ModelName, WorkerSample,
+    CacheResult, CallSample, CircuitLevel, GatewayMetrics, InvariantSample, LimitScope, ModelName,
+    WorkerSample,
 };
 
 const QUIET: CallSample = CallSample { outcome: Ok(()), first_token: None, usage: NOTHING, cost: None };
@@ -249,4 +250,16 @@ fn a_worker_without_a_session_that_only_polls_says_nothing_of_either() {
 
     assert!(page.contains("codeflow_worker_ready 0\n"));
     assert!(!page.contains("lease_age") && !page.contains("wakeups_heard"), "{page}");
+}
+
+#[test]
+fn what_is_out_of_order_is_told_by_its_kind() {
+    let sample = InvariantSample { violations: vec![("lost_task", 2), ("stale_claim", 0)] };
+
+    let page = sample.render(&WorkerSample::default().render(""));
+
+    assert!(page.contains("codeflow_invariant_violations{kind=\"lost_task\"} 2\n"), "{page}");
+    assert!(page.contains("codeflow_invariant_violations{kind=\"stale_claim\"} 0\n"), "{page}");
+    assert_eq!(page.matches("# TYPE codeflow_invariant_violations gauge\n").count(), 1);
+    assert_eq!((page.matches("# EOF").count(), page.ends_with("# EOF\n")), (1, true));
 }

@@ -1,7 +1,7 @@
 //! What reaches an execution from outside.
 
 use codeflow_core::execution::ExecutionStatus;
-use codeflow_core::{ExecutionId, MessageId};
+use codeflow_core::{ExecutionId, MessageId, TaskId};
 use codeflow_engine::{Advance, ChildEnded, ErrorKind, Message, MessageBody, NewTask, Work};
 use serde_json::json;
 
@@ -22,6 +22,7 @@ fn bodies() -> Vec<MessageBody> {
         MessageBody::Pause { by: "ana".to_owned(), reason: None },
         MessageBody::Resume { by: "ana".to_owned() },
         MessageBody::Restart { from: Some(step_name("scan")), by: "ana".to_owned() },
+        MessageBody::Abandon { task: TaskId::generate(&crate::SequentialIds::new()), by: "ana".to_owned() },
         MessageBody::Ended(ChildEnded {
             generation: 1,
             path: "each[2]".parse().expect("it is a path"),

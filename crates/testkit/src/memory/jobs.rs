@@ -15,12 +15,12 @@ impl JobQueue for MemoryStore {
         let (mut model, now) = self.open();
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
-            if let Some(earlier) = job.key.as_ref().and_then(|key| model.job_keys.get(key)) {
+            if let Some((earlier, _)) = job.key.as_ref().and_then(|key| model.job_keys.get(key)) {
                 answers.push(Enqueued::Existing(*earlier));
                 continue;
             }
             if let Some(key) = job.key {
-                model.job_keys.insert(key, job.id);
+                model.job_keys.insert(key, (job.id, now));
             }
             model.add_tasks((ExecutionId::from_uuid(job.id.uuid()), 0), [job.task], None, now);
             answers.push(Enqueued::Created);

@@ -195,9 +195,9 @@ impl Model {
         if let Some(key) = &new.idempotency_key {
             let key = (new.workflow.clone(), key.clone());
             if let Some(first) = self.keys.get(&key) {
-                return Started::Existing(*first);
+                return Started::Existing(first.0);
             }
-            self.keys.insert(key, new.id);
+            self.keys.insert(key, (new.id, now));
         }
         let place = match &new.slot {
             None => Some(taker),

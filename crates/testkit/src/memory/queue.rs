@@ -21,7 +21,9 @@ impl TaskQueue for MemoryStore {
         if model.sessions.contains_key(&id) {
             return Err(Error::new(ErrorKind::Conflict, format!("session `{id}` exists")));
         }
-        model.sessions.insert(id, Lease { epoch: 1, expires_at: now.after(ttl), ended: false });
+        model
+            .sessions
+            .insert(id, Lease { epoch: 1, expires_at: now.after(ttl), ended: false, ended_at: None });
         Ok(Session { id, epoch: 1 })
     }
 
@@ -36,10 +38,10 @@ impl TaskQueue for MemoryStore {
     }
 
     async fn close_session(&self, session: Session) -> Result<(), Error> {
-        let (mut model, _) = self.open();
+        let (mut model, now) = self.open();
         if let Some(lease) = model.sessions.get_mut(&session.id).filter(|lease| lease.epoch == session.epoch)
         {
-            lease.end();
+            lease.end(now);
             for entry in model.held_by(session.id) {
                 entry.place = Place::Ready;
             }
@@ -149,7 +151,7 @@ impl TaskQueue for MemoryStore {
         let ended = model.sessions.iter_mut().filter(|(id, lease)| !lease.ended && is_dead(**id, lease));
         let ended: Vec<SessionId> = ended
             .map(|(id, lease)| {
-                lease.end();
+                lease.end(now);
                 *id
             })
             .collect();
@@ -190,7 +192,8 @@ impl TaskQueue for MemoryStore {
 }
 
 impl Lease {
-    fn end(&mut self) {
+    fn end(&mut self, now: Timestamp) {
+        self.ended_at = Some(now);
         self.epoch += 1;
         self.ended = true;
     }

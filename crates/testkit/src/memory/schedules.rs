@@ -146,7 +146,7 @@ impl Model {
         self.executions.get(&id).is_some_and(|execution| !execution.record.status.is_final())
     }
 
-    fn is_over(&self, slot: &Slot) -> bool {
+    pub(super) fn is_over(&self, slot: &Slot) -> bool {
         slot.settled && !slot.execution.is_some_and(|id| self.is_live(id))
     }
 

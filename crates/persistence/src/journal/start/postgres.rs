@@ -214,7 +214,7 @@ async fn write(conn: &mut PgConn, all: &[Beginning], taker: Option<Session>) -> 
     if !answer.fenced {
         return Err(lease_lost().into());
     }
-    if let Some(unknown) = answer.unknown.iter().next() {
+    if let Some(unknown) = <[Id]>::first(&answer.unknown) {
         let new = all.iter().find(|one| Id::from(one.new.id) == *unknown);
         let error = new.map_or_else(lease_lost, |one| unknown_version(&one.new));
         return Err(error.into());

@@ -1,0 +1,12 @@
+ALTER TABLE session        RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold, autovacuum_vacuum_cost_delay);
+ALTER TABLE inbox          RESET (autovacuum_analyze_scale_factor, autovacuum_analyze_threshold);
+ALTER TABLE dedup          RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
+ALTER TABLE blob           RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
+ALTER TABLE execution_logs RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_insert_scale_factor, autovacuum_analyze_scale_factor);
+ALTER TABLE step_result    RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_insert_scale_factor, autovacuum_analyze_scale_factor);
+DROP INDEX session_ended;
+DROP INDEX dedup_by_age;
+DROP INDEX workflow_executions_outputs;
+DROP INDEX workflow_executions_inputs;
+DROP INDEX step_result_payload;
+DROP TABLE chore;
