@@ -25,4 +25,4 @@ pub use plan::{Fault, Plan};
 pub use program::{Expected, Outcome, Program};
 pub use server::{PostgresServer, Shutdown};
 pub use storm::{Storm, StormSettings, storm};
-pub use verdict::Verdict;
+pub use verdict::{Case, Verdict};

@@ -133,6 +133,8 @@ impl CommitProbe for Probe {
     #[expect(clippy::print_stdout, reason = "the test reads where it stops")]
     fn reached(&self, commit: &'static str, moment: Moment) {
         if self.reached.fetch_add(1, Ordering::SeqCst) + 1 == self.die_at {
+            let when = if moment == Moment::Before { "before" } else { "after" };
+            println!("dies {when} {commit}");
             let _ = kill_process(getpid(), Signal::KILL);
             // The signal is on its way; nothing more may happen on this thread.
             std::thread::sleep(Duration::from_secs(60));

@@ -104,6 +104,11 @@ impl Fleet {
         dead
     }
 
+    /// Ends a worker's input, on which it stops when it is done.
+    pub fn tell_to_stop(&mut self, place: usize) {
+        drop(self.places[place].process.as_mut().and_then(|process| process.stdin.take()));
+    }
+
     /// Tells a worker to stop, and waits until it did.
     pub fn dismiss(&mut self, place: usize) -> ExitStatus {
         self.signal(place, Signal::CONT);

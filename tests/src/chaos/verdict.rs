@@ -35,14 +35,18 @@ pub struct Verdict {
 
 /// What is judged.
 pub struct Case<'c> {
-    pub(crate) load: &'c Load,
-    pub(crate) engine: &'c Engine,
-    pub(crate) audit: &'c Audit,
-    pub(crate) effects: &'c Effects,
+    /// The work that there was.
+    pub load: &'c Load,
+    /// An engine over the database.
+    pub engine: &'c Engine,
+    /// What the database saw.
+    pub audit: &'c Audit,
+    /// What the actions noted.
+    pub effects: &'c Effects,
     /// Whom somebody may have cancelled.
-    pub(crate) cancelled: &'c HashSet<Uuid>,
+    pub cancelled: &'c HashSet<Uuid>,
     /// When the server crashed, in microseconds.
-    pub(crate) crashes: &'c [i64],
+    pub crashes: &'c [i64],
 }
 
 impl Verdict {
