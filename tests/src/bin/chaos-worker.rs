@@ -55,6 +55,9 @@ struct Arguments {
     /// Die when this many moments before and after commits have been reached.
     #[arg(long)]
     die_at: Option<u64>,
+    /// Count no more than so many moments of each commit that is made again and again while there is nothing to do.
+    #[arg(long, default_value_t = u64::MAX)]
+    idle_moments: u64,
     /// Stop before the nth commit of a name, as `flush:1`; each one only after those before are through.
     #[arg(long)]
     freeze: Vec<String>,
@@ -69,6 +72,9 @@ impl Clock for Skewed {
     }
 }
 
+/// The commits of a worker that has nothing to do.
+const IDLE: [&str; 4] = ["claim", "promote", "recover", "renew"];
+
 /// A commit to stop before.
 struct Freeze {
     commit: String,
@@ -80,6 +86,8 @@ struct Freeze {
 struct Probe {
     reached: AtomicU64,
     die_at: u64,
+    idle: [AtomicU64; IDLE.len()],
+    idle_moments: u64,
     freezes: Mutex<Vec<Freeze>>,
 }
 
@@ -91,7 +99,17 @@ impl Probe {
         };
         let freezes = arguments.freeze.iter().map(parse).collect::<Result<_>>()?;
         let die_at = arguments.die_at.unwrap_or(u64::MAX);
-        Ok(Self { reached: AtomicU64::new(0), die_at, freezes: Mutex::new(freezes) })
+        let (idle, idle_moments) = (std::array::from_fn(|_| AtomicU64::new(0)), arguments.idle_moments);
+        Ok(Self { reached: AtomicU64::new(0), die_at, idle, idle_moments, freezes: Mutex::new(freezes) })
+    }
+
+    /// Counts a moment, and says whether it is the last one.
+    fn is_last(&self, commit: &str) -> bool {
+        let idle = IDLE.iter().position(|idle| *idle == commit);
+        if idle.is_some_and(|idle| self.idle[idle].fetch_add(1, Ordering::SeqCst) >= self.idle_moments) {
+            return false;
+        }
+        self.reached.fetch_add(1, Ordering::SeqCst) + 1 == self.die_at
     }
 
     /// Whether to stop before this commit, and which stop it is.
@@ -132,7 +150,7 @@ impl Probe {
 impl CommitProbe for Probe {
     #[expect(clippy::print_stdout, reason = "the test reads where it stops")]
     fn reached(&self, commit: &'static str, moment: Moment) {
-        if self.reached.fetch_add(1, Ordering::SeqCst) + 1 == self.die_at {
+        if self.is_last(commit) {
             let when = if moment == Moment::Before { "before" } else { "after" };
             println!("dies {when} {commit}");
             let _ = kill_process(getpid(), Signal::KILL);

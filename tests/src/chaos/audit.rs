@@ -73,6 +73,22 @@ SELECT (SELECT count(*) FROM workflow_executions
         WHERE status NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out'))
      + (SELECT count(*) FROM task WHERE reason IS NULL)";
 
+/// What is not done, and where it is.
+const UNFINISHED: &str = "
+SELECT 'execution ' || id || ' is ' || status || ', seq ' || seq FROM workflow_executions
+WHERE status NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out')
+UNION ALL
+SELECT 'task ' || id || ' of ' || execution_id || ': kind ' || kind || ' `' || path || '`, attempt ' || attempt
+  || CASE WHEN quarantined_at IS NOT NULL THEN ', quarantined' ELSE '' END
+  || CASE WHEN EXISTS (SELECT FROM ready WHERE task_id = id) THEN ', ready' ELSE '' END
+  || CASE WHEN EXISTS (SELECT FROM timer WHERE task_id = id) THEN ', delayed' ELSE '' END
+  || CASE WHEN EXISTS (SELECT FROM claim WHERE id = ANY (ids)) THEN ', claimed' ELSE '' END
+  || CASE WHEN suspect THEN ', suspect' ELSE '' END
+FROM task WHERE reason IS NULL
+UNION ALL
+SELECT 'session ' || id || CASE WHEN expires_at < clock_timestamp() THEN ' has run out' ELSE ' lives' END
+FROM session WHERE ended_at IS NULL";
+
 /// A connection of the test's own.
 pub struct Audit {
     client: Client,
@@ -111,6 +127,14 @@ impl Audit {
         self.client.batch_execute(statements).await.expect("the statements are sound");
     }
 
+    /// Runs statements that may fail.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn attempt(&self, statements: &str) -> Result<(), tokio_postgres::Error> {
+        self.client.batch_execute(statements).await
+    }
+
     /// The number that a query gives.
     pub async fn number(&self, query: &str) -> i64 {
         self.client.query_one(query, &[]).await.expect("the query is sound").get(0)
@@ -130,6 +154,11 @@ impl Audit {
     /// What nobody will ever do.
     pub async fn stuck(&self) -> Vec<String> {
         self.texts(STUCK).await
+    }
+
+    /// What is not done.
+    pub async fn unfinished(&self) -> Vec<String> {
+        self.texts(UNFINISHED).await
     }
 
     /// What was left behind.

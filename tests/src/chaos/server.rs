@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
+use super::audit::Audit;
+
 /// Where Debian keeps the servers of each major version, outside the search path.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
@@ -61,6 +63,18 @@ impl PostgresServer {
     /// The address of one of its databases, at another place if a relay is between.
     pub fn url(&self, database: &str, at: Option<SocketAddr>) -> String {
         format!("postgres://postgres@{}/{database}", at.unwrap_or_else(|| self.address()))
+    }
+
+    /// Makes a database as a copy of another one, which is left alone as soon as nobody is connected to it; gives its address.
+    pub async fn copy(&self, template: &str, name: &str) -> String {
+        let admin = Audit::connect(&self.url("postgres", None)).await;
+        let copy = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        let began = Instant::now();
+        while let Err(error) = admin.attempt(&copy).await {
+            assert!(began.elapsed() < PATIENCE, "{name} cannot be made: {error}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.url(name, None)
     }
 
     /// Stops it and starts it again. When this returns, it answers.

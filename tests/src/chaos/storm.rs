@@ -93,9 +93,7 @@ pub async fn storm(settings: StormSettings) -> Result<Verdict, String> {
 impl Storm {
     async fn begin(settings: StormSettings) -> Self {
         let server = PostgresServer::start();
-        let admin = Audit::connect(&server.url("postgres", None)).await;
-        admin.run(&format!("CREATE DATABASE {DATABASE}")).await;
-        let url = server.url(DATABASE, None);
+        let url = server.copy("template1", DATABASE).await;
         let quick = DatabaseSettings { pool_timeout: Duration::from_secs(2), ..DatabaseSettings::new(&url) };
         let database = Database::open(&quick).await.expect("the server answers");
         database.migrate().await.expect("it can be migrated");
@@ -234,7 +232,7 @@ impl Storm {
             if began.elapsed() > CALM {
                 let mut problems = vec![format!("{} things are not done", audit.open().await)];
                 problems.extend(audit.stuck().await);
-                problems.extend(audit.texts(UNFINISHED).await);
+                problems.extend(audit.unfinished().await);
                 return Err(problems);
             }
             self.people.nudge(&self.tasks);
@@ -323,18 +321,6 @@ const OPEN_SESSIONS: &str = "SELECT count(*) FROM session WHERE ended_at IS NULL
 /// Those of workers and of people; our own has another name.
 const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE 'codeflow%'";
-
-const UNFINISHED: &str = "
-SELECT 'execution ' || id || ' is ' || status || ', seq ' || seq FROM workflow_executions
-WHERE status NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out')
-UNION ALL
-SELECT 'task ' || id || ' of ' || execution_id || ': kind ' || kind || ' `' || path || '`, attempt ' || attempt
-  || CASE WHEN quarantined_at IS NOT NULL THEN ', quarantined' ELSE '' END
-  || CASE WHEN EXISTS (SELECT FROM ready WHERE task_id = id) THEN ', ready' ELSE '' END
-  || CASE WHEN EXISTS (SELECT FROM timer WHERE task_id = id) THEN ', delayed' ELSE '' END
-  || CASE WHEN EXISTS (SELECT FROM claim WHERE id = ANY (ids)) THEN ', claimed' ELSE '' END
-  || CASE WHEN suspect THEN ', suspect' ELSE '' END
-FROM task WHERE reason IS NULL";
 
 /// Ends every connection but its own.
 async fn terminate(url: String) {
