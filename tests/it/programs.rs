@@ -9,6 +9,11 @@ pub(crate) fn crash_worker() -> Command {
     Command::new(env!("CARGO_BIN_EXE_crash-worker"))
 }
 
+/// The worker that tests kill, stop and deceive.
+pub(crate) fn chaos_worker() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_chaos-worker"))
+}
+
 /// The process that fires schedules and can kill itself.
 pub(crate) fn schedule_worker() -> Command {
     Command::new(env!("CARGO_BIN_EXE_schedule-worker"))

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    check, ci,
+    chaos, check, ci,
     coverage::Measurement,
     dependencies, fuzzing, hooks, process,
     services::Services,
@@ -60,6 +60,15 @@ enum Task {
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
+    /// Let workers and their database go through storms of faults, with a new seed each.
+    Chaos {
+        /// Begin no storm any more after so many minutes.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+        /// The seed of the first storm; by default it is the time.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Run everything, as continuous integration does.
     Ci,
     /// Install a pre-commit hook that runs `check --fast`.
@@ -101,6 +110,7 @@ fn dispatch(task: &Task) -> Result<()> {
             process::run(services.announce(process::cargo().arg("bench").args(arguments)))
         }
         Task::Fuzz { target, seconds } => fuzzing::run(&root, target.as_deref(), *seconds),
+        Task::Chaos { minutes, seed } => chaos::run(*minutes, *seed),
         Task::Ci => ci::run(&root),
         Task::Hooks => hooks::install_hooks(&root),
     }

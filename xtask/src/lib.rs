@@ -8,6 +8,7 @@
     reason = "xtask talks to a terminal; that is its purpose"
 )]
 
+mod chaos;
 mod check;
 mod ci;
 mod cli;

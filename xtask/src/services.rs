@@ -16,6 +16,11 @@ const POSTGRES: &str = "CODEFLOW_TEST_POSTGRES";
 /// What tests read to find Redis.
 const REDIS: &str = "CODEFLOW_TEST_REDIS";
 
+/// Sees to it that there is a PostgreSQL to start, for those who start one of their own.
+pub(crate) fn ensure_postgres() -> Result<()> {
+    postgres::ensure()
+}
+
 /// The services of one run; private servers stop and vanish when this is dropped.
 pub(crate) struct Services {
     running: Vec<Service>,

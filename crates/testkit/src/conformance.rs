@@ -81,6 +81,7 @@ macro_rules! conformance {
             jobs: a_job_with_a_known_key_finds_the_first,
             jobs: a_job_that_failed_is_tried_again_or_given_up,
             jobs: a_dead_job_is_released_or_discarded,
+            jobs: a_dead_job_does_not_come_back_with_its_session,
             jobs: a_stale_session_ends_no_job,
             turns: keys_take_turns_within_a_priority,
             turns: who_waits_for_a_place_gets_it_in_order,

@@ -44,6 +44,11 @@ pub(super) fn start() -> Result<(String, Server)> {
     Ok((address, server))
 }
 
+/// Installs the programs if need be.
+pub(super) fn ensure() -> Result<()> {
+    binaries().map(drop)
+}
+
 fn settings(data: &Path, port: u16) -> Vec<String> {
     let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
     for setting in [

@@ -108,6 +108,36 @@ pub async fn a_dead_job_is_released_or_discarded(subject: &Subject) {
     assert!(back.iter().any(|task| task.id == kept.task.id), "no worker died of it");
 }
 
+/// A dead letter outlives the session that gave it up, whether that dies or is closed, and also when it was put back
+/// and somebody else has it.
+pub async fn a_dead_job_does_not_come_back_with_its_session(subject: &Subject) {
+    let (dying, closing, other) = (subject.session().await, subject.session().await, subject.session().await);
+    let mut given_up = Vec::new();
+    for session in [dying, closing] {
+        let (dead, held) = (job(subject, None), job(subject, None));
+        subject.store.enqueue(vec![dead.clone(), held]).await.unwrap();
+        assert_eq!(subject.claim(session, 10).await.tasks.len(), 2);
+        let ends = JobEnds { dead: vec![(dead.task.id, "no".to_owned())], ..JobEnds::default() };
+        subject.store.finish(session, ends).await.unwrap();
+        given_up.push(dead.task.id);
+    }
+    subject.store.release(given_up[1]).await.unwrap();
+    assert_eq!(subject.claim_suspect(other).await.tasks[0].id, given_up[1]);
+
+    subject.store.close_session(closing).await.unwrap();
+    subject.expire(dying).await;
+    let recovered = subject.store.recover(Dead::Expired).await.unwrap();
+
+    assert_eq!((recovered.sessions, recovered.tasks), (1, 1));
+    let letters = subject.store.quarantined(None, 10).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), given_up[..1]);
+    let next = subject.session().await;
+    let mut back = subject.claim(next, 10).await.tasks;
+    back.extend(subject.claim_suspect(next).await.tasks);
+    assert_eq!(back.len(), 2, "what the two held beside it, and nothing else");
+    assert!(back.iter().all(|task| !given_up.contains(&task.id)));
+}
+
 /// Whoever lost its lease ends nothing.
 pub async fn a_stale_session_ends_no_job(subject: &Subject) {
     let (stale, next) = (subject.session().await, subject.session().await);

@@ -111,7 +111,8 @@ WITH fence AS MATERIALIZED (
 )
 SELECT EXISTS (SELECT FROM fence) AS alive";
 
-/// An attempt that is not there any more has no next one.
+/// An attempt that is not there any more has no next one. What is given up is not held any more: it outlives the session,
+/// and must not go back into the queue with it.
 const ENDS: &str = "
 WITH fence AS MATERIALIZED (
   SELECT id FROM session
@@ -135,9 +136,14 @@ WITH fence AS MATERIALIZED (
 ), timer_in AS (
   INSERT INTO timer (task_id, due)
   SELECT id, clock_timestamp() + after_us * INTERVAL '1 microsecond' FROM next
+), given_up AS MATERIALIZED (
+  SELECT * FROM unnest(?, ?) AS d (id, reason)
 ), dead AS (
   UPDATE task SET quarantined_at = clock_timestamp(), reason = d.reason
-  FROM unnest(?, ?) AS d (id, reason) WHERE task.id = d.id AND EXISTS (SELECT FROM fence)
+  FROM given_up d WHERE task.id = d.id AND EXISTS (SELECT FROM fence)
+), let_go AS (
+  UPDATE claim SET ids = ARRAY (SELECT held FROM unnest(ids) AS held WHERE held NOT IN (SELECT id FROM given_up))
+  WHERE session_id = (SELECT id FROM fence) AND ids && ARRAY (SELECT id FROM given_up)
 )
 SELECT EXISTS (SELECT FROM fence) AS alive";
 

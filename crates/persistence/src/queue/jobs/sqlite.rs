@@ -11,7 +11,12 @@ use crate::error::Fault;
 use crate::queue::fence_on_sqlite;
 use crate::rows::QueueRows;
 use crate::schema::{dedup, ready, ready_group, task, timer};
-use crate::sql_types::{At, Id};
+use crate::sql_types::{At, DbUuid, Id};
+
+/// What is given up is not held any more: it outlives the session, and must not go back into the queue with it.
+const LET_GO: &str = "
+UPDATE claim SET ids = (SELECT json_group_array(value) FROM json_each(claim.ids) WHERE value <> ?1)
+WHERE session_id = ?2 AND EXISTS (SELECT 1 FROM json_each(claim.ids) WHERE value = ?1)";
 
 pub(super) async fn enqueue(
     db: &Database,
@@ -86,6 +91,10 @@ pub(super) async fn finish(
         for (id, reason) in ends.dead {
             diesel::update(task::table.find(Id::from(id)))
                 .set((task::quarantined_at.eq(At(now)), task::reason.eq(reason)))
+                .execute(conn)?;
+            diesel::sql_query(LET_GO)
+                .bind::<DbUuid, _>(Id::from(id))
+                .bind::<DbUuid, _>(Id::from(session.id))
                 .execute(conn)?;
         }
         Ok(())

@@ -1,0 +1,135 @@
+//! Two workers share the work, and one of them is killed at every moment around its commits: the other one takes over,
+//! nothing is lost, and nothing that was committed is done again.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use codeflow_persistence::{Database, DatabaseSettings};
+use codeflow_runtime::SystemClock;
+use codeflow_tests::chaos::{
+    Actions, Audit, Case, Effects, Fleet, Load, PostgresServer, Verdict, WorkerOptions, engine_over,
+};
+
+use crate::programs::chaos_worker;
+
+/// How many scenes are played at once.
+const AT_ONCE: u64 = 6;
+
+/// The database that every scene begins with.
+const TEMPLATE: &str = "migrated";
+
+/// How long one scene may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The commits that the work cannot do without.
+const COMMITS: [&str; 8] =
+    ["open_session", "recover", "claim", "start", "enqueue", "flush", "finish", "promote"];
+
+/// How a scene ended for the worker that was to die.
+enum End {
+    /// It died at this moment.
+    Died(String),
+    /// It has no such moment.
+    Survived,
+}
+
+/// One scene: the first worker dies at this moment, the second one takes over.
+async fn scene(server: &PostgresServer, die_at: u64) -> End {
+    let url = server.copy(TEMPLATE, &format!("scene_{die_at}")).await;
+    let audit = Audit::connect(&url).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let effects = Effects::at(folder.path().join("effects"));
+    let mut fleet = Fleet::new(chaos_worker().get_program().into(), folder.path().to_owned());
+    let options = |name: &str, more: &[String]| {
+        let at = effects.path().display().to_string();
+        let fixed = ["--database-url", &url, "--effects", &at, "--lease-ms", "800", "--concurrency", "3"];
+        let mut arguments: Vec<String> = fixed.iter().map(|text| (*text).to_owned()).collect();
+        arguments
+            .extend(["--load", "everything", "--share", "0/1", "--idle-moments", "8"].map(str::to_owned));
+        arguments.extend_from_slice(more);
+        WorkerOptions { name: name.to_owned(), arguments }
+    };
+    let first = fleet.add(options("first", &["--die-at".to_owned(), die_at.to_string()]));
+    let second = fleet.add(options("second", &[]));
+
+    let began = Instant::now();
+    while audit.number("SELECT count(*) FROM dedup").await < 4 || audit.open().await > 0 {
+        if began.elapsed() > PATIENCE {
+            let (kept, open) = (folder.keep(), audit.unfinished().await);
+            panic!("killed at {die_at}, it does not end: {open:#?}; logs: {}", kept.display());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    must_be_whole(&url, &audit, &effects, die_at).await;
+
+    // It may die on its way home, too.
+    let home = fleet.dismiss(first);
+    assert!(fleet.dismiss(second).success(), "killed at {die_at}");
+    let admin = Audit::connect(&server.url("postgres", None)).await;
+    admin.run(&format!("DROP DATABASE scene_{die_at} WITH (FORCE)")).await;
+    match fleet.said(first).lines().find_map(|line| line.strip_prefix("dies ")) {
+        Some(moment) => End::Died(moment.to_owned()),
+        None => {
+            assert!(home.success(), "not killed at {die_at}: {home}");
+            End::Survived
+        }
+    }
+}
+
+/// A server of our own, which need not keep anything, with a database to copy.
+async fn server() -> PostgresServer {
+    let server = PostgresServer::start();
+    let url = server.copy("template1", TEMPLATE).await;
+    let database = Database::open(&DatabaseSettings::new(&url)).await.expect("it is there");
+    database.migrate().await.expect("it can be migrated");
+    database.close();
+    Audit::connect(&url).await.install().await;
+    server
+}
+
+async fn must_be_whole(url: &str, audit: &Audit, effects: &Effects, die_at: u64) {
+    let settings = DatabaseSettings { pool_size: 1, ..DatabaseSettings::new(url) };
+    let database = Database::open(&settings).await.expect("it is there");
+    let actions = Actions::new("nobody", effects.clone());
+    let engine = engine_over(Arc::new(database.clone()), actions, Arc::new(SystemClock));
+    let (load, nobody) = (Load::Everything, HashSet::new());
+    let case = Case { load: &load, engine: &engine, audit, effects, cancelled: &nobody, crashes: &[] };
+    let verdict = Verdict::of(case).await;
+    database.close();
+    assert_eq!(verdict.problems, Vec::<String>::new(), "killed at {die_at}");
+    assert_eq!(verdict.executions, 3, "killed at {die_at}");
+}
+
+/// How much of the work each worker gets differs from run to run, so a worker without such a moment ends nothing: only
+/// many of them in a row do. Of the moments with nothing to do only the first few count, or there would be no end.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_workers_may_be_killed_at_every_moment_around_a_commit() {
+    let server = server().await;
+    let mut moments: BTreeSet<String> = BTreeSet::new();
+    let mut deaths = 0;
+    for wave in 0.. {
+        let scenes = (1..=AT_ONCE).map(|offset| scene(&server, wave * AT_ONCE + offset));
+        let ends = futures_util::future::join_all(scenes).await;
+        let died: Vec<String> = ends
+            .into_iter()
+            .filter_map(|end| match end {
+                End::Died(moment) => Some(moment),
+                End::Survived => None,
+            })
+            .collect();
+        if died.is_empty() {
+            break;
+        }
+        deaths += died.len();
+        moments.extend(died);
+    }
+
+    assert!(deaths >= 60, "only {deaths} deaths");
+    for commit in COMMITS {
+        for moment in ["before", "after"] {
+            let moment = format!("{moment} {commit}");
+            assert!(moments.contains(&moment), "nobody died {moment}: {moments:?}");
+        }
+    }
+}
