@@ -57,6 +57,7 @@ mod ports;
 mod schedules;
 mod scope;
 mod starts;
+mod steady;
 mod wakeups;
 mod worker;
 

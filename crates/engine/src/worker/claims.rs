@@ -79,6 +79,7 @@ impl Boot {
             }
             // A claim may be dropped halfway only when nothing that it got could be kept.
             let looked = tokio::select! {
+                biased;
                 () = self.lost.cancelled() => return,
                 looked = self.look(&mut round) => looked,
             };
