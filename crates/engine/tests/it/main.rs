@@ -7,6 +7,7 @@ mod calls;
 mod cancels;
 mod commands;
 mod compensation;
+mod doubts;
 mod endings;
 mod jobs;
 mod order;
