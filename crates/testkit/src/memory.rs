@@ -1,5 +1,6 @@
 //! The ports to storage, in memory: small enough to be read as what they mean.
 
+mod census;
 mod jobs;
 mod journal;
 mod queue;
@@ -18,6 +19,8 @@ use codeflow_engine::{
     Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord, Session,
     StoredVersion,
 };
+
+pub use census::{Seat, TaskPlace};
 
 /// A storage that forgets everything with its last clone. Its clock is the one it is given.
 #[derive(Clone)]
@@ -46,7 +49,7 @@ struct Model {
     job_keys: HashMap<String, JobId>,
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,
-    sessions: HashMap<SessionId, Lease>,
+    sessions: BTreeMap<SessionId, Lease>,
     schedules: BTreeMap<ScheduleId, ScheduleRecord>,
     slots: BTreeMap<(Timestamp, ScheduleId), Slot>,
 }

@@ -19,6 +19,7 @@ mod reruns;
 mod restarts;
 mod schedules;
 mod script;
+mod simulation;
 mod starts;
 mod storage;
 mod waits;
