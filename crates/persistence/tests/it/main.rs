@@ -5,6 +5,7 @@
 mod calls;
 mod connections;
 mod damage;
+mod fences;
 mod lock;
 mod migrations;
 mod on_postgres;
