@@ -11,8 +11,9 @@ use clap::{Parser, Subcommand};
 use crate::{
     chaos, check, ci,
     coverage::Measurement,
-    dependencies, fuzzing, hooks, process,
+    dependencies, fuzzing, hooks, mutation, process,
     services::Services,
+    simulation,
     testing::{self, Packages},
     workspace::Workspace,
 };
@@ -69,6 +70,24 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Simulate the engine from seeds, each with other things that go wrong.
+    Simulate {
+        /// How many seeds.
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+    },
+    /// Remove each fence of the engine and its storage in turn, and expect a test to go red.
+    Mutate {
+        /// Only show which fences there are.
+        #[arg(long)]
+        list: bool,
+        /// Only those whose names hold this.
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Run everything, as continuous integration does.
     Ci,
     /// Install a pre-commit hook that runs `check --fast`.
@@ -111,6 +130,9 @@ fn dispatch(task: &Task) -> Result<()> {
         }
         Task::Fuzz { target, seconds } => fuzzing::run(&root, target.as_deref(), *seconds),
         Task::Chaos { minutes, seed } => chaos::run(*minutes, *seed),
+        Task::Simulate { seeds, from } => simulation::run(*seeds, *from),
+        Task::Mutate { list: true, .. } => mutation::list(&root),
+        Task::Mutate { list: false, only } => mutation::run(&root, only.as_deref()),
         Task::Ci => ci::run(&root),
         Task::Hooks => hooks::install_hooks(&root),
     }

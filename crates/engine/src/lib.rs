@@ -61,6 +61,7 @@ mod schedules;
 mod scope;
 mod slots;
 mod starts;
+mod steady;
 mod wakeups;
 mod worker;
 

@@ -1,6 +1,5 @@
 //! One execution as a worker holds it in memory: the fold of its journal and its open tasks.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use codeflow_core::execution::{Child, Fact, Progress, State, StepPath, StepStatus};
@@ -9,6 +8,7 @@ use codeflow_core::{Ids, TaskId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::ports::{ExecutionRecord, OpenTask, Snapshot, Work};
+use crate::steady::Map;
 
 /// An execution in memory. It may be behind storage; the compare-and-set on `seq` finds that out.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Live {
     pub(crate) workflow: Arc<Workflow>,
     pub(crate) record: ExecutionRecord,
     pub(crate) state: State,
-    pub(crate) open: HashMap<TaskId, OpenTask>,
+    pub(crate) open: Map<TaskId, OpenTask>,
     /// What expressions see as `execution`.
     pub(crate) about: Value,
 }

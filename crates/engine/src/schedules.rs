@@ -86,6 +86,7 @@ impl Scheduler {
         let mut complained = false;
         loop {
             let passed = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 passed = self.pass() => passed,
             };
@@ -102,6 +103,7 @@ impl Scheduler {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
             }

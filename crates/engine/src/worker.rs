@@ -163,6 +163,7 @@ impl Worker {
     async fn reopen(&self, stop: &CancellationToken) -> Result<Option<Session>, Error> {
         loop {
             let opened = tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(None),
                 opened = self.open() => opened,
             };
@@ -174,6 +175,7 @@ impl Worker {
                 Err(error) => return Err(error),
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(None),
                 () = sleep(self.settings.poll) => {}
             }
@@ -252,6 +254,7 @@ impl Boot {
     async fn land(&self) {
         let landed = self.flight.empty();
         tokio::select! {
+            biased;
             () = self.lost.cancelled() => {}
             result = tokio::time::timeout(self.settings.grace, landed) => {
                 if result.is_err() {

@@ -37,6 +37,8 @@ struct Faults {
     lost_answers: u32,
     largest_flush: Option<usize>,
     lost_claims: u32,
+    holds_claim: bool,
+    held_claim: Option<(Session, Claim)>,
     before_flush: Option<Hook>,
     after_renewal: Option<Hook>,
     calls_left: Option<u32>,
@@ -82,6 +84,19 @@ impl FaultyStore {
     /// The next `count` claims are granted, and reported as `Unavailable` all the same.
     pub fn lose_claims(&self, count: u32) {
         self.faults().lost_claims = count;
+    }
+
+    /// The next claim fails with `Unavailable`, and is under way until [`FaultyStore::land_claim`].
+    pub fn hold_claim(&self) {
+        self.faults().holds_claim = true;
+    }
+
+    /// Lets the claim that is under way arrive. Its answer reaches nobody.
+    pub async fn land_claim(&self) {
+        let held = self.faults().held_claim.take();
+        if let Some((session, claim)) = held {
+            let _ = self.inner.claim(session, claim).await;
+        }
     }
 
     /// From now on, `calls` are served; the answer of the last one and all later calls are lost, as when the
@@ -214,6 +229,10 @@ impl TaskQueue for FaultyStore {
     }
 
     async fn claim(&self, session: Session, claim: Claim) -> Result<Claimed, Error> {
+        if std::mem::take(&mut self.faults().holds_claim) {
+            self.faults().held_claim = Some((session, claim));
+            return Err(unavailable());
+        }
         let claimed = self.inner().await?.claim(session, claim).await?;
         if take(&mut self.faults().lost_claims) { Err(unavailable()) } else { Ok(claimed) }
     }

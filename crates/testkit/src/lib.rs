@@ -27,13 +27,15 @@ mod memory_accounts;
 #[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
 pub mod providers;
 mod proxy;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod sources;
 mod tokio_clock;
 
 #[cfg(feature = "databases")]
 pub use databases::TestDb;
 pub use faults::FaultyStore;
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, Seat, TaskPlace};
 pub use memory_accounts::MemoryAccounts;
 pub use proxy::Proxy;
 pub use sources::{ManualClock, SequentialIds};

@@ -1,5 +1,6 @@
 //! The ports to storage, in memory: small enough to be read as what they mean.
 
+mod census;
 mod doctor;
 mod jobs;
 mod journal;
@@ -20,6 +21,8 @@ use codeflow_engine::{
     Chore, Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord,
     Session, StoredVersion,
 };
+
+pub use census::{Seat, TaskPlace};
 
 /// A storage that forgets everything with its last clone. Its clock is the one it is given.
 #[derive(Clone)]
@@ -48,7 +51,7 @@ struct Model {
     job_keys: HashMap<String, (JobId, Timestamp)>,
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,
-    sessions: HashMap<SessionId, Lease>,
+    sessions: BTreeMap<SessionId, Lease>,
     /// Who runs under a key, and who waits for it, the oldest first.
     holders: BTreeMap<ExecutionId, String>,
     waiters: Vec<(ExecutionId, codeflow_engine::Slot)>,

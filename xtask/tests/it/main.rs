@@ -7,6 +7,7 @@ mod fuzzing;
 mod hooks;
 mod layers;
 mod manifests;
+mod mutation;
 mod project;
 mod sources;
 mod sweep;

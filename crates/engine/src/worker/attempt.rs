@@ -144,6 +144,7 @@ impl Boot {
             sleep(STOP_GRACE).await;
         };
         tokio::select! {
+            biased;
             ended = timeout(limit, action) => match ended {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => {

@@ -36,8 +36,6 @@ struct Round {
     look: bool,
     /// When the queue is looked at though nobody said anything.
     poll: Instant,
-    /// A claim without an answer. It may have been granted, so it is made again until it has one.
-    unanswered: Option<Claim>,
     pace: Pace,
 }
 
@@ -76,13 +74,14 @@ impl Boot {
     /// Claims and starts tasks until told to stop, or until the lease is lost.
     pub(super) async fn claim_until(self: &Arc<Self>, stop: &CancellationToken) {
         let now = Instant::now();
-        let mut round = Round { more: false, look: true, poll: now, unanswered: None, pace: Pace::new() };
+        let mut round = Round { more: false, look: true, poll: now, pace: Pace::new() };
         loop {
             if stop.is_cancelled() || self.lost.is_cancelled() {
                 return;
             }
             // A claim may be dropped halfway only when nothing that it got could be kept.
             let looked = tokio::select! {
+                biased;
                 () = self.lost.cancelled() => return,
                 looked = self.look(&mut round) => looked,
             };
@@ -127,17 +126,19 @@ impl Boot {
             self.give_back().await?;
             round.poll = now + self.jittered(self.settings.poll);
         }
-        if !round.look && !round.more && round.unanswered.is_none() {
+        if !round.look && !round.more {
             return Ok(false);
         }
-        let Some(claim) = round.unanswered.take().or_else(|| self.wanted(round)) else {
+        let Some(claim) = self.wanted(round) else {
             return Ok(false);
         };
         round.look = false;
         let (limit, suspect) = (claim.limit, claim.suspect);
-        round.unanswered = Some(claim.clone());
-        let claimed = self.engine.parts.store.claim(self.session, claim).await?;
-        round.unanswered = None;
+        let batch = claim.batch;
+        // One without an answer may be granted, even later on: made again, its batch could be given out twice.
+        let claimed = self.engine.parts.store.claim(self.session, claim).await.inspect_err(|_| {
+            lock(&self.doubtful).push((batch, Instant::now()));
+        })?;
         let was_alone = self.alone.load(Ordering::SeqCst);
         let alone = claimed.suspects_waiting || (suspect && !claimed.tasks.is_empty());
         self.alone.store(alone, Ordering::SeqCst);
@@ -235,18 +236,30 @@ impl Boot {
         }
     }
 
-    /// Takes up what commits without an answer may have taken. A statement that is still on its way ends
-    /// before the lease does.
+    /// Takes up what commits and claims without an answer may have taken. A statement that is still on its way
+    /// ends before the lease does.
     async fn settle_doubts(self: &Arc<Self>) -> Result<(), Error> {
-        let doubtful = std::mem::take(&mut *lock(&self.doubtful));
-        for (batch, since) in doubtful {
+        let mut doubtful = std::mem::take(&mut *lock(&self.doubtful));
+        while let Some((batch, since)) = doubtful.pop() {
             let claim = Claim { batch, lanes: Vec::new(), limit: 0, suspect: false };
-            let held = self.engine.parts.store.claim(self.session, claim).await;
-            let found = held.as_ref().is_ok_and(|held| !held.tasks.is_empty());
-            if !found && since.elapsed() < self.settings.lease {
-                lock(&self.doubtful).push((batch, since));
+            match self.engine.parts.store.claim(self.session, claim).await {
+                Ok(held) => {
+                    match held.tasks.is_empty() {
+                        true if since.elapsed() < self.settings.lease => {
+                            lock(&self.doubtful).push((batch, since));
+                        }
+                        // What it may have held is done with, and storage may forget the batch.
+                        true => self.flight.still_over(vec![batch]),
+                        false => {}
+                    }
+                    self.launch(held.tasks).await;
+                }
+                Err(error) => {
+                    doubtful.push((batch, since));
+                    lock(&self.doubtful).append(&mut doubtful);
+                    return Err(error);
+                }
             }
-            self.launch(held?.tasks).await;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Group commit: results of many executions go into one write, as soon as the write before is done.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::cache::{Shared, lock};
 use crate::live::Given;
 use crate::plan::{Happening, Plan};
 use crate::ports::{Advance, Flushed, SlotMove, Task};
+use crate::steady::Map;
 use crate::{Error, ErrorKind, Event};
 
 /// The pause before storage is asked again.
@@ -63,7 +64,7 @@ impl Report {
 }
 
 /// The reports of a batch that are not durable yet, by execution.
-type Pending = HashMap<ExecutionId, Vec<Report>>;
+type Pending = Map<ExecutionId, Vec<Report>>;
 
 impl Boot {
     /// Commits what comes until every sender is gone or told to end.
@@ -72,10 +73,11 @@ impl Boot {
         let mut batch = Vec::new();
         loop {
             tokio::select! {
+                biased;
                 () = self.abandon.cancelled() => return,
                 taken = queue.recv_many(&mut batch, MAX_COMMIT) => if taken == 0 { return },
             }
-            let mut pending = Pending::new();
+            let mut pending = Pending::default();
             for report in batch.drain(..) {
                 pending.entry(report.task().execution).or_default().push(report);
             }

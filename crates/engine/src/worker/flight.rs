@@ -1,6 +1,5 @@
 //! The tasks that a worker holds: from their claim until their result is durable.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::lock;
 use crate::ports::{Task, Work};
+use crate::steady::{Map, Set};
 
 /// What is in flight.
 #[derive(Default)]
@@ -21,9 +21,9 @@ pub(super) struct Flight {
 
 #[derive(Default)]
 struct Held {
-    tasks: HashMap<TaskId, Entry>,
-    executions: HashMap<ExecutionId, Busy>,
-    batches: HashMap<BatchId, usize>,
+    tasks: Map<TaskId, Entry>,
+    executions: Map<ExecutionId, Busy>,
+    batches: Map<BatchId, usize>,
     /// Batches of which nothing is left, until storage has forgotten them too.
     over: Vec<BatchId>,
     /// How many tasks were done with since the beginning.
@@ -38,9 +38,9 @@ struct Entry {
 
 /// An execution that this worker works on.
 struct Busy {
-    tasks: HashSet<TaskId>,
+    tasks: Set<TaskId>,
     /// Those of them that bring messages, not work.
-    inboxes: HashSet<TaskId>,
+    inboxes: Set<TaskId>,
     /// Since when it has been worked on without a pause.
     since: Instant,
     /// Whether storage was told that it is running.
@@ -56,8 +56,8 @@ impl Flight {
             return None;
         }
         let busy = held.executions.entry(task.execution).or_insert_with(|| Busy {
-            tasks: HashSet::new(),
-            inboxes: HashSet::new(),
+            tasks: Set::default(),
+            inboxes: Set::default(),
             since: Instant::now(),
             told: false,
         });

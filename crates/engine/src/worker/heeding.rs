@@ -15,6 +15,7 @@ impl Boot {
         let mut listener = self.engine.wakeups.listen(&self.settings.lanes);
         loop {
             tokio::select! {
+                biased;
                 () = end.cancelled() => return,
                 () = listener.rung() => self.engine.wake.notify_one(),
             }

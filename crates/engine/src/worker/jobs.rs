@@ -54,6 +54,7 @@ impl Boot {
         let mut batch = Vec::new();
         loop {
             tokio::select! {
+                biased;
                 () = self.abandon.cancelled() => return,
                 taken = queue.recv_many(&mut batch, MAX_COMMIT) => if taken == 0 { return },
             }

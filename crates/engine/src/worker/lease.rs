@@ -25,6 +25,7 @@ impl Boot {
         loop {
             let ends = renewed + self.settings.lease;
             tokio::select! {
+                biased;
                 () = end.cancelled() => return,
                 () = self.lost.cancelled() => return,
                 () = sleep_until(ends) => return self.lose(),
@@ -85,6 +86,7 @@ impl Boot {
                 Err(error) => tracing::warn!(error = %error, "could not look for dead sessions"),
             }
             tokio::select! {
+                biased;
                 () = end.cancelled() => return,
                 () = sleep(self.jittered(self.settings.lease / 2)) => {}
             }

@@ -7,6 +7,7 @@ mod calls;
 mod connections;
 mod damage;
 mod doctor;
+mod fences;
 mod lock;
 mod migrations;
 mod on_postgres;
