@@ -246,7 +246,7 @@ table! {
 }
 
 table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::Text;
     use crate::sql_types::DbUuid;
 
     slot_holder (execution_id) {
@@ -256,7 +256,7 @@ table! {
 }
 
 table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Bool, Integer, Text};
     use crate::sql_types::DbUuid;
 
     slot_waiter (execution_id) {

@@ -85,6 +85,9 @@ async fn forget_the_ended(tx: &mut Tx<'_>, keys: &[String]) -> QueryResult<()> {
 /// Somebody with a key: its id, and whether it is being stopped.
 type Known = (Id, String, bool);
 
+/// Who gets a place, and under which key.
+type Admission = (Id, String);
+
 struct Places {
     holders: Vec<Known>,
     waiters: Vec<(Known, i32, bool)>,
@@ -118,7 +121,7 @@ impl Places {
     }
 
     /// Who gets a place, and who is to be replaced by whom.
-    fn decide(self, limit: u32) -> (Vec<(Id, String)>, Vec<(ExecutionId, ExecutionId)>) {
+    fn decide(self, limit: u32) -> (Vec<Admission>, Vec<(ExecutionId, ExecutionId)>) {
         let (mut admitted, mut replaced) = (Vec::new(), Vec::new());
         let mut present = self.holders;
         let mut blocked: Vec<Known> = Vec::new();
@@ -142,7 +145,7 @@ impl Places {
 }
 
 /// What was kept back of their tasks is due.
-async fn move_in(tx: &mut Tx<'_>, admitted: &[(Id, String)]) -> Result<(), Fault> {
+async fn move_in(tx: &mut Tx<'_>, admitted: &[Admission]) -> Result<(), Fault> {
     let ids: Vec<Id> = admitted.iter().map(|(id, _)| *id).collect();
     let holders: Vec<_> = admitted
         .iter()
