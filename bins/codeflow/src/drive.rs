@@ -28,6 +28,7 @@ pub(crate) async fn run(
     id: ExecutionId,
     mut progress: Progress,
 ) -> anyhow::Result<Ended> {
+    progress.begin(local.watch(id).next().await?);
     let mut worker = reservation.work();
     let ended = tokio::select! {
         ended = follow(local, id, &mut progress) => ended,

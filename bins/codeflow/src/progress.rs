@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use codeflow::core::Timestamp;
 use codeflow::core::execution::StepPath;
 use codeflow::{Phase, View};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,18 +20,25 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     told: HashSet<StepPath>,
     carries_on: bool,
+    /// When the last step had ended before anything began here.
+    before: Option<Timestamp>,
 }
 
 impl Progress {
     /// With a moving line if there is a terminal and `lively` allows it.
     pub(crate) fn new(lively: bool) -> Self {
         let lively = lively && std::io::stderr().is_terminal();
-        Self { lively, bar: None, told: HashSet::new(), carries_on: false }
+        Self { lively, bar: None, told: HashSet::new(), carries_on: false, before: None }
     }
 
     /// Says of the steps that are done already only how many there are.
     pub(crate) fn carry_on(&mut self) {
         self.carries_on = true;
+    }
+
+    /// Remembers what was done before anything begins here: what ends from now on has a line of its own.
+    pub(crate) fn begin(&mut self, view: &View) {
+        self.before = view.steps().filter_map(|step| ended(&step)).max();
     }
 
     /// Tells what is new.
@@ -65,8 +73,11 @@ impl Progress {
 
     fn skip_told(&mut self, view: &View) {
         let settled = view.steps().filter_map(|step| match step.phase {
-            Phase::Settled(settled) => Some(settled.path.clone()),
-            Phase::Pending
+            Phase::Settled(settled) if self.before.is_none_or(|before| settled.ended <= before) => {
+                Some(settled.path.clone())
+            }
+            Phase::Settled(_)
+            | Phase::Pending
             | Phase::Running { .. }
             | Phase::Retrying { .. }
             | Phase::Waiting { .. }
@@ -98,6 +109,18 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+fn ended(step: &codeflow::StepView<'_>) -> Option<Timestamp> {
+    match step.phase {
+        Phase::Settled(settled) => Some(settled.ended),
+        Phase::Pending
+        | Phase::Running { .. }
+        | Phase::Retrying { .. }
+        | Phase::Waiting { .. }
+        | Phase::Calling
+        | Phase::Quarantined => None,
     }
 }
 

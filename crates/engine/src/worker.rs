@@ -39,6 +39,9 @@ pub use vitals::{NotReady, WorkerVitals};
 /// The most results that go into one commit.
 const MAX_COMMIT: usize = 1_000;
 
+/// From so many slots on there are two committers: one plans while the other waits for storage.
+const BUSY: usize = 128;
+
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
@@ -92,7 +95,8 @@ pub(crate) struct Boot {
     vitals: WorkerVitals,
     executions: Executions,
     flight: Flight,
-    reports: mpsc::Sender<Report>,
+    /// To each committer: an execution always goes to the same one.
+    reports: Vec<mpsc::Sender<Report>>,
     job_reports: mpsc::Sender<JobReport>,
     /// The actions that may run at once.
     slots: Slots,
@@ -184,7 +188,8 @@ impl Worker {
 
     async fn boot(&self, session: Session, stop: &CancellationToken) -> Ended {
         let store = Arc::clone(&self.engine.parts.store);
-        let (reports, queue) = mpsc::channel(MAX_COMMIT);
+        let channels = (0..committers(self.settings.concurrency)).map(|_| mpsc::channel(MAX_COMMIT));
+        let (reports, queues): (Vec<_>, Vec<_>) = channels.unzip();
         let (job_reports, jobs) = mpsc::channel(MAX_COMMIT);
         let boot = Arc::new(Boot {
             engine: self.engine.clone(),
@@ -208,7 +213,7 @@ impl Worker {
             abandon: CancellationToken::new(),
         });
         self.engine.workers.add(&boot);
-        let ended = boot.work(stop, queue, jobs).await;
+        let ended = boot.work(stop, queues, jobs).await;
         self.vitals.close();
         ended
     }
@@ -218,14 +223,15 @@ impl Boot {
     async fn work(
         self: Arc<Self>,
         stop: &CancellationToken,
-        queue: mpsc::Receiver<Report>,
+        queues: Vec<mpsc::Receiver<Report>>,
         jobs: mpsc::Receiver<JobReport>,
     ) -> Ended {
         let background = Tasks::new();
         // Whoever drops this future ends all of it; a heartbeat that went on would hold the work for ever.
         let _ends = [&self.lost, &self.abandon, &background.stop_token()].map(|end| end.clone().drop_guard());
-        let committer = Arc::clone(&self).commit_all(queue);
-        background.spawn("committer", committer);
+        for queue in queues {
+            background.spawn("committer", Arc::clone(&self).commit_all(queue));
+        }
         background.spawn("job committer", Arc::clone(&self).finish_jobs(jobs));
         background.spawn("heartbeat", Arc::clone(&self).keep_lease(background.stop_token()));
         background.spawn("wakeups", Arc::clone(&self).heed(background.stop_token()));
@@ -267,6 +273,12 @@ impl Boot {
     fn batch_id(&self) -> BatchId {
         BatchId::generate(self.engine.parts.ids.as_ref())
     }
+}
+
+/// How many committers a worker of so many slots has. More than one make smaller commits, which only pays when there is
+/// much to plan.
+fn committers(concurrency: usize) -> usize {
+    if concurrency >= BUSY { 2 } else { 1 }
 }
 
 /// The task as it was claimed by whoever wrote it, if it was.

@@ -51,7 +51,8 @@ fn a_killed_review_is_carried_on_by_resume_as_the_same_execution() {
     drop(gate);
     let before = checkout.codeflow(&["execution", "list", "--format", "json"]).ends_with(0).json();
     let id = before[0]["id"].as_str().expect("it is durable already").to_owned();
-    assert_eq!(before[0]["status"], "running");
+    // That it runs is told half a second after it began.
+    assert!(["queued", "running"].contains(&before[0]["status"].as_str().unwrap()), "{before:#?}");
 
     let said = checkout.codeflow(&["review", "--resume"]).ends_with(1);
 

@@ -95,7 +95,7 @@ impl Plan<'_> {
         if is_up(&end, &self.live.workflow) {
             return self.take_time(end);
         }
-        if !is_result(&end) && !self.never_begun(&end) {
+        if !is_result(&end) && !self.never_begun(&end) && !is_given_up(&end) {
             return None;
         }
         let path = end.path.clone();
@@ -164,6 +164,11 @@ impl Plan<'_> {
     fn attempt_of(&self, path: &StepPath) -> Option<OpenTask> {
         self.live.open.values().find(|task| task.work == Work::Attempt(path.clone())).cloned()
     }
+}
+
+/// Whether somebody dropped the dead letter of the step.
+fn is_given_up(end: &Settled) -> bool {
+    end.error.as_ref().is_some_and(|error| error.code == Reason::Abandoned.code())
 }
 
 /// Whether an attempt or a call gave this.

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::committer::{Report, Verdict};
+use super::slots::Slot;
 use super::{Boot, jobs};
 use crate::cache::{Shared, lock};
 use crate::ports::{Task, Work};
@@ -25,8 +26,14 @@ pub(super) const PAUSE: Duration = Duration::from_millis(200);
 impl Boot {
     /// Does a task and reports it, unless the worker gives it up.
     pub(super) async fn run(self: Arc<Self>, task: Task, stop: CancellationToken) {
+        let slot = tokio::select! {
+            biased;
+            () = self.abandon.cancelled() => return,
+            slot = self.slots.take(&task) => slot,
+        };
+        let Some(slot) = slot else { return };
         if let Some(text) = jobs::text(&task) {
-            return self.run_job(task, &text, stop).await;
+            return self.run_job(task, &text, (stop, slot)).await;
         }
         let (id, execution) = (task.id, task.execution);
         let made = AssertUnwindSafe(self.make(&task, stop)).catch_unwind();
@@ -35,9 +42,10 @@ impl Boot {
             () = self.abandon.cancelled() => return,
             made = made => made,
         };
+        drop(slot);
         match made.unwrap_or_else(|_| Ok(Some(self.broken(task)))) {
             Ok(Some(report)) => {
-                let _ = self.reports.send(report).await;
+                let _ = self.committer_of(execution).send(report).await;
             }
             Ok(None) => {
                 self.flight.remove([id]);
@@ -54,16 +62,15 @@ impl Boot {
         }
     }
 
-    async fn run_job(&self, task: Task, text: &str, stop: CancellationToken) {
+    async fn run_job(&self, task: Task, text: &str, (stop, slot): (CancellationToken, Slot<'_>)) {
         let done = AssertUnwindSafe(self.do_job(task.clone(), text, stop)).catch_unwind();
         let done = tokio::select! {
             biased;
             () = self.abandon.cancelled() => return,
             done = done => done,
         };
-        if let Some(report) = done.unwrap_or_else(|_| Self::broken_job(task)) {
-            let _ = self.job_reports.send(report).await;
-        }
+        drop(slot);
+        let _ = self.job_reports.send(done.unwrap_or_else(|_| Self::broken_job(task))).await;
     }
 
     /// Makes an attempt, if it is still wanted.
@@ -82,12 +89,15 @@ impl Boot {
         if brief::is_call(&lock(&live), path) {
             return self.call_workflow(task, path, &live).await;
         }
-        let Some(_slot) = self.slots.take(task.id).await else { return Ok(None) };
         if lock(&live).state.is_paused() {
             return Ok(Some(Report::Held(task.clone())));
         }
         let began = self.engine.parts.clock.now();
-        let call = brief::call(&lock(&live), path, task.attempt);
+        let call = match stop.is_cancelled() {
+            // It was told to stop while it waited for its turn; what is known here may be older than that.
+            true => Err(ActionError::new(ActionErrorKind::Cancelled, "it was told to stop before it began")),
+            false => brief::call(&lock(&live), path, task.attempt),
+        };
         let verdict = match call {
             Ok(call) => {
                 self.tell_began(task, path);

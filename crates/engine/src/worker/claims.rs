@@ -103,7 +103,7 @@ impl Boot {
                 () = stop.cancelled() => return,
                 () = self.lost.cancelled() => return,
                 // Without a committer nothing becomes durable any more.
-                () = self.reports.closed() => return self.lose(),
+                () = self.a_committer_is_gone() => return self.lose(),
                 () = self.engine.wake.notified() => round.look = true,
                 () = self.room.notified() => {}
                 () = sleep_until(due) => {}
@@ -242,10 +242,12 @@ impl Boot {
         let mut doubtful = std::mem::take(&mut *lock(&self.doubtful));
         while let Some((batch, since)) = doubtful.pop() {
             let claim = Claim { batch, lanes: Vec::new(), limit: 0, suspect: false };
+            // The answer is about this moment, however long it takes.
+            let age = since.elapsed();
             match self.engine.parts.store.claim(self.session, claim).await {
                 Ok(held) => {
                     match held.tasks.is_empty() {
-                        true if since.elapsed() < self.settings.lease => {
+                        true if age < self.settings.lease => {
                             lock(&self.doubtful).push((batch, since));
                         }
                         // What it may have held is done with, and storage may forget the batch.

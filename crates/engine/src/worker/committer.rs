@@ -67,6 +67,18 @@ impl Report {
 type Pending = Map<ExecutionId, Vec<Report>>;
 
 impl Boot {
+    /// The committer that plans and writes the moves of an execution.
+    pub(super) fn committer_of(&self, execution: ExecutionId) -> &mpsc::Sender<Report> {
+        let last = usize::from(execution.uuid().as_bytes()[15]);
+        &self.reports[last % self.reports.len()]
+    }
+
+    /// Waits until one of the committers has ended.
+    pub(super) async fn a_committer_is_gone(&self) {
+        let closed = self.reports.iter().map(|reports| Box::pin(reports.closed()));
+        futures_util::future::select_all(closed).await;
+    }
+
     /// Commits what comes until every sender is gone or told to end.
     pub(super) async fn commit_all(self: Arc<Self>, mut queue: mpsc::Receiver<Report>) {
         let _alive = self.vitals.committing(self.session.id);

@@ -18,7 +18,6 @@ impl Boot {
     ) -> Result<Option<Report>, Error> {
         self.flight.messages_read(task.execution).await;
         let Some(live) = self.known(task).await? else { return Ok(None) };
-        let Some(_slot) = self.slots.take(task.id).await else { return Ok(None) };
         if lock(&live).state.is_paused() {
             return Ok(Some(Report::Held(task.clone())));
         }

@@ -30,9 +30,8 @@ enum End {
 }
 
 impl Boot {
-    /// Makes an attempt of a job; nothing when it is given back before it began.
-    pub(super) async fn do_job(&self, task: Task, text: &str, stop: CancellationToken) -> Option<JobReport> {
-        let _slot = self.slots.take(task.id).await?;
+    /// Makes an attempt of a job.
+    pub(super) async fn do_job(&self, task: Task, text: &str, stop: CancellationToken) -> JobReport {
         let (outcome, retry) = match call(&task, text) {
             Ok((call, retry)) => (self.act(call, stop).await, retry),
             Err(error) => (Err(error), RetryPolicy::default()),
@@ -41,12 +40,12 @@ impl Boot {
             Ok(ActionOutcome::Done(_) | ActionOutcome::Skipped(_)) => End::Done,
             Err(error) => after_failure(&task, &retry, &error),
         };
-        Some(JobReport { task, end })
+        JobReport { task, end }
     }
 
     /// What is reported when we broke down, not the action.
-    pub(super) fn broken_job(task: Task) -> Option<JobReport> {
-        Some(JobReport { task, end: End::Dead("the attempt broke down [action.internal]".to_owned()) })
+    pub(super) fn broken_job(task: Task) -> JobReport {
+        JobReport { task, end: End::Dead("the attempt broke down [action.internal]".to_owned()) }
     }
 
     /// Commits the ends of jobs until every sender is gone or told to end.

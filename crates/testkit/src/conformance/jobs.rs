@@ -122,7 +122,7 @@ pub async fn a_dead_job_does_not_come_back_with_its_session(subject: &Subject) {
         given_up.push(dead.task.id);
     }
     subject.store.release(given_up[1]).await.unwrap();
-    assert_eq!(subject.claim_suspect(other).await.tasks[0].id, given_up[1]);
+    assert_eq!(subject.claim(other, 10).await.tasks[0].id, given_up[1]);
 
     subject.store.close_session(closing).await.unwrap();
     subject.expire(dying).await;

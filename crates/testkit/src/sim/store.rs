@@ -15,9 +15,9 @@ use codeflow_engine::{
 };
 use codeflow_runtime::Tasks;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::network::Network;
+use super::network::{Network, PATIENCE};
 use crate::MemoryStore;
 
 /// The way of one node to the storage.
@@ -42,11 +42,14 @@ impl SimStore {
         let (answer, answered) = oneshot::channel();
         let (inner, network, node) = (self.inner.clone(), Arc::clone(&self.network), self.node);
         self.tasks.spawn("storage", async move {
+            let sent = Instant::now();
             sleep(fate.before).await;
+            // A statement is cut short in time for the lease: what arrives later does nothing.
+            let late = fate.held.is_some_and(|until| until > sent + PATIENCE);
             if let Some(until) = fate.held.filter(|_| !fate.refused) {
-                sleep_until(until).await;
+                sleep_until(until.min(sent + PATIENCE)).await;
             }
-            let done = match fate.refused || network.is_cut(node) {
+            let done = match fate.refused || late || network.is_cut(node) {
                 true => Err(unavailable()),
                 false => work(inner).await,
             };
