@@ -248,3 +248,27 @@ async fn a_worker_whose_committer_breaks_down_starts_over() {
     assert_eq!(world.script.paths(), ["a", "b"]);
     worker.stop().await;
 }
+
+/// From so many slots on a worker has two committers, and an execution always goes to the same one.
+#[tokio::test(start_paused = true)]
+async fn a_worker_with_many_slots_does_everything_once() {
+    let world = World::new();
+    let document = workflow(
+        "  a: { uses: test/x }\n  b: { uses: test/x }\n  c: { uses: test/x, needs: [a, b] }\n  d: { uses: test/x, needs: c }",
+    );
+    let mut ids = Vec::new();
+    for _ in 0..60 {
+        ids.push(world.start(&document).await);
+    }
+    let settings = WorkerSettings { concurrency: 256, ..WorkerSettings::default() };
+    let worker = world.work_as(&world.engine, settings);
+
+    for id in ids {
+        assert_eq!(world.ended(id).await.status(), ExecutionStatus::Succeeded);
+    }
+
+    worker.stop().await;
+    for step in ["a", "b", "c", "d"] {
+        assert_eq!(world.script.count(step), 60);
+    }
+}
