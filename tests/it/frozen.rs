@@ -86,6 +86,15 @@ impl Scene {
         }
     }
 
+    /// Waits until so many effects were noted.
+    async fn until_effects(&self, wanted: usize) {
+        let began = Instant::now();
+        while self.effects.all().len() < wanted {
+            assert!(began.elapsed() < Duration::from_secs(20), "never {wanted} effects");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Lets a worker that stopped go on until it stops before its next session.
     fn go_on(&self, worker: usize) {
         self.fleet.signal(worker, Signal::CONT);
@@ -129,9 +138,7 @@ async fn the_result_of_a_worker_that_was_frozen_past_its_lease_is_refused() {
     scene.fleet.await_saying(frozen, "stopped before flush");
     scene.hire("other", &[], &[]);
     scene.until(ENDED, 1).await;
-    while scene.effects.all().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    scene.until_effects(2).await;
 
     // Nobody has moved the execution, so its sequence number would let the result in.
     scene.go_on(frozen);
@@ -153,9 +160,7 @@ async fn the_end_of_a_job_by_a_worker_that_was_frozen_past_its_lease_is_refused(
     scene.fleet.await_saying(frozen, "stopped before finish");
     scene.hire("other", &[], &[]);
     scene.until(ENDED, 1).await;
-    while scene.effects.all().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    scene.until_effects(2).await;
 
     scene.go_on(frozen);
 
@@ -245,9 +250,7 @@ async fn a_recovery_that_was_frozen_halfway_neither_holds_up_others_nor_is_made_
     scene.fleet.await_saying(frozen, "stopped before recover");
     scene.hire("other", &[], &[]);
     scene.until(ENDED, 2).await;
-    while scene.effects.all().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    scene.until_effects(2).await;
 
     scene.go_on(frozen);
 
@@ -273,9 +276,7 @@ async fn work_that_a_frozen_worker_gives_back_late_is_not_there_twice() {
     scene.fleet.await_saying(frozen, "stopped before close_session");
     let other = scene.hire("other", &[], &[]);
     scene.until(ENDED, 1).await;
-    while scene.effects.all().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    scene.until_effects(2).await;
 
     assert!(scene.fleet.dismiss(frozen).success());
 

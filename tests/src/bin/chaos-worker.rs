@@ -163,6 +163,8 @@ impl CommitProbe for Probe {
                     self.await_earlier(index);
                     println!("stopped before {commit}");
                     let _ = kill_process(getpid(), Signal::STOP);
+                    // The signal is on its way; the statement may not be sent before it has arrived.
+                    std::thread::sleep(Duration::from_millis(200));
                 }
             }
             Moment::After => self.through(commit),
