@@ -3,12 +3,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use codeflow_core::{Clock, Ids};
 use codeflow_gateway::{Gateway, UsageStore};
 use codeflow_model::WireFormat;
 use futures_util::FutureExt;
 use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use crate::body::Outgoing;
@@ -80,6 +82,10 @@ fn format_of(request: &Request<Incoming>) -> WireFormat {
     }
 }
 
+/// How much of a body that nobody wants is read, and for how long.
+const UNWANTED_BYTES: usize = 64 * 1024;
+const UNWANTED_TIME: Duration = Duration::from_secs(1);
+
 /// The paths that take POST alone.
 const TAKES_POST: [&str; 4] =
     ["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/messages/count_tokens"];
@@ -110,10 +116,25 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
         "/api/v1/usage" if is_get => usage::list(exchange, &request).await,
         "/openapi.json" if is_get => Ok(openapi::answer()),
         path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request),
-        path if TAKES_POST.contains(&path) => Ok(exchange.not_allowed("POST")),
+        path if TAKES_POST.contains(&path) => {
+            read_away(request).await;
+            Ok(exchange.not_allowed("POST"))
+        }
         path if TAKES_GET.contains(&path) || path.starts_with("/v1/models/") => {
+            read_away(request).await;
             Ok(exchange.not_allowed("GET, HEAD"))
         }
-        _ => Err(Refusal::NoSuchPath.told("there is nothing at this path")),
+        _ => {
+            read_away(request).await;
+            Err(Refusal::NoSuchPath.told("there is nothing at this path"))
+        }
     }
+}
+
+/// Reads a body that nobody wants. A connection that is closed with something unread on it is reset, and the client may
+/// never see what it was told.
+async fn read_away(request: Request<Incoming>) {
+    let body = Limited::new(request.into_body(), UNWANTED_BYTES);
+    // What is larger or slower than that is closed on all the same.
+    let _ = tokio::time::timeout(UNWANTED_TIME, body.collect()).await;
 }
