@@ -12,7 +12,8 @@ use crate::payload::{Blobs, pack_fact};
 use crate::schema::{blob, execution_logs, ready, ready_group, step_result, task, timer};
 use crate::sql_types::{At, DbUuid, Id};
 
-const ATTEMPT: i16 = 1;
+/// An attempt of a step.
+pub(crate) const ATTEMPT: i16 = 1;
 const EXPIRE: i16 = 2;
 const DEADLINE: i16 = 3;
 const INBOX: i16 = 4;

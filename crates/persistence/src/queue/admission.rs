@@ -9,15 +9,12 @@ use diesel_async::RunQueryDsl;
 use crate::Database;
 use crate::conn::{Tx, on_conn};
 use crate::error::Fault;
-use crate::rows::ReadyRow;
+use crate::rows::{ATTEMPT, ReadyRow};
 use crate::schema::{ready, slot_holder, slot_waiter, task, timer, workflow_executions as executions};
 use crate::sql_types::Id;
 
 /// How many keys are looked at in one step.
 const KEYS: i64 = 500;
-
-/// An attempt of a step: what is kept back while an execution waits.
-const ATTEMPT: i16 = 1;
 
 /// Whoever looks for a place under a key at the same time is left alone with it.
 #[cfg(feature = "postgres")]
@@ -144,7 +141,7 @@ impl Places {
     }
 }
 
-/// What was kept back of their tasks is due.
+/// What was kept back of their tasks, which is attempts, is due.
 async fn move_in(tx: &mut Tx<'_>, admitted: &[Admission]) -> Result<(), Fault> {
     let ids: Vec<Id> = admitted.iter().map(|(id, _)| *id).collect();
     let holders: Vec<_> = admitted

@@ -14,7 +14,7 @@ use super::Fault;
 use crate::talk::Spec;
 
 const OLD: &str = "/.old";
-const FOLDER: &str = "/work";
+const FOLDER: &str = "/workspace";
 
 /// What belongs to the system and holds nothing of anybody.
 const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
@@ -77,7 +77,7 @@ fn populate(spec: &Spec) -> io::Result<()> {
         symlink(format!("/proc/self/fd{target}"), format!("/dev/{link}"))?;
     }
     fs::create_dir_all("/etc")?;
-    fs::write("/etc/passwd", "root:x:0:0::/work:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")?;
+    fs::write("/etc/passwd", format!("root:x:0:0::{FOLDER}:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"))?;
     fs::write("/etc/group", "root:x:0:\nnogroup:x:65534:\n")?;
     Ok(())
 }
@@ -93,7 +93,7 @@ fn further(spec: &Spec) -> io::Result<()> {
         show(path, MsFlags::MS_RDONLY)?;
     }
     // It is there already when settings show a folder in it.
-    if Path::new("/tmp").exists() { Ok(()) } else { symlink("/work/.tmp", "/tmp") }
+    if Path::new("/tmp").exists() { Ok(()) } else { symlink(format!("{FOLDER}/.tmp"), "/tmp") }
 }
 
 fn mounts(spec: &Spec) -> io::Result<()> {

@@ -48,7 +48,7 @@ async fn nothing_that_the_worker_has_in_its_environment_is_found_in_any_process(
 
 #[tokio::test]
 async fn variables_of_the_step_reach_the_command_and_none_of_its_stages() {
-    let environment = [("LD_PRELOAD", "/work/none.so"), ("LEVEL", "a=b c"), ("LANG", "C")]
+    let environment = [("LD_PRELOAD", "/workspace/none.so"), ("LEVEL", "a=b c"), ("LANG", "C")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
 
@@ -56,7 +56,7 @@ async fn variables_of_the_step_reach_the_command_and_none_of_its_stages() {
 
     assert_eq!(end.stdout.text, "a=b c C\n");
     // The loader complains once, for the shell, and not for the stage before it.
-    assert_eq!(end.stderr.text.matches("/work/none.so").count(), 1, "{}", end.stderr.text);
+    assert_eq!(end.stderr.text.matches("/workspace/none.so").count(), 1, "{}", end.stderr.text);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn nothing_outside_of_its_folder_can_be_written() {
 async fn it_has_no_capability_and_gets_none() {
     let end = run(script(
         "grep -E 'Cap|NoNewPrivs' /proc/self/status | tr -d '\\t'; \
-         unshare -U true || unshare -r true || mount -t tmpfs x /work || chroot / || echo powerless",
+         unshare -U true || unshare -r true || mount -t tmpfs x /workspace || chroot / || echo powerless",
     ))
     .await;
 

@@ -24,7 +24,7 @@ async fn standard_input_and_files_reach_the_program() {
 
     let end = run(request).await;
 
-    assert_eq!(end.stdout.text, "20000\nfrom a file/work\n");
+    assert_eq!(end.stdout.text, "20000\nfrom a file/workspace\n");
 }
 
 #[tokio::test]
