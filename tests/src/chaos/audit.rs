@@ -5,6 +5,9 @@ use codeflow_runtime::Tasks;
 use tokio_postgres::{Client, NoTls, Row};
 use uuid::Uuid;
 
+/// What its own connections are called: a storm lets them be.
+pub(super) const AUDIT: &str = "audit";
+
 /// A row that does not become one, because there is one with its key, is noted too.
 const INSTALL: &str = "
 CREATE TABLE chaos_commit (
@@ -112,7 +115,9 @@ pub struct Commit {
 impl Audit {
     /// Connects.
     pub async fn connect(url: &str) -> Self {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the database is there");
+        let mut settings: tokio_postgres::Config = url.parse().expect("the address is sound");
+        let (client, connection) =
+            settings.application_name(AUDIT).connect(NoTls).await.expect("the database is there");
         Tasks::new().spawn("audit", connection);
         Self { client }
     }

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::actions::Actions;
-use super::audit::Audit;
+use super::audit::{AUDIT, Audit};
 use super::dice::Dice;
 use super::effects::Effects;
 use super::fleet::{Fleet, WorkerOptions};
@@ -326,9 +326,11 @@ const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity
 async fn terminate(url: String) {
     let Ok((client, connection)) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await else { return };
     let reading = Tasks::new().spawn("terminate", connection);
-    let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
-    let _ = client.batch_execute(all).await;
+    let all = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+            AND backend_type = 'client backend' AND application_name <> '{AUDIT}'"
+    );
+    let _ = client.batch_execute(&all).await;
     drop(client);
     let _ = reading.await;
 }
