@@ -16,6 +16,8 @@ use crate::rows::{ClaimedRow, GroupRow};
 use crate::sql_types::{DbUuid, Id};
 use crate::statement::Statement;
 
+use super::floors::Seen;
+
 /// A call takes no more tasks than this, whatever it is asked for.
 const MOST: u32 = 1_000;
 
@@ -67,10 +69,10 @@ WITH asked AS MATERIALIZED (
   SELECT claim.ids FROM claim, asked, fence
   WHERE claim.batch = asked.batch AND claim.session_id = fence.id AND claim.epoch = asked.epoch
 ), floor AS MATERIALIZED (
-  SELECT * FROM unnest(?, ?, ?, ?) AS f (lane, priority, fair, position)
+  SELECT * FROM unnest(?, ?, ?, ?, ?) WITH ORDINALITY AS f (lane, priority, fair, position, next, n)
 ), grouped AS MATERIALIZED (
-  SELECT g.lane, g.priority, g.fair, coalesce((
-    SELECT f.position FROM floor f WHERE f.lane = g.lane AND f.priority = g.priority AND f.fair = g.fair), 0) AS floor
+  SELECT g.lane, g.priority, g.fair, greatest(g.floor, (
+    SELECT f.position FROM floor f WHERE f.lane = g.lane AND f.priority = g.priority AND f.fair = g.fair)) AS floor
   FROM asked CROSS JOIN unnest(asked.lanes) AS wanted (lane) JOIN ready_group g ON g.lane = wanted.lane
   WHERE EXISTS (SELECT FROM fence) AND NOT EXISTS (SELECT FROM again) AND asked.most > 0
   ORDER BY g.priority DESC, g.fair < asked.start, g.fair
@@ -107,6 +109,11 @@ SELECT
           AND ready.task_id NOT IN (SELECT task_id FROM pick)) AS suspects_waiting,
   EXISTS (SELECT FROM turn, asked WHERE turn.turn >= asked.share)
     OR (SELECT count(*) FROM found) > (SELECT most FROM asked) AS more,
+  CASE WHEN n <= 1 THEN ARRAY (
+    SELECT NOT EXISTS (SELECT FROM ready WHERE ready.lane = floor.lane AND ready.suspect = FALSE
+      AND ready.priority = floor.priority AND ready.fair = floor.fair
+      AND ready.position > floor.position AND ready.position <= floor.next)
+    FROM floor ORDER BY floor.n) END AS empty,
   CASE WHEN n <= 1 THEN ARRAY (SELECT lane FROM top) END AS top_lanes,
   CASE WHEN n <= 1 THEN ARRAY (SELECT priority FROM top) END AS top_priorities,
   CASE WHEN n <= 1 THEN ARRAY (SELECT fair FROM top) END AS top_keys,
@@ -116,6 +123,16 @@ SELECT
   body.*
 FROM asked LEFT JOIN body ON TRUE
 ORDER BY body.n, body.priority DESC, body.id";
+
+const KEEP: &str = "
+WITH risen AS MATERIALIZED (
+  SELECT g.lane, g.priority, g.fair, f.floor
+  FROM unnest(?, ?, ?, ?) AS f (lane, priority, fair, floor)
+  JOIN ready_group g ON g.lane = f.lane AND g.priority = f.priority AND g.fair = f.fair AND g.floor < f.floor
+  FOR NO KEY UPDATE OF g SKIP LOCKED
+)
+UPDATE ready_group g SET floor = risen.floor FROM risen
+WHERE g.lane = risen.lane AND g.priority = risen.priority AND g.fair = risen.fair";
 
 /// Only what a claim of this session still names is given back.
 const GIVE_BACK: &str = "
@@ -227,6 +244,8 @@ struct ClaimRow {
     suspects_waiting: bool,
     #[diesel(sql_type = Bool)]
     more: bool,
+    #[diesel(sql_type = Nullable<Array<Bool>>)]
+    empty: Option<Vec<bool>>,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     top_lanes: Option<Vec<String>>,
     #[diesel(sql_type = Nullable<Array<SmallInt>>)]
@@ -250,10 +269,11 @@ pub(super) async fn claim(
     claim: Claim,
 ) -> Result<Claimed, Fault> {
     let most = i64::from(if claim.suspect { claim.limit.min(1) } else { claim.limit.min(MOST) });
-    let (floors, share) = {
+    let (asked, share, risen) = {
         let mut floors = lock(&db.floors);
-        (floors.of(&claim.lanes), floors.share(most))
+        (floors.of(&claim.lanes), floors.share(most), floors.to_keep())
     };
+    keep(conn, risen).await?;
     // Every claim begins with another key, so that in the end each has its turn.
     let start = claim.batch.uuid().as_u128().to_le_bytes();
     let start = i32::from_le_bytes([start[0], start[1], start[2], start[3]]);
@@ -266,10 +286,11 @@ pub(super) async fn claim(
         .bind::<Bool, _>(claim.suspect)
         .bind::<BigInt, _>(share)
         .bind::<Integer, _>(start)
-        .bind::<Array<Text>, _>(floors.iter().map(|(group, _)| group.lane.clone()).collect::<Vec<_>>())
-        .bind::<Array<SmallInt>, _>(floors.iter().map(|(group, _)| group.priority).collect::<Vec<_>>())
-        .bind::<Array<Integer>, _>(floors.iter().map(|(group, _)| group.fair).collect::<Vec<_>>())
-        .bind::<Array<BigInt>, _>(floors.iter().map(|(_, floor)| *floor).collect::<Vec<_>>());
+        .bind::<Array<Text>, _>(asked.iter().map(|one| one.group.lane.clone()).collect::<Vec<_>>())
+        .bind::<Array<SmallInt>, _>(asked.iter().map(|one| one.group.priority).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(asked.iter().map(|one| one.group.fair).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(asked.iter().map(|one| one.floor).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(asked.iter().map(|one| one.next).collect::<Vec<_>>());
     db.tell("claim", Moment::Before);
     let mut rows: Vec<ClaimRow> = statement.load(conn).await?;
     db.tell("claim", Moment::After);
@@ -277,7 +298,7 @@ pub(super) async fn claim(
         return Err(lease_lost().into());
     }
     if let Some(first) = rows.first_mut().filter(|_| !claim.suspect) {
-        lock(&db.floors).learn(first.tops(), (first.xmin, first.xmax));
+        lock(&db.floors).learn(asked, first.seen());
     }
     let suspects_waiting = rows.iter().any(|row| row.suspects_waiting);
     let more = rows.iter().any(|row| row.more);
@@ -287,16 +308,30 @@ pub(super) async fn claim(
 }
 
 impl ClaimRow {
-    /// The highest position that was taken of each group.
-    fn tops(&mut self) -> Vec<(GroupRow, i64)> {
+    fn seen(&mut self) -> Seen {
         let lanes = self.top_lanes.take().unwrap_or_default();
         let priorities = self.top_priorities.take().unwrap_or_default();
         let keys = self.top_keys.take().unwrap_or_default();
         let positions = self.top_positions.take().unwrap_or_default();
         let groups = lanes.into_iter().zip(priorities).zip(keys);
         let groups = groups.map(|((lane, priority), fair)| GroupRow { lane, priority, fair });
-        groups.zip(positions).collect()
+        let taken = groups.zip(positions).collect();
+        Seen { empty: self.empty.take().unwrap_or_default(), taken, xmin: self.xmin, xmax: self.xmax }
     }
+}
+
+/// Writes floors down for processes that start later; whoever writes one at that moment does it for all.
+async fn keep(conn: &mut PgConn, risen: Vec<(GroupRow, i64)>) -> Result<(), Fault> {
+    if risen.is_empty() {
+        return Ok(());
+    }
+    let statement = Statement::new(KEEP)
+        .bind::<Array<Text>, _>(risen.iter().map(|(group, _)| group.lane.clone()).collect::<Vec<_>>())
+        .bind::<Array<SmallInt>, _>(risen.iter().map(|(group, _)| group.priority).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(risen.iter().map(|(group, _)| group.fair).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(risen.iter().map(|(_, floor)| *floor).collect::<Vec<_>>());
+    statement.execute(conn).await?;
+    Ok(())
 }
 
 /// A panic elsewhere leaves nothing half-done that matters: what is remembered here is a help for speed.

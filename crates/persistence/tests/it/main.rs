@@ -8,6 +8,7 @@ mod connections;
 mod damage;
 mod doctor;
 mod fences;
+mod floors;
 mod lock;
 mod migrations;
 mod on_postgres;

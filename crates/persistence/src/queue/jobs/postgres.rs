@@ -18,9 +18,10 @@ use crate::schema::dedup;
 use crate::sql_types::{DbUuid, Id};
 use crate::statement::Statement;
 
+/// The transaction has its number before the first position is drawn: floors rely on that.
 const ENQUEUE: &str = "
 WITH new AS MATERIALIZED (
-  SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS n
+  SELECT *, pg_current_xact_id() FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS n
     (id, path, attempt, lane, priority, fair, after_us, key)
 ), keyed AS (
   INSERT INTO dedup (scope, key, execution_id, created_at)

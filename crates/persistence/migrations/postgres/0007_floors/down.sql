@@ -1,0 +1,1 @@
+ALTER TABLE ready_group DROP COLUMN floor;
