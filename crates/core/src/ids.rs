@@ -136,3 +136,18 @@ id!(
     BlobId,
     "blob_"
 );
+id!(
+    /// Names one person or service that may sign in.
+    UserId,
+    "user_"
+);
+id!(
+    /// Names one API key; it is a part of the key.
+    KeyId,
+    "key_"
+);
+id!(
+    /// Names one sign-in, from the password to its end: all the refresh tokens that come of it.
+    LoginId,
+    "login_"
+);

@@ -20,6 +20,7 @@ mod redact;
 mod retry;
 pub mod schedule;
 mod size;
+mod tenant;
 mod time;
 pub mod workflow;
 
@@ -29,10 +30,12 @@ pub use action::{
 };
 pub use error::{Class, Coded, Location, Problem, Problems};
 pub use ids::{
-    BatchId, BlobId, ExecutionId, Ids, InvalidId, JobId, MessageId, ScheduleId, SessionId, TaskId, WorkflowId,
+    BatchId, BlobId, ExecutionId, Ids, InvalidId, JobId, KeyId, LoginId, MessageId, ScheduleId, SessionId,
+    TaskId, UserId, WorkflowId,
 };
 pub use money::{InvalidUsd, Usd};
 pub use redact::redact;
 pub use retry::{Backoff, RetryPolicy};
 pub use size::parse_bytes;
+pub use tenant::{InvalidTenant, Tenant};
 pub use time::{Clock, InvalidDuration, Timestamp, format_duration, parse_duration};

@@ -34,10 +34,12 @@
 
 mod bucket;
 mod decision;
+mod gate;
 mod limit;
 mod limiter;
 mod shard;
 
 pub use decision::{Decision, Header, Verdict};
+pub use gate::{EndpointClass, Gate, Visitor};
 pub use limit::Limit;
 pub use limiter::{Ask, Limiter};
