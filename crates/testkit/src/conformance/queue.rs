@@ -216,6 +216,17 @@ pub async fn a_task_that_is_done_before_it_is_claimed_is_gone(subject: &Subject)
     assert!(subject.read(new.id).await.tasks.is_empty());
 }
 
+/// What is gone from the queue is not counted among what was asked for.
+pub async fn what_is_dropped_takes_no_place_in_a_claim(subject: &Subject) {
+    let (id, tasks) = subject.started(2).await;
+    let session = subject.session().await;
+
+    subject.flush(session, Advance { dropped: vec![tasks[0]], ..advance(id, 1, vec![]) }).await;
+
+    let claimed = subject.claim(session, 1).await.tasks;
+    assert_eq!(claimed.iter().map(|task| task.id).collect::<Vec<_>>(), [tasks[1]]);
+}
+
 /// Storage says how long that is.
 pub async fn a_delayed_task_waits_for_its_time(subject: &Subject) {
     let version = subject.workflow("review").await;
