@@ -37,6 +37,7 @@ struct Faults {
     lost_answers: u32,
     largest_flush: Option<usize>,
     lost_claims: u32,
+    lost_returns: u32,
     holds_claim: bool,
     held_claim: Option<(Session, Claim)>,
     before_flush: Option<Hook>,
@@ -84,6 +85,11 @@ impl FaultyStore {
     /// The next `count` claims are granted, and reported as `Unavailable` all the same.
     pub fn lose_claims(&self, count: u32) {
         self.faults().lost_claims = count;
+    }
+
+    /// The next `count` times that tasks are given back, they are, and it is reported as `Unavailable` all the same.
+    pub fn lose_returns(&self, count: u32) {
+        self.faults().lost_returns = count;
     }
 
     /// The next claim fails with `Unavailable`, and is under way until [`FaultyStore::land_claim`].
@@ -238,7 +244,8 @@ impl TaskQueue for FaultyStore {
     }
 
     async fn give_back(&self, session: Session, tasks: &[TaskId]) -> Result<(), Error> {
-        self.inner().await?.give_back(session, tasks).await
+        self.inner().await?.give_back(session, tasks).await?;
+        if take(&mut self.faults().lost_returns) { Err(unavailable()) } else { Ok(()) }
     }
 
     async fn admit(&self, limit: u32) -> Result<Admitted, Error> {
