@@ -89,7 +89,16 @@ impl<'a> Tree<'a> {
     fn test(&self, package: &str, parts: &[String]) -> Result<Color> {
         let chosen: Vec<String> = parts.iter().map(|part| format!("test({part})")).collect();
         let mut command = self.nextest("run", package);
-        command.args(["--status-level", "fail", "--failure-output", "never", "--final-status-level", "none"]);
+        command.args([
+            "--profile",
+            "mutate",
+            "--status-level",
+            "fail",
+            "--failure-output",
+            "never",
+            "--final-status-level",
+            "none",
+        ]);
         let output =
             command.arg("--filterset").arg(chosen.join(" + ")).output().context("could not start cargo")?;
         let said = String::from_utf8_lossy(&output.stderr);

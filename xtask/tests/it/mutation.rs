@@ -30,6 +30,7 @@ fn fenced() -> TempDir {
         (".gitignore", "target\n"),
         ("src/lib.rs", FENCED),
         ("tests/it/main.rs", TESTS),
+        (".config/nextest.toml", "[profile.mutate]\n"),
     ] {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().expect("it is in a folder")).expect("folders can be made");
