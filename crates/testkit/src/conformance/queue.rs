@@ -227,6 +227,24 @@ pub async fn what_is_dropped_takes_no_place_in_a_claim(subject: &Subject) {
     assert_eq!(claimed.iter().map(|task| task.id).collect::<Vec<_>>(), [tasks[1]]);
 }
 
+/// Whoever lost a race thinks that nobody needs them; whoever won it may think otherwise.
+pub async fn what_a_lost_move_drops_is_still_there(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let delayed = NewTask { after: Some(Duration::from_secs(60)), ..subject.task("later") };
+    let new = subject.execution(&version, vec![subject.task("now"), delayed]);
+    subject.store.start(new.clone()).await.unwrap();
+    let session = subject.session().await;
+    let before = subject.read(new.id).await;
+
+    let dropped = new.tasks.iter().map(|task| task.id).collect();
+    let flushed = subject.flush(session, Advance { dropped, ..advance(new.id, 9, vec![]) }).await;
+
+    assert_eq!(flushed, Flushed::Conflict);
+    assert_eq!(subject.read(new.id).await, before);
+    assert_eq!(subject.claim(session, 10).await.tasks[0].id, new.tasks[0].id);
+    assert!(subject.store.promote(10).await.unwrap().next.is_some());
+}
+
 /// Storage says how long that is.
 pub async fn a_delayed_task_waits_for_its_time(subject: &Subject) {
     let version = subject.workflow("review").await;
