@@ -144,28 +144,6 @@ async fn a_retry_that_waits_for_its_time_is_dropped() {
     worker.stop().await;
 }
 
-/// It is claimed while the cancel is being written, and the answer to the claim comes after that.
-#[tokio::test(start_paused = true)]
-async fn a_retry_that_falls_due_while_it_is_dropped_is_not_made() {
-    let world = World::new();
-    world.script.fails("a", ActionErrorKind::Unavailable);
-    let id = world.start(&workflow("  a: { uses: test/x, retry: { attempts: 3, initial: 10s } }")).await;
-    let worker = world.work();
-    world.until(id, |view| view.snapshot.tasks.iter().any(|task| task.attempt == 2)).await;
-    sleep(Duration::from_secs(9)).await;
-    world.store.before_flush(|| sleep(Duration::from_secs(2)));
-
-    world.engine.cancel(id, "ann", None).await.unwrap();
-    sleep(Duration::from_millis(500)).await;
-    world.store.after_claim(|| sleep(Duration::from_secs(4)));
-    let view = world.ended(id).await;
-    sleep(Duration::from_secs(10)).await;
-
-    assert_eq!((view.status(), view.is("a")), (ExecutionStatus::Cancelled, "cancelled"));
-    assert_eq!(world.script.count("a"), 1);
-    worker.stop().await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_runs_is_waited_for_like_a_first_attempt() {
     let world = World::new();

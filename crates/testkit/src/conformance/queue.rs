@@ -1,12 +1,13 @@
 //! Claims and timers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, StepPath};
 use codeflow_engine::{Advance, Claim, Dead, ErrorKind, Flushed, NewTask, Promoted, Renewal, Work};
 
-use super::Subject;
 use super::subject::{advance, step_name};
+use super::{Subject, doctor};
 
 /// Within a priority, first come, first served.
 pub async fn higher_priority_goes_first_and_then_the_older(subject: &Subject) {
@@ -225,6 +226,7 @@ pub async fn what_is_dropped_takes_no_place_in_a_claim(subject: &Subject) {
 
     let claimed = subject.claim(session, 1).await.tasks;
     assert_eq!(claimed.iter().map(|task| task.id).collect::<Vec<_>>(), [tasks[1]]);
+    assert_eq!(doctor::findings(subject).await, BTreeSet::new());
 }
 
 /// Whoever lost a race thinks that nobody needs them; whoever won it may think otherwise.
