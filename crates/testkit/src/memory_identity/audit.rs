@@ -5,12 +5,19 @@ use codeflow_auth::{AuditEntry, AuditEvent, AuditFilter, AuditStore, Error, Page
 
 use super::{MemoryIdentity, page};
 
+/// Who and what are kept to this length, in characters.
+const LONGEST: usize = 256;
+
+fn short(text: &str) -> String {
+    text.replace('\0', "\u{fffd}").chars().take(LONGEST).collect()
+}
+
 /// What comes from outside may hold a zero character, which no database takes; the log takes what happened anyway.
 fn clean(event: AuditEvent) -> AuditEvent {
     let clean = |text: String| text.replace('\0', "\u{fffd}");
     AuditEvent {
-        actor: clean(event.actor),
-        action: clean(event.action),
+        actor: short(&event.actor),
+        action: short(&event.action),
         target: clean(event.target),
         address: event.address.map(clean),
         request_id: event.request_id.map(clean),
@@ -21,8 +28,8 @@ fn clean(event: AuditEvent) -> AuditEvent {
 fn is_wanted(filter: &AuditFilter, event: &AuditEvent) -> bool {
     let AuditFilter { tenant, actor, action, since, until } = filter;
     tenant.as_ref().is_none_or(|tenant| event.tenant.as_ref() == Some(tenant))
-        && actor.as_ref().is_none_or(|actor| event.actor == *actor)
-        && action.as_ref().is_none_or(|action| event.action == *action)
+        && actor.as_ref().is_none_or(|actor| event.actor == short(actor))
+        && action.as_ref().is_none_or(|action| event.action == short(action))
         && since.is_none_or(|since| event.at >= since)
         && until.is_none_or(|until| event.at < until)
 }
