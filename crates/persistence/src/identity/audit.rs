@@ -155,6 +155,10 @@ async fn append(tx: &mut Tx<'_>, events: Vec<AuditEvent>, chain: Chain) -> Resul
     let mut rows = Vec::with_capacity(events.len());
     for event in events {
         let entry = chain(position + 1, hash, keepable(event));
+        if entry.position != position + 1 || entry.previous != hash {
+            let text = "an entry of the audit log is not in its place";
+            return Err(StorageError::new(StorageErrorKind::Internal, text).into());
+        }
         (position, hash) = (entry.position, entry.hash);
         rows.push(Row::of(entry)?);
     }

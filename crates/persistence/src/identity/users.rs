@@ -230,7 +230,7 @@ async fn replace(db: &Database, user: User) -> Result<bool, Fault> {
     replaced.map(|rows| rows > 0).map_err(|error| refused(error, TAKEN, TAKEN))
 }
 
-const COUNT: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM app_user LIMIT ?) AS some";
+const COUNT: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM app_user LIMIT ?) AS counted";
 
 #[derive(QueryableByName)]
 struct Count {

@@ -1,7 +1,7 @@
 //! The audit log in memory.
 
 use async_trait::async_trait;
-use codeflow_auth::{AuditEntry, AuditEvent, AuditFilter, AuditStore, Error, Page};
+use codeflow_auth::{AuditEntry, AuditEvent, AuditFilter, AuditStore, Error, ErrorKind, Page};
 
 use super::{MemoryIdentity, page};
 
@@ -42,10 +42,18 @@ impl AuditStore for MemoryIdentity {
         chain: fn(i64, [u8; 32], AuditEvent) -> AuditEntry,
     ) -> Result<(), Error> {
         let mut model = self.open()?;
+        let (mut position, mut hash) =
+            model.audit.last().map_or((0, [0; 32]), |last| (last.position, last.hash));
+        let mut entries = Vec::new();
         for event in events {
-            let (position, hash) = model.audit.last().map_or((0, [0; 32]), |last| (last.position, last.hash));
-            model.audit.push(chain(position + 1, hash, clean(event)));
+            let entry = chain(position + 1, hash, clean(event));
+            if entry.position != position + 1 || entry.previous != hash {
+                return Err(Error::new(ErrorKind::Internal, "an entry of the audit log is not in its place"));
+            }
+            (position, hash) = (entry.position, entry.hash);
+            entries.push(entry);
         }
+        model.audit.extend(entries);
         Ok(())
     }
 
