@@ -177,9 +177,8 @@ impl AuditLog {
     }
 }
 
-/// The entry that follows the one at this position, with this hash.
-pub(crate) fn chain(last: i64, previous: [u8; 32], event: AuditEvent) -> AuditEntry {
-    let position = last + 1;
+/// The entry at this position, after the one with this hash.
+fn chain(position: i64, previous: [u8; 32], event: AuditEvent) -> AuditEntry {
     let hash = hash(position, &previous, &event);
     AuditEntry { position, event, previous, hash }
 }
