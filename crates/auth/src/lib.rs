@@ -3,6 +3,7 @@
 
 mod authenticate;
 mod error;
+mod jwt;
 mod permission;
 mod ports;
 mod principal;
@@ -11,6 +12,7 @@ mod vault;
 
 pub use authenticate::Authenticate;
 pub use error::{BoxError, Error, ErrorKind};
+pub use jwt::{SignedTokens, Signing, TokenSettings, TokenSources};
 pub use permission::{Permission, Permissions};
 pub use ports::{
     ApiKey, Attempt, AttemptStore, AuditEntry, AuditEvent, AuditFilter, AuditStore, Connection,
