@@ -91,12 +91,7 @@ impl<'a> Exchange<'a> {
 
     /// The body of a request, which has to be JSON.
     pub(crate) async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Failure> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let is_json = kind.is_some_and(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            kind.eq_ignore_ascii_case("application/json")
-        });
-        if !is_json {
+        if !announces_json(request.headers()) {
             let text = "the body must be JSON, announced by `content-type: application/json`";
             return Err(Refusal::ContentType.told(text));
         }
@@ -113,6 +108,15 @@ impl<'a> Exchange<'a> {
             Unread::Broken => Refusal::BodyBroken.told("the body ended before it was whole"),
         })
     }
+}
+
+/// Whether a body is said to be JSON.
+pub(crate) fn announces_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json")
+    })
 }
 
 /// A response of JSON.

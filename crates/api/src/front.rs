@@ -1,6 +1,7 @@
 //! The door: from a request to the route that answers it. Routes are few and fixed, and their cost is part of every model
-//! call, so they are told apart by one `match`.
+//! call, so they are told apart by one `match`. What is under `/api` has a router of its own beside it.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,11 @@ use hyper::body::Incoming;
 use crate::body::Outgoing;
 use crate::exchange::Exchange;
 use crate::keys::KeyRing;
+use crate::manage::{Arrival, Manage};
 use crate::reading::BodyLimits;
 use crate::refusal::Refusal;
-use crate::routes::{chat, embeddings, models, openapi, tokens, usage, vitals};
-use crate::{Failure, Vitals};
+use crate::routes::{chat, embeddings, models, openapi, tokens, vitals};
+use crate::{Failure, ManageParts, Vitals};
 
 /// Everything that the routes need.
 pub struct ApiParts {
@@ -37,12 +39,15 @@ pub struct ApiParts {
     pub clock: Arc<dyn Clock>,
     /// Names for requests.
     pub ids: Arc<dyn Ids>,
+    /// What the paths under `/api` need beside.
+    pub manage: ManageParts,
 }
 
 /// All routes. A clone is the same.
 #[derive(Clone)]
 pub struct Api {
     parts: Arc<ApiParts>,
+    manage: Manage,
 }
 
 impl std::ops::Deref for Api {
@@ -56,13 +61,14 @@ impl std::ops::Deref for Api {
 impl Api {
     /// Puts the parts together.
     pub fn new(parts: ApiParts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let parts = Arc::new(parts);
+        Self { manage: Manage::new(Arc::clone(&parts)), parts }
     }
 
-    /// Answers one request, whatever happens.
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
+    /// Answers one request that came from this address, whatever happens.
+    pub async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Outgoing> {
         let exchange = Exchange::begin(self, format_of(&request));
-        let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
+        let answering = AssertUnwindSafe(route(&exchange, request, peer)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| {
             tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
             Err(Refusal::Internal.told("something went wrong inside the gateway"))
@@ -91,17 +97,13 @@ const TAKES_POST: [&str; 4] =
     ["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/messages/count_tokens"];
 
 /// The paths that take GET alone.
-const TAKES_GET: [&str; 7] = [
-    "/v1/models",
-    "/health/live",
-    "/health/ready",
-    "/metrics",
-    "/api/v1/providers",
-    "/api/v1/usage",
-    "/openapi.json",
-];
+const TAKES_GET: [&str; 5] = ["/v1/models", "/health/live", "/health/ready", "/metrics", "/openapi.json"];
 
-async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Response<Outgoing>, Failure> {
+async fn route(
+    exchange: &Exchange<'_>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Result<Response<Outgoing>, Failure> {
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let is_post = *request.method() == Method::POST;
     match request.uri().path() {
@@ -112,10 +114,12 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
         "/health/live" if is_get => Ok(vitals::live()),
         "/health/ready" if is_get => Ok(vitals::ready(exchange)),
         "/metrics" if is_get => vitals::metrics(exchange, &request),
-        "/api/v1/providers" if is_get => vitals::providers(exchange, &request),
-        "/api/v1/usage" if is_get => usage::list(exchange, &request).await,
         "/openapi.json" if is_get => Ok(openapi::answer()),
         path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request),
+        path if path.starts_with("/api/") => {
+            let arrival = Arrival { request_id: Arc::clone(&exchange.request_id), peer };
+            Ok(Box::pin(exchange.api.manage.answer(request, arrival)).await)
+        }
         path if TAKES_POST.contains(&path) => {
             read_away(request).await;
             Ok(exchange.not_allowed("POST"))

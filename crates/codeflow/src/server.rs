@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ServerLimits, Serving};
+use codeflow_api::{About, Api, ApiParts, BodyLimits, Key, KeyRing, ManageParts, ServerLimits, Serving};
 use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
 use codeflow_gateway::{AccountStore, Caller};
 use codeflow_persistence::Database;
@@ -127,7 +127,22 @@ fn api(
         usage: Arc::new(database.clone()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
+        manage: ManageParts::closed(about()),
     })
+}
+
+fn about() -> About {
+    let features = [
+        ("authentication", true),
+        ("rate_limiting", false),
+        ("retry_logic", true),
+        ("optimized_queries", true),
+        ("circuit_breaker", true),
+        ("model_fallback", true),
+        ("response_cache", true),
+    ];
+    let features = features.into_iter().map(|(name, is_on)| (name.to_owned(), is_on)).collect();
+    About { version: env!("CARGO_PKG_VERSION").to_owned(), features }
 }
 
 async fn keys(settings: &Settings, environment: &Environment) -> Result<KeyRing, Error> {
@@ -136,7 +151,13 @@ async fn keys(settings: &Settings, environment: &Environment) -> Result<KeyRing,
         let own = key.settings;
         let caller =
             Caller { tenant: own.tenant.into(), user: own.user.map(Into::into), key: own.name.into() };
-        Key { digest: key.digest, caller: Arc::new(caller), models: own.models }
+        Key {
+            digest: key.digest,
+            caller: Arc::new(caller),
+            models: own.models,
+            permissions: Key::usual_permissions(),
+            tier: "authenticated".into(),
+        }
     })))
 }
 

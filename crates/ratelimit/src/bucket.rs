@@ -15,15 +15,23 @@ pub(crate) struct Bucket {
     debt: u128,
     at: Timestamp,
     rate: u128,
+    weight: u128,
 }
 
 impl Bucket {
     pub(crate) fn empty(now: Timestamp) -> Self {
-        Self { debt: 0, at: now, rate: 0 }
+        Self { debt: 0, at: now, rate: 0, weight: 0 }
     }
 
-    /// Lets time pass. A clock that was set back pays nothing and is believed from here on.
+    /// Lets time pass. A clock that was set back pays nothing and is believed from here on. What was used of a limit that
+    /// has changed since is the same number of units of the new one.
     fn drain(&mut self, now: Timestamp, limit: &Limit) {
+        if self.weight != limit.weight() {
+            if self.weight > 0 {
+                self.debt = self.debt.saturating_mul(limit.weight()).div_ceil(self.weight);
+            }
+            self.weight = limit.weight();
+        }
         self.debt = self.debt_at(now, limit.rate());
         self.at = now;
         self.rate = limit.rate();

@@ -32,14 +32,28 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+mod address;
+mod book;
 mod bucket;
 mod decision;
+mod error;
 mod gate;
+mod keeper;
 mod limit;
 mod limiter;
+mod local;
+mod observer;
+mod rules;
 mod shard;
 
+pub use address::{ForwardedHeaders, InvalidNetwork, Network, client_address};
+pub use book::RuleBook;
 pub use decision::{Decision, Header, Verdict};
+pub use error::{BoxError, Error, ErrorKind};
 pub use gate::{EndpointClass, Gate, Visitor};
+pub use keeper::{RuleKeeper, RuleStore, StoredRules};
 pub use limit::Limit;
 pub use limiter::{Ask, Limiter};
+pub use local::LocalGate;
+pub use observer::{GateObserver, NoGateObserver, Outcome, Scope};
+pub use rules::{ClassRates, Rate, RuleProblem, Rules};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use codeflow_core::{Clock, Timestamp};
 
 use crate::bucket::Bucket;
+use crate::decision::strictest;
 use crate::shard::Shard;
 use crate::{Decision, Limit};
 
@@ -65,23 +66,17 @@ impl Limiter {
         self.with(ask, |bucket, now| bucket.take(now, ask.limit, ask.cost))
     }
 
-    /// Takes all that is asked for, or nothing: what was taken before one refused is given back. The decision is that of
-    /// the one that refused, or of the one that leaves the smallest part of its burst; `None` when nothing is asked for.
+    /// Takes all that is asked for, or nothing: what was taken is given back when another refuses. The decision is that
+    /// of the one that refuses for longest, or of the one that leaves the smallest part of its burst; `None` when nothing
+    /// is asked for.
     pub fn check_all(&self, asks: &[Ask<'_>]) -> Option<Decision> {
-        let mut strictest: Option<Decision> = None;
-        for (index, ask) in asks.iter().enumerate() {
-            let decision = self.check(ask);
-            if !decision.is_allowed() {
-                for taken in &asks[..index] {
-                    self.settle(taken, 0);
-                }
-                return Some(decision);
-            }
-            if strictest.is_none_or(|other| decision.is_stricter_than(&other)) {
-                strictest = Some(decision);
-            }
+        let decisions: Vec<Decision> = asks.iter().map(|ask| self.check(ask)).collect();
+        let strictest = strictest(&decisions)?;
+        if !strictest.is_allowed() {
+            let taken = asks.iter().zip(&decisions).filter(|(_, decision)| decision.is_allowed());
+            taken.for_each(|(ask, _)| self.settle(ask, 0));
         }
-        strictest
+        Some(strictest)
     }
 
     /// Says what an ask that was allowed came to: gives back what was taken too much, or takes what was taken too little.

@@ -25,6 +25,9 @@ pub trait Vitals: Send + Sync {
 
     /// How each provider and model fares.
     fn providers(&self) -> Value;
+
+    /// Counts a route that panicked.
+    fn panicked(&self) {}
 }
 
 /// The process answers.
@@ -53,12 +56,4 @@ pub(crate) fn metrics(
     let mut response = Response::new(Outgoing::Whole(exchange.api.vitals.metrics().into()));
     response.headers_mut().insert(header::CONTENT_TYPE, PROMETHEUS);
     Ok(response)
-}
-
-pub(crate) fn providers(
-    exchange: &Exchange<'_>,
-    request: &Request<Incoming>,
-) -> Result<Response<Outgoing>, Failure> {
-    exchange.key(request.headers())?;
-    Ok(exchange::json(exchange.api.vitals.providers().to_string().into()))
 }

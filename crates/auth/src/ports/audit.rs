@@ -84,8 +84,8 @@ pub struct AuditFilter {
 /// Keeps the audit log.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Adds entries at the end, all or none. `chain` is given the position and the hash of the last entry and makes the
-    /// entries that follow; the end of the log is locked meanwhile.
+    /// Adds entries at the end, all or none. `chain` makes each of its position and the hash of the entry before it; the end
+    /// of the log is locked meanwhile.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).

@@ -1,0 +1,126 @@
+//! The engine behind the ports: the one file here that knows how it keeps tenants apart.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use codeflow_core::workflow::{self, WorkflowName};
+use codeflow_core::{ExecutionId, Tenant};
+use codeflow_engine::{
+    ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot,
+    StartRequest, Started, StoredVersion, WorkflowStore,
+};
+
+use super::{Control, Executions, NewStart, PutError, Workflows};
+
+/// An engine, with what documents are checked against and where versions are looked up.
+#[derive(Clone)]
+pub struct EnginePorts {
+    /// The engine.
+    pub engine: Engine,
+    /// What `uses:` means.
+    pub actions: Arc<dyn ActionRunner>,
+    /// Where versions are kept.
+    pub store: Arc<dyn WorkflowStore>,
+}
+
+impl EnginePorts {
+    /// Everything is of the tenant that is there from the start, as long as the engine keeps no other.
+    fn owns(tenant: &Tenant) -> bool {
+        tenant.as_str() == Tenant::DEFAULT
+    }
+
+    async fn own(&self, tenant: &Tenant, id: ExecutionId, after: Option<i64>) -> Result<Snapshot, Error> {
+        if !Self::owns(tenant) {
+            return Err(Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")));
+        }
+        self.engine.get(id, after).await
+    }
+}
+
+fn no_workflow(name: &WorkflowName) -> Error {
+    Error::new(ErrorKind::NotFound, format!("workflow `{name}` does not exist"))
+}
+
+#[async_trait]
+impl Workflows for EnginePorts {
+    async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError> {
+        let workflow = workflow::parse(document, self.actions.catalog()).map_err(PutError::Invalid)?;
+        if !Self::owns(tenant) {
+            let text = "workflows of this tenant cannot be kept yet";
+            return Err(PutError::Engine(Error::new(ErrorKind::Unavailable, text)));
+        }
+        self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
+        Workflows::get(self, tenant, &workflow.name).await.map_err(PutError::Engine)
+    }
+
+    async fn list(
+        &self,
+        _tenant: &Tenant,
+        _after: Option<&WorkflowName>,
+        _limit: u32,
+    ) -> Result<Vec<StoredVersion>, Error> {
+        Err(Error::new(ErrorKind::Unavailable, "storage cannot list workflows yet"))
+    }
+
+    async fn get(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error> {
+        if !Self::owns(tenant) {
+            return Err(no_workflow(name));
+        }
+        self.store.latest_version(name).await?.ok_or_else(|| no_workflow(name))
+    }
+}
+
+#[async_trait]
+impl Executions for EnginePorts {
+    async fn start(&self, tenant: &Tenant, start: NewStart) -> Result<(ExecutionRecord, bool), Error> {
+        let version = Workflows::get(self, tenant, &start.workflow).await?.version;
+        let request = StartRequest { version, inputs: start.inputs, idempotency_key: start.key };
+        let (id, started) = self.engine.start(request).await?;
+        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        match started {
+            Started::Created => Ok((record, true)),
+            Started::Existing(_) | Started::Skipped(_) => Ok((record, false)),
+        }
+    }
+
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        filter: ExecutionFilter,
+        limit: u32,
+    ) -> Result<Vec<ExecutionRecord>, Error> {
+        if Self::owns(tenant) { self.engine.list(filter, limit).await } else { Ok(Vec::new()) }
+    }
+
+    async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
+        self.own(tenant, id, None).await
+    }
+
+    async fn logs(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Vec<LogLine>, Error> {
+        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.engine.logs(id, skip, limit).await
+    }
+
+    async fn control(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        by: &str,
+        control: Control,
+    ) -> Result<(), Error> {
+        self.own(tenant, id, Some(i64::MAX)).await?;
+        match control {
+            Control::Cancel(reason) => self.engine.cancel(id, by, reason).await,
+            Control::Pause(reason) => self.engine.pause(id, by, reason).await,
+            Control::Resume => self.engine.resume(id, by).await,
+            Control::Signal(event, payload) => self.engine.signal(id, &event, payload).await,
+            Control::Decide(step, decision) => self.engine.decide(id, &step, decision).await,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What identity promises, through its public interface.
+
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+
+mod jwt;
+mod kept;
