@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, StepPath};
 use codeflow_core::workflow::VersionId;
-use codeflow_core::{BatchId, ExecutionId, SessionId, TaskId, WorkflowId};
+use codeflow_core::{BatchId, ExecutionId, SessionId, TaskId, Tenant, WorkflowId};
 use codeflow_engine::{
     Checkup, Claim, ErrorKind, Journal, MAX_DEATHS, NewExecution, NewTask, NewVersion, TaskQueue, Work,
     WorkflowStore,
@@ -136,6 +136,7 @@ async fn what_a_dead_worker_ran_beside_other_work_is_run_one_at_a_time() {
 async fn unreadable(world: &World) -> TaskId {
     let (version, task) = (VersionId::from_hash("1".repeat(64)), TaskId::from_uuid(Uuid::from_u128(7)));
     let kept = NewVersion {
+        tenant: Tenant::default(),
         workflow_id: WorkflowId::from_uuid(Uuid::from_u128(5)),
         name: "later".parse().unwrap(),
         version: version.clone(),
@@ -156,6 +157,7 @@ async fn unreadable(world: &World) -> TaskId {
         taken: None,
     };
     let new = NewExecution {
+        tenant: Tenant::default(),
         id: ExecutionId::from_uuid(Uuid::from_u128(6)),
         workflow: "later".parse().unwrap(),
         version,

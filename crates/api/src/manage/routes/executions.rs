@@ -125,6 +125,7 @@ async fn list_executions(
 ) -> Result<Json<Page<ExecutionView>>, Problem> {
     let limit = query.limit.unwrap_or(lists::USUAL);
     let filter = ExecutionFilter {
+        tenant: Some(caller.tenant.clone()),
         workflow: query.workflow,
         status: query.status.map(Into::into),
         before: query.before,
