@@ -10,6 +10,7 @@
 //! # Ok::<(), codeflow_config::Error>(())
 //! ```
 
+mod auth;
 mod budgets;
 mod cache;
 mod checks;
@@ -35,6 +36,7 @@ mod values;
 mod variables;
 mod worker;
 
+pub use auth::{AuthSettings, SigningAlgorithm};
 pub use budgets::{BudgetPeriod, BudgetScope, BudgetSettings};
 pub use cache::CacheSettings;
 pub use document::default_toml;

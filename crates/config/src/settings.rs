@@ -13,10 +13,10 @@ use crate::raw::{RawDatabase, RawLog, RawSettings};
 use crate::secrets::RawSecret;
 use crate::sources::Sources;
 use crate::{
-    BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key, KeySettings,
-    LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetentionSettings,
-    RetrySettings, RouteSettings, SandboxSettings, SecretReference, SecretSource, ServerSettings,
-    WorkerSettings, budgets, keys,
+    AuthSettings, BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key,
+    KeySettings, LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings,
+    RetentionSettings, RetrySettings, RouteSettings, SandboxSettings, SecretReference, SecretSource,
+    ServerSettings, WorkerSettings, budgets, keys,
 };
 
 /// Everything that can be set.
@@ -34,6 +34,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// How the server listens, and how much it takes from whoever connects.
     pub server: ServerSettings,
+    /// Who may sign in, and how they prove who they are.
+    pub auth: AuthSettings,
     /// Who may call the server, by name. `CODEFLOW_MASTER_KEY` is the last one.
     pub keys: Vec<KeySettings>,
     /// The providers that settings name. Those of vendors' own variables are not among them.
@@ -178,6 +180,7 @@ impl RawSettings {
             retention: self.retention.settle(checks),
             log: self.log.settle(checks),
             server: self.server.settle(checks),
+            auth: self.auth.settle(checks),
             keys: keys::settle(self.keys, environment, checks),
             providers: providers.map(|(name, raw)| raw.settle(name, checks)).collect(),
             routes: routes.map(|(alias, raw)| raw.settle(alias, checks)).collect(),

@@ -1,0 +1,148 @@
+//! Identity, put together from the settings and the database: for the server, and for operators at the command line.
+
+use std::sync::Arc;
+
+use codeflow_auth::{
+    Identity, IdentityParts, IdentitySettings, PasswordSettings, SecretStore as _, SignedTokens, Signing,
+    TokenSettings, TokenSources, Vault,
+};
+use codeflow_config::{AuthSettings, Environment, LocalSecrets, SecretReference, Settings, SigningAlgorithm};
+use codeflow_persistence::Database;
+use codeflow_runtime::{SystemClock, SystemIds};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::place::Place;
+use crate::{Error, Options, Project, local};
+
+/// What the secret of the installation is called in the database, when settings name none.
+const SECRET: &str = "installation";
+
+/// How far clocks of processes may differ for an access token to be accepted.
+const LEEWAY: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Identity, and what issues its tokens.
+pub(crate) struct Identities {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) tokens: Arc<SignedTokens>,
+}
+
+impl Identities {
+    /// Reads what holds from the start.
+    pub(crate) async fn open(
+        settings: &Settings,
+        environment: &Environment,
+        database: &Database,
+    ) -> Result<Self, Error> {
+        let secrets = LocalSecrets::new(environment.clone());
+        let auth = &settings.auth;
+        let vault = Arc::new(vault(auth, &secrets, database).await?);
+        let store = Arc::new(database.clone());
+        let sources = TokenSources {
+            store: Arc::clone(&store) as _,
+            vault: Arc::clone(&vault),
+            clock: Arc::new(SystemClock),
+        };
+        let tokens = Arc::new(SignedTokens::new(token_settings(auth, &secrets)?, sources)?);
+        let parts = IdentityParts {
+            store,
+            tokens: Arc::clone(&tokens) as _,
+            vault,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        };
+        let identity = Arc::new(Identity::open(parts, identity_settings(auth)).await?);
+        Ok(Self { identity, tokens })
+    }
+}
+
+/// What operators do with users, keys and roles on the machine of the database.
+pub struct Admin {
+    identity: Arc<Identity>,
+}
+
+impl Admin {
+    /// Opens the database and brings its tables up to date.
+    ///
+    /// # Errors
+    /// Those of [`Local::open`](crate::Local::open), and what identity says.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let Options { folder, settings, environment, .. } = options;
+        let project = Project::around(&folder)?;
+        let place = Place::of(&settings.database, &project)?;
+        let database = local::open(&place, &settings).await?;
+        let Identities { identity, .. } = Identities::open(&settings, &environment, &database).await?;
+        Ok(Self { identity })
+    }
+
+    /// Users, keys and roles.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Writes what is left to write, such as the audit log.
+    ///
+    /// # Errors
+    /// [`Unavailable`](codeflow_auth::ErrorKind::Unavailable) inside.
+    pub async fn close(self) -> Result<(), Error> {
+        Ok(self.identity.flush().await?)
+    }
+}
+
+async fn vault(auth: &AuthSettings, secrets: &LocalSecrets, database: &Database) -> Result<Vault, Error> {
+    match &auth.secret {
+        Some(reference) => {
+            Ok(Vault::new(long(secrets, reference, "auth.secret")?.expose_secret().as_bytes())?)
+        }
+        None => {
+            let new = Vault::random::<32>()?;
+            Ok(Vault::new(&database.secret(SECRET, &new).await?)?)
+        }
+    }
+}
+
+/// A secret that nobody can guess.
+fn long(secrets: &LocalSecrets, reference: &SecretReference, key: &str) -> Result<SecretString, Error> {
+    let secret = secrets.read(reference)?;
+    if secret.expose_secret().len() < 32 {
+        let text = format!(
+            "the secret of `{key}` has fewer than 32 characters; `openssl rand -hex 32` makes a good one"
+        );
+        return Err(codeflow_auth::Error::new(codeflow_auth::ErrorKind::InvalidInput, text).into());
+    }
+    Ok(secret)
+}
+
+fn token_settings(auth: &AuthSettings, secrets: &LocalSecrets) -> Result<TokenSettings, Error> {
+    let signing = match (auth.signing, &auth.signing_secret) {
+        (SigningAlgorithm::HS256, Some(reference)) => {
+            Signing::Hs256(long(secrets, reference, "auth.signing_secret")?)
+        }
+        (SigningAlgorithm::ES256, _) => Signing::Es256,
+        (SigningAlgorithm::EdDSA | SigningAlgorithm::HS256, _) => Signing::EdDsa,
+    };
+    Ok(TokenSettings {
+        issuer: auth.issuer.clone(),
+        audience: auth.audience.clone(),
+        signing,
+        lifetime: auth.access_token,
+        leeway: LEEWAY,
+        rotate_every: auth.rotate_every,
+        ..TokenSettings::default()
+    })
+}
+
+fn identity_settings(auth: &AuthSettings) -> IdentitySettings {
+    IdentitySettings {
+        passwords: PasswordSettings {
+            memory_kib: auth.password_memory_kib,
+            passes: auth.password_passes,
+            ..PasswordSettings::default()
+        },
+        login_idle: auth.login_idle,
+        login_longest: auth.login_longest,
+        token_lifetime: auth.access_token + LEEWAY * 2,
+        environment: auth.key_environment.clone(),
+        service: auth.service.clone(),
+        ..IdentitySettings::default()
+    }
+}
