@@ -202,7 +202,7 @@ async fn one_sees_ones_own_keys_and_admins_see_all_of_the_tenant() {
     let other = made(&world, service(&[P::ModelsCall])).await;
 
     let mine = KeyFilter { tenant: None, owner: user.principal.user };
-    assert_eq!(world.identity.list_keys(&user, mine, page()).await.unwrap(), [own.key.clone()]);
+    assert_eq!(world.identity.list_keys(&user, mine, page()).await.unwrap(), std::slice::from_ref(&own.key));
     assert_eq!(
         kind(world.identity.list_keys(&user, KeyFilter::default(), page()).await),
         ErrorKind::Forbidden

@@ -54,7 +54,7 @@ async fn of_two_exchanges_at_once_one_wins_and_the_other_ends_the_sign_in() {
     let (identity, token) = (Arc::clone(&world.identity), signed_in.refresh.clone());
     let winner = Arc::new(Mutex::new(None));
     let won = Arc::clone(&winner);
-    world.clock.at_next_look(move || {
+    world.clock.after_looks(0, move || {
         let exchanged = identity.refresh(token.expose_secret(), &Origin::default()).now_or_never();
         *won.lock().unwrap() = Some(exchanged.unwrap().unwrap());
     });
@@ -74,7 +74,7 @@ async fn an_exchange_that_meets_a_sign_out_is_no_reuse() {
     let signed_in = world.sign_in("someone").await;
     let caller = world.caller_of(&signed_in).await.unwrap();
     let identity = Arc::clone(&world.identity);
-    world.clock.at_next_look(move || identity.sign_out(&caller).now_or_never().unwrap().unwrap());
+    world.clock.after_looks(0, move || identity.sign_out(&caller).now_or_never().unwrap().unwrap());
 
     assert_eq!(kind(refresh(&world, &signed_in).await), ErrorKind::Revoked);
     assert!(!world.actions().await.contains(&"login.reuse".to_owned()));

@@ -15,16 +15,17 @@ use secrecy::{ExposeSecret, SecretString};
 pub(crate) const PASSWORD: &str = "a long enough password";
 pub(crate) const SECRET: [u8; 32] = [7; 32];
 
-/// A clock at which something can happen the next time that somebody looks.
+/// A clock at which something can happen when somebody looks.
 #[derive(Default)]
 pub(crate) struct TestClock {
     pub(crate) time: ManualClock,
-    next: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    next: Mutex<Option<(u32, Box<dyn FnOnce() + Send>)>>,
 }
 
 impl TestClock {
-    pub(crate) fn at_next_look(&self, what: impl FnOnce() + Send + 'static) {
-        *self.next.lock().unwrap() = Some(Box::new(what));
+    /// Does something when somebody looks, after so many others did.
+    pub(crate) fn after_looks(&self, looks: u32, what: impl FnOnce() + Send + 'static) {
+        *self.next.lock().unwrap() = Some((looks, Box::new(what)));
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -35,8 +36,10 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         let next = self.next.lock().unwrap().take();
-        if let Some(next) = next {
-            next();
+        match next {
+            Some((0, what)) => what(),
+            Some((looks, what)) => *self.next.lock().unwrap() = Some((looks - 1, what)),
+            None => {}
         }
         self.time.now()
     }
