@@ -4,6 +4,7 @@
 mod authenticate;
 mod error;
 mod jwt;
+mod oidc;
 mod permission;
 mod ports;
 mod principal;
@@ -13,6 +14,10 @@ mod vault;
 pub use authenticate::Authenticate;
 pub use error::{BoxError, Error, ErrorKind};
 pub use jwt::{SignedTokens, Signing, TokenSettings, TokenSources};
+pub use oidc::{
+    BegunSignIn, Decision, FinishedSignIn, NewUser, NewUsers, OAuth2, Protocol, ProviderSettings,
+    SignInAnswer, SignInProviders, SignInSettings, SignInSources, VerifiedIdentity,
+};
 pub use permission::{Permission, Permissions};
 pub use ports::{
     ApiKey, Attempt, AttemptStore, AuditEntry, AuditEvent, AuditFilter, AuditStore, Connection,

@@ -4,3 +4,4 @@
 
 mod jwt;
 mod kept;
+mod oidc;
