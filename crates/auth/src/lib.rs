@@ -15,6 +15,8 @@ mod keys;
 mod lockout;
 mod logins;
 mod passwords;
+mod jwt;
+mod oidc;
 mod permission;
 mod ports;
 mod principal;
@@ -37,6 +39,11 @@ pub use error::{BoxError, Error, ErrorKind};
 pub use identity::{Identity, IdentityParts};
 pub use keys::{MadeKey, NewKey};
 pub use logins::{SignIn, SignedIn};
+pub use jwt::{SignedTokens, Signing, TokenSettings, TokenSources};
+pub use oidc::{
+    BegunSignIn, Decision, FinishedSignIn, NewUsers, Newcomer, OAuth2, Protocol, ProviderSettings,
+    SignInAnswer, SignInProviders, SignInSettings, SignInSources, VerifiedIdentity,
+};
 pub use permission::{Permission, Permissions};
 pub use ports::{
     ApiKey, Attempt, AttemptStore, AuditEntry, AuditEvent, AuditFilter, AuditStore, Connection,

@@ -1,23 +1,25 @@
-//! Identity through its facade, over storage in memory, with a clock and tokens that the tests own.
+//! What identity promises, through its public interface, over storage in memory, with a clock that the tests own.
 
-#[expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+
 mod audit;
 mod bootstrap;
 mod credentials;
 mod errors;
 mod escalation;
-#[expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+mod jwt;
+mod kept;
 mod keys;
-#[expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 mod lockout;
 mod logins;
+mod oidc;
+mod outside;
 mod passwords;
 mod refreshing;
 mod revocations;
 mod roles;
-#[expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 mod second_factor;
-#[expect(clippy::panic, clippy::unwrap_used, reason = "what helps a test may fail it")]
+#[expect(clippy::panic, reason = "what helps a test may fail it")]
 mod support;
 mod users;
 mod vault;
