@@ -5,6 +5,7 @@ use codeflow_core::{LoginId, Timestamp, UserId};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::lockout::Unsaved;
 use crate::passwords::Ticket;
 use crate::secret_text::RefreshText;
 use crate::users::{is_name, normal_name};
@@ -72,26 +73,14 @@ impl Identity {
         self.begin(&user, origin, "password").await
     }
 
-    /// Signs a user in whom another service vouches for.
-    ///
-    /// # Errors
-    /// [`SignInFailed`](ErrorKind::SignInFailed) when nobody here has this identity, or the user is disabled;
-    /// [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn sign_in_as(&self, issuer: &str, subject: &str, origin: &Origin) -> Result<SignedIn, Error> {
-        let user = self.store.find_user_by_identity(issuer, subject).await?;
-        match user {
-            Some(user) if !user.disabled => self.begin(&user, origin, "service").await,
-            Some(_) | None => Err(Error::new(ErrorKind::SignInFailed, "nobody here has this identity")),
-        }
-    }
-
     /// Counts a failure, notes it, and makes the answer. Whether the user exists changes nothing of what is done here.
     pub(crate) fn failed(&self, kind: ErrorKind, about: (&str, Option<&User>), origin: &Origin) -> Error {
         let wait = self.lockout.failed(about, origin.address, self.clock.now());
         let mut event = self.event(origin, "login.create", Outcome::Refused);
         event.tenant = about.1.map(|user| user.tenant.clone());
-        event.target = about.0.to_owned();
-        event.actor = about.0.to_owned();
+        // What was given for a name that nobody has is not kept: people type passwords there.
+        event.actor = about.1.map_or_else(|| "nobody".to_owned(), |user| user.id.to_string());
+        event.target.clone_from(&event.actor);
         event.details.insert("reason".to_owned(), Value::from(kind.code()));
         if !wait.is_zero() {
             event.details.insert("locked_for_seconds".to_owned(), Value::from(wait.as_secs()));
@@ -105,22 +94,34 @@ impl Identity {
         Error::new(kind, text)
     }
 
-    /// Tells storage of failures that only this process knows.
+    /// Tells storage of failures that only this process knows. What it cannot be told now it is told the next time.
     pub(crate) async fn save_failures(&self) -> Result<(), Error> {
-        for unsaved in self.lockout.unsaved() {
-            if !is_name(&unsaved.name) {
-                continue;
+        let all = self.lockout.unsaved();
+        for (place, unsaved) in all.iter().enumerate() {
+            if let Err(error) = self.save_failures_of(unsaved).await {
+                self.lockout.keep_unsaved(&all[place..]);
+                return Err(error);
             }
-            let Some(user) = self.store.find_user_by_name(&unsaved.name).await? else { continue };
-            let now = self.clock.now();
-            self.change(user.id, None, |user| {
-                user.failures = self.lockout.saved(user, now).saturating_add(unsaved.count);
-                user.locked_until = user.locked_until.max(Some(unsaved.until));
-                Ok(())
-            })
-            .await?;
         }
         Ok(())
+    }
+
+    async fn save_failures_of(&self, unsaved: &Unsaved) -> Result<(), Error> {
+        if !is_name(&unsaved.name) {
+            return Ok(());
+        }
+        let Some(user) = self.store.find_user_by_name(&unsaved.name).await? else { return Ok(()) };
+        let now = self.clock.now();
+        let saved = self.change(user.id, None, |user| {
+            user.failures = self.lockout.saved(user, now).saturating_add(unsaved.count);
+            user.locked_until = user.locked_until.max(Some(unsaved.until));
+            Ok(())
+        });
+        match saved.await {
+            // It was removed meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            saved => saved.map(drop),
+        }
     }
 
     /// Checks the second factor of a user whose password is right, and writes what changes by that: the code that is used
@@ -132,7 +133,7 @@ impl Identity {
         for _ in 0..TRIES {
             let mut after = user.clone();
             if !self.use_code(&mut after, ask.code.as_deref())? {
-                return Err(Refused::Counted(user));
+                return Err(Refused::Counted(Box::new(user)));
             }
             (after.failures, after.locked_until) = (0, None);
             if let Some(renewed) = &renewed {
@@ -155,7 +156,7 @@ impl Identity {
     }
 
     /// Begins a sign-in.
-    async fn begin(&self, user: &User, origin: &Origin, with: &str) -> Result<SignedIn, Error> {
+    pub(crate) async fn begin(&self, user: &User, origin: &Origin, with: &str) -> Result<SignedIn, Error> {
         let now = self.clock.now();
         let id = LoginId::generate(&*self.ids);
         let token = RefreshText::make(id, 0)?;
@@ -203,7 +204,7 @@ impl Identity {
 /// Why the right password is not enough.
 enum Refused {
     /// The code is wrong, which counts.
-    Counted(User),
+    Counted(Box<User>),
     /// Something else.
     Other(Error),
 }

@@ -265,7 +265,7 @@ pub async fn a_sign_in_that_has_begun_is_finished_once(subject: &IdentitySubject
     let taken =
         subject.eight(|store, _| async move { store.take_attempt(b"good", at(49)).await.unwrap() }).await;
 
-    assert_eq!(taken.into_iter().flatten().collect::<Vec<_>>(), [good.clone()]);
+    assert_eq!(taken.into_iter().flatten().collect::<Vec<_>>(), [good]);
     assert_eq!(subject.store.take_attempt(b"void", at(30)).await.unwrap(), None);
     assert_eq!(subject.store.take_attempt(b"unknown", at(1)).await.unwrap(), None);
     // What is void goes when another begins, so that its state is free again.
