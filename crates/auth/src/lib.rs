@@ -2,6 +2,7 @@
 //! nor SQL: callers hand in what a request brought, and the ports say what storage has to keep.
 
 mod authenticate;
+mod connections;
 mod error;
 mod jwt;
 mod oidc;
@@ -12,6 +13,9 @@ mod token;
 mod vault;
 
 pub use authenticate::Authenticate;
+pub use connections::{
+    ConnectionService, ConnectionSources, ConnectionTokens, Connections, ListedConnection, SecretIn,
+};
 pub use error::{BoxError, Error, ErrorKind};
 pub use jwt::{SignedTokens, Signing, TokenSettings, TokenSources};
 pub use oidc::{
