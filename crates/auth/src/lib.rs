@@ -19,7 +19,7 @@ pub use connections::{
 pub use error::{BoxError, Error, ErrorKind};
 pub use jwt::{SignedTokens, Signing, TokenSettings, TokenSources};
 pub use oidc::{
-    BegunSignIn, Decision, FinishedSignIn, NewUser, NewUsers, OAuth2, Protocol, ProviderSettings,
+    BegunSignIn, Decision, FinishedSignIn, NewUsers, Newcomer, OAuth2, Protocol, ProviderSettings,
     SignInAnswer, SignInProviders, SignInSettings, SignInSources, VerifiedIdentity,
 };
 pub use permission::{Permission, Permissions};

@@ -23,7 +23,7 @@ use self::pending::Pending;
 use self::web::{Web, bad};
 use crate::{Error, ErrorKind, Vault};
 
-pub use self::identity::{Decision, NewUser, VerifiedIdentity};
+pub use self::identity::{Decision, Newcomer, VerifiedIdentity};
 pub use self::settings::{NewUsers, OAuth2, Protocol, ProviderSettings, SignInSettings, SignInSources};
 
 /// The services with which people sign in.

@@ -30,12 +30,12 @@ pub enum Decision {
     /// This user signs in.
     Known(UserId),
     /// A user is made.
-    New(NewUser),
+    New(Newcomer),
 }
 
 /// A user to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewUser {
+pub struct Newcomer {
     /// Its tenant and roles.
     pub settings: NewUsers,
     /// A name to sign in with, in lower case; somebody may have it already.
@@ -69,7 +69,7 @@ impl VerifiedIdentity {
         let email = self.email.clone().filter(|_| self.email_verified);
         let name = self.name_to_sign_in(email.as_deref());
         let display_name = self.name.clone().unwrap_or_else(|| name.clone());
-        Ok(Decision::New(NewUser { settings, name, display_name, email, identity }))
+        Ok(Decision::New(Newcomer { settings, name, display_name, email, identity }))
     }
 
     fn name_to_sign_in(&self, email: Option<&str>) -> String {

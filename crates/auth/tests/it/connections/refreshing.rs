@@ -121,7 +121,7 @@ async fn a_process_that_died_while_it_refreshed_is_waited_for_no_longer_than_its
 #[tokio::test]
 async fn who_waits_for_another_process_does_not_wait_for_ever() {
     let world = World::new().await;
-    world.go_on(3550);
+    world.go_on(3590);
     world.service.hold(true);
     let process = world.process();
     let caller = world.tasks.spawn("caller", async move { get(&process).await });

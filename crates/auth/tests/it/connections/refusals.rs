@@ -47,7 +47,7 @@ async fn a_failed_refresh_says_whether_somebody_has_to_connect_again() {
 async fn a_token_that_is_still_good_is_used_while_the_next_cannot_be_had() {
     for body in [json!({"error": "invalid_grant"}), json!({"error": "server_error"})] {
         let world = World::new().await;
-        world.go_on(3550);
+        world.go_on(3590);
         world.service.next(400, body.to_string());
 
         assert_eq!(world.get().await.unwrap(), "access-1");
@@ -57,7 +57,7 @@ async fn a_token_that_is_still_good_is_used_while_the_next_cannot_be_had() {
 #[tokio::test]
 async fn a_refused_connection_is_good_until_its_end_and_again_when_somebody_connects() {
     let world = World::new().await;
-    world.go_on(3550);
+    world.go_on(3590);
     world.service.next(400, json!({"error": "invalid_grant"}).to_string());
     for _ in 0..3 {
         assert_eq!(world.get().await.unwrap(), "access-1");

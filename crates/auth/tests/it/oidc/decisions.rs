@@ -1,6 +1,6 @@
 //! Who comes in, and as whom.
 
-use codeflow_auth::{Decision, ErrorKind, NewUser, NewUsers, User, VerifiedIdentity};
+use codeflow_auth::{Decision, ErrorKind, NewUsers, Newcomer, User, VerifiedIdentity};
 use codeflow_core::{Tenant, Timestamp, UserId};
 use serde_json::json;
 
@@ -57,7 +57,7 @@ fn a_user_is_known_by_issuer_and_subject_and_by_nothing_else() {
 #[test]
 fn somebody_new_gets_what_settings_say_or_nothing() {
     let new = identity().user_for(None).unwrap();
-    let expected = NewUser {
+    let expected = Newcomer {
         settings: new_users(),
         name: "ada@example.com".to_owned(),
         display_name: "Ada Lovelace".to_owned(),
