@@ -7,6 +7,7 @@ mod bootstrap;
 mod credentials;
 mod errors;
 mod escalation;
+mod connections;
 mod jwt;
 mod kept;
 mod keys;
