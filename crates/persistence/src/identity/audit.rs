@@ -135,10 +135,11 @@ impl AuditStore for Database {
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7104112306170924)";
 
 async fn append(tx: &mut Tx<'_>, events: Vec<AuditEvent>, chain: Chain) -> Result<(), Fault> {
-    on_conn!(tx,
+    let locked: QueryResult<()> = on_conn!(tx,
         postgres conn => diesel::sql_query(LOCK).execute(conn).await.map(|_| ()),
         sqlite _conn => Ok(()) // One writes at a time.
-    )?;
+    );
+    locked?;
     // A statement of its own, so that it sees what was committed while this one waited.
     let last: Option<(i64, Vec<u8>)> = on_conn!(tx, conn => {
         audit_log::table

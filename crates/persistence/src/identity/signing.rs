@@ -100,10 +100,11 @@ impl SigningKeyStore for Database {
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7104112306170923)";
 
 async fn add(tx: &mut Tx<'_>, row: KeyRow) -> Result<bool, Fault> {
-    on_conn!(tx,
+    let locked: QueryResult<()> = on_conn!(tx,
         postgres conn => diesel::sql_query(LOCK).execute(conn).await.map(|_| ()),
         sqlite _conn => Ok(()) // One writes at a time.
-    )?;
+    );
+    locked?;
     // A statement of its own, so that it sees what was committed while this one waited.
     let others: i64 = on_conn!(tx, conn => {
         signing_key::table
