@@ -30,6 +30,7 @@ mod database;
 mod doctor;
 mod error;
 mod journal;
+mod limit_rules;
 mod lock;
 mod payload;
 mod probe;

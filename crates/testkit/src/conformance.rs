@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod executions;
 pub mod jobs;
 pub mod leases;
+pub mod limit_rules;
 pub mod messages;
 pub mod queue;
 pub mod races;
@@ -19,6 +20,7 @@ pub mod values;
 pub mod versions;
 
 pub use accounts::AccountsSubject;
+pub use limit_rules::LimitRulesSubject;
 pub use subject::Subject;
 
 /// Makes a test of every case. `$subject` is an async function that returns a fresh
@@ -163,6 +165,20 @@ macro_rules! accounts_conformance {
             accounts: a_killed_process_leaves_no_reservation_behind,
             accounts: a_storm_of_calls_never_exceeds_a_budget,
             accounts: a_budget_that_comes_with_a_call_holds_too,
+        }
+    };
+}
+
+/// Makes a test of every case of changed limits. `$subject` is an async function that returns a fresh
+/// [`LimitRulesSubject`](crate::conformance::LimitRulesSubject), with what must live as long.
+#[macro_export]
+macro_rules! limit_rules_conformance {
+    ($subject:path) => {
+        $crate::conformance_cases! { $subject;
+            limit_rules: limits_are_loaded_as_they_were_saved,
+            limit_rules: limits_are_only_changed_by_who_has_seen_the_latest,
+            limit_rules: limits_can_go_back_to_those_of_the_settings,
+            limit_rules: of_many_changes_at_once_one_is_made,
         }
     };
 }
