@@ -32,6 +32,7 @@ mod error;
 #[cfg(feature = "auth")]
 mod identity;
 mod journal;
+mod limit_rules;
 mod lock;
 mod payload;
 mod probe;

@@ -45,6 +45,7 @@ mod local;
 mod observer;
 mod rules;
 mod shard;
+mod shared;
 
 pub use address::{ForwardedHeaders, InvalidNetwork, Network, client_address};
 pub use book::RuleBook;
@@ -57,3 +58,4 @@ pub use limiter::{Ask, Limiter};
 pub use local::LocalGate;
 pub use observer::{GateObserver, NoGateObserver, Outcome, Scope};
 pub use rules::{ClassRates, Rate, RuleProblem, Rules};
+pub use shared::{LeaseReply, LeaseRequest, Report, SharedGate, SharedLimiter, SharedLimits, Sharing};

@@ -12,8 +12,8 @@ use crate::decision::strictest;
 use crate::shard::Shard;
 use crate::{Decision, Limit};
 
-const SHARDS: usize = 64;
-const MAX_SUBJECTS: usize = 100_000;
+pub(crate) const SHARDS: usize = 64;
+pub(crate) const MAX_SUBJECTS: usize = 100_000;
 
 /// A wish to use something of a limit.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ pub struct Ask<'a> {
 /// its strictness, but never memory, and never a well-behaved subject its turn.
 pub struct Limiter {
     clock: Arc<dyn Clock>,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<Shard<Bucket>>]>,
     hasher: RandomState,
     most_in_shard: usize,
 }
@@ -104,7 +104,7 @@ impl Limiter {
     }
 }
 
-/// Nothing in here panics half-way, so a poisoned lock guards a whole shard all the same.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+/// Nothing in here panics half-way, so a poisoned lock guards something whole all the same.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

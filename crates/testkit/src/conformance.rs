@@ -8,6 +8,7 @@ pub mod executions;
 pub mod identity;
 pub mod jobs;
 pub mod leases;
+pub mod limit_rules;
 pub mod messages;
 pub mod queue;
 pub mod races;
@@ -21,6 +22,7 @@ pub mod versions;
 
 pub use accounts::AccountsSubject;
 pub use identity::IdentitySubject;
+pub use limit_rules::LimitRulesSubject;
 pub use subject::Subject;
 
 /// Makes a test of every case. `$subject` is an async function that returns a fresh
@@ -237,6 +239,20 @@ macro_rules! identity_conformance {
             identity: no_list_is_longer_than_a_thousand,
             identity: the_log_is_filtered_and_read_in_pages,
             identity: the_log_takes_whatever_was_sent,
+        }
+    };
+}
+
+/// Makes a test of every case of changed limits. `$subject` is an async function that returns a fresh
+/// [`LimitRulesSubject`](crate::conformance::LimitRulesSubject), with what must live as long.
+#[macro_export]
+macro_rules! limit_rules_conformance {
+    ($subject:path) => {
+        $crate::conformance_cases! { $subject;
+            limit_rules: limits_are_loaded_as_they_were_saved,
+            limit_rules: limits_are_only_changed_by_who_has_seen_the_latest,
+            limit_rules: limits_can_go_back_to_those_of_the_settings,
+            limit_rules: of_many_changes_at_once_one_is_made,
         }
     };
 }

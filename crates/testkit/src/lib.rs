@@ -24,6 +24,8 @@ mod faults;
 mod memory;
 mod memory_accounts;
 mod memory_identity;
+mod memory_limits;
+mod memory_rules;
 #[cfg(feature = "providers")]
 #[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
 pub mod providers;
@@ -39,6 +41,8 @@ pub use faults::FaultyStore;
 pub use memory::{MemoryStore, Seat, TaskPlace};
 pub use memory_accounts::MemoryAccounts;
 pub use memory_identity::MemoryIdentity;
+pub use memory_limits::MemoryLimits;
+pub use memory_rules::MemoryRules;
 pub use proxy::Proxy;
 pub use sources::{ManualClock, SequentialIds};
 pub use tokio_clock::TokioClock;

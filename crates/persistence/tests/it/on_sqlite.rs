@@ -34,3 +34,16 @@ mod identity {
 
     identity_conformance!(subject);
 }
+
+mod limit_rules {
+    //! The suite of changed limits.
+
+    use codeflow_testkit::conformance::LimitRulesSubject;
+    use codeflow_testkit::{TestDb, limit_rules_conformance};
+
+    async fn subject() -> LimitRulesSubject {
+        TestDb::sqlite().await.into_limit_rules().await
+    }
+
+    limit_rules_conformance!(subject);
+}

@@ -1,55 +1,32 @@
 //! Limits that change while servers run.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use codeflow_ratelimit::{Error, ErrorKind, Rate, RuleBook, RuleKeeper, RuleStore, Rules, StoredRules};
+use codeflow_ratelimit::{ErrorKind, Rate, RuleBook, RuleKeeper, Rules};
+use codeflow_testkit::conformance::LimitRulesSubject;
+use codeflow_testkit::{MemoryRules, limit_rules_conformance};
 use tokio_util::sync::CancellationToken;
 
-/// Storage that can be away.
-#[derive(Default)]
-struct Store(Mutex<(Option<StoredRules>, bool)>);
-
-impl Store {
-    fn set_away(&self, away: bool) {
-        self.0.lock().expect("nobody panics").1 = away;
-    }
+async fn memory() -> LimitRulesSubject {
+    LimitRulesSubject::new(Arc::new(MemoryRules::default()), ())
 }
 
-#[async_trait]
-impl RuleStore for Store {
-    async fn load(&self) -> Result<Option<StoredRules>, Error> {
-        match &*self.0.lock().expect("nobody panics") {
-            (stored, false) => Ok(stored.clone()),
-            (_, true) => Err(Error::with_source(ErrorKind::Unavailable, "it is away", "really")),
-        }
-    }
-
-    async fn save(&self, rules: Option<&Rules>, seen: u64) -> Result<u64, Error> {
-        let (stored, _) = &mut *self.0.lock().expect("nobody panics");
-        let version = stored.as_ref().map_or(0, |stored| stored.version);
-        if version != seen {
-            return Err(Error::new(ErrorKind::Conflict, "somebody was faster"));
-        }
-        *stored = Some(StoredRules { version: seen + 1, rules: rules.cloned() });
-        Ok(seen + 1)
-    }
-}
+limit_rules_conformance!(memory);
 
 fn of(per_minute: u32) -> Rules {
     Rules { global: Some(Rate::per_minute(per_minute)), ..Rules::default() }
 }
 
 /// A process with limits of 7 in its settings.
-fn process(store: &Arc<Store>) -> (Arc<RuleBook>, Arc<RuleKeeper>) {
+fn process(store: &Arc<MemoryRules>) -> (Arc<RuleBook>, Arc<RuleKeeper>) {
     let book = Arc::new(RuleBook::new(of(7)).expect("they make sense"));
     (book.clone(), Arc::new(RuleKeeper::new(store.clone(), book)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_change_reaches_every_process_within_five_seconds() {
-    let store = Arc::new(Store::default());
+    let store = Arc::new(MemoryRules::default());
     let ((here, keeper), (there, other)) = (process(&store), process(&store));
     let stop = CancellationToken::new();
     let watching = other.watch(stop.clone());
@@ -74,7 +51,7 @@ async fn a_change_reaches_every_process_within_five_seconds() {
 
 #[tokio::test]
 async fn a_change_survives_a_restart() {
-    let store = Arc::new(Store::default());
+    let store = Arc::new(MemoryRules::default());
     process(&store).1.change(Some(of(9)), 0).await.expect("it can be saved");
 
     let (book, keeper) = process(&store);
@@ -85,7 +62,7 @@ async fn a_change_survives_a_restart() {
 
 #[tokio::test]
 async fn who_has_not_seen_the_latest_limits_changes_nothing() {
-    let store = Arc::new(Store::default());
+    let store = Arc::new(MemoryRules::default());
     let ((_, keeper), (book, other)) = (process(&store), process(&store));
     keeper.change(Some(of(9)), 0).await.expect("it can be saved");
 
@@ -101,7 +78,7 @@ async fn who_has_not_seen_the_latest_limits_changes_nothing() {
 
 #[tokio::test]
 async fn with_nothing_kept_those_of_the_settings_hold() {
-    let (book, keeper) = process(&Arc::new(Store::default()));
+    let (book, keeper) = process(&Arc::new(MemoryRules::default()));
 
     keeper.refresh().await.expect("it can be read");
 

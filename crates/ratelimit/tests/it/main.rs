@@ -9,4 +9,5 @@ mod keeper;
 mod many;
 mod model;
 mod rules;
+mod shared;
 mod subjects;

@@ -32,6 +32,34 @@ impl RedisServer {
         format!("redis://{}/", self.address())
     }
 
+    /// What a command answers, as `redis` reads it.
+    pub(crate) fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url()).expect("the address is well formed");
+        let mut connection = client.get_connection().expect("it is there");
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]).query(&mut connection).expect("it answers")
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.command(&["KEYS", "*"])
+    }
+
+    /// How often scripts were called.
+    pub(crate) fn scripts(&self) -> u64 {
+        let text: String = self.command(&["INFO", "commandstats"]);
+        let line = text.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+        line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default()
+    }
+
+    /// Looks again and again.
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}: never");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
     pub(crate) fn stop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
