@@ -7,7 +7,7 @@ use std::time::Duration;
 use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::workflow::Workflow;
-use codeflow_core::{NoActions, workflow};
+use codeflow_core::{NoActions, Tenant, workflow};
 use codeflow_engine::{Engine, StartRequest};
 use codeflow_persistence::Database;
 use codeflow_runtime::SystemClock;
@@ -36,7 +36,11 @@ async fn register(engine: &Engine, document: &str) -> Workflow {
 }
 
 async fn start(engine: &Engine) -> ExecutionId {
-    let version = engine.latest(&"changing".parse().expect("it is well formed")).await.expect("there is one");
+    let version = engine
+        .latest(&Tenant::default(), &"changing".parse().expect("it is well formed"))
+        .await
+        .expect("there is one")
+        .version;
     let request = StartRequest { version, inputs: Map::new(), idempotency_key: None };
     engine.start(request).await.expect("it starts").0
 }

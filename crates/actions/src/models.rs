@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_core::execution::StepPath;
-use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, Usd};
+use codeflow_core::{ActionError, ActionErrorKind, ExecutionId, Tenant, Usd};
 use codeflow_model::{ApiClientError, ChatRequest, ChatResponse, Details, ErrorKind, Reach, Usage};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +42,8 @@ pub struct ModelAsk {
     pub route: String,
     /// The question. Its `model` is empty.
     pub request: ChatRequest,
+    /// Whose execution it is.
+    pub tenant: Tenant,
     /// The execution that pays.
     pub execution: ExecutionId,
     /// The step, or the iteration of it, that asks.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::execution::{StepError, StepPath, StepStatus};
 use crate::workflow::StepName;
-use crate::{ExecutionId, Usd};
+use crate::{ExecutionId, Tenant, Usd};
 
 /// The name behind `uses:`, such as `core/secrets`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -269,6 +269,8 @@ impl ActionError {
 /// One attempt of a step, as its action sees it: data, never a connection.
 #[derive(Clone, Debug)]
 pub struct ActionCall {
+    /// Whose execution it is.
+    pub tenant: Tenant,
     /// The execution.
     pub execution: ExecutionId,
     /// The step, or the iteration of it.

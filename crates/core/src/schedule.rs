@@ -36,7 +36,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::workflow::WorkflowName;
-use crate::{ScheduleId, Timestamp};
+use crate::{ScheduleId, Tenant, Timestamp};
 
 pub use catch_up::{CatchUp, InvalidCatchUp, Turn};
 pub use cron::{Cron, InvalidCron};
@@ -124,7 +124,8 @@ impl Schedule {
 
     /// What names it. A change of what the clock says makes another schedule; a change of how slots are
     /// treated does not.
-    pub fn id(&self, workflow: &WorkflowName) -> ScheduleId {
+    pub fn id(&self, tenant: &Tenant, workflow: &WorkflowName) -> ScheduleId {
+        let workflow = tenant.scoped(workflow.as_str());
         let text = format!("{workflow}\0{}\0{}", self.cron, self.timezone);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);

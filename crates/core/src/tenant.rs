@@ -24,6 +24,12 @@ impl Tenant {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A name of one of its things among those of all tenants. Those of the first tenant keep the name that they had
+    /// before there were others.
+    pub fn scoped(&self, name: &str) -> String {
+        if self.as_str() == Self::DEFAULT { name.to_owned() } else { format!("{self}/{name}") }
+    }
 }
 
 impl Default for Tenant {

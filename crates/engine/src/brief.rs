@@ -2,7 +2,7 @@
 
 use codeflow_core::execution::{Caller, Progress, Reason, StepPath};
 use codeflow_core::workflow::{Limits, Step, StepKind, StepName, WorkflowName};
-use codeflow_core::{ActionCall, ActionError, ActionErrorKind, ActionName, Upstream};
+use codeflow_core::{ActionCall, ActionError, ActionErrorKind, ActionName, Tenant, Upstream};
 use codeflow_expr::{Roots, Scope, Template};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,7 @@ use crate::scope::{Steps, roots};
 
 /// A workflow that a step calls.
 pub(crate) struct Call {
+    pub(crate) tenant: Tenant,
     pub(crate) workflow: WorkflowName,
     pub(crate) inputs: Map<String, Value>,
     pub(crate) caller: Caller,
@@ -37,7 +38,8 @@ pub(crate) fn workflow_call(live: &Live, path: &StepPath) -> Result<Call, Action
     let caller =
         Caller { execution: live.record.id, generation: live.record.generation, path: path.clone(), depth };
     let inputs = within(live, step, path, |scope| rendered(with, scope))?;
-    Ok(Call { workflow: uses.clone(), inputs, caller })
+    let tenant = live.record.tenant.clone();
+    Ok(Call { tenant, workflow: uses.clone(), inputs, caller })
 }
 
 /// Makes the call that undoes a step, or says why it cannot be made.
@@ -49,6 +51,7 @@ pub(crate) fn compensation(live: &Live, name: &StepName, attempt: u32) -> Result
     let scope = roots(&live.record.inputs, &steps, &live.about);
     Ok(ActionCall {
         execution: live.record.id,
+        tenant: live.record.tenant.clone(),
         path: StepPath::step(name.clone()),
         attempt,
         uses: undo.uses.clone(),
@@ -113,6 +116,7 @@ pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionC
     })?;
     Ok(ActionCall {
         execution: live.record.id,
+        tenant: live.record.tenant.clone(),
         path: path.clone(),
         attempt,
         uses,

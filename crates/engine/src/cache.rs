@@ -44,7 +44,7 @@ impl Workflows {
             let context = format!("workflow version `{version}` cannot be read any more");
             Error::with_source(ErrorKind::Corrupt, context, problems)
         })?;
-        let workflow = Arc::new(workflow);
+        let workflow = Arc::new(workflow.of(&stored.tenant));
         let mut compiled = lock(&self.compiled);
         if compiled.len() >= MAX_WORKFLOWS {
             compiled.clear();

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::workflow::{StepKind, VersionId, Workflow, WorkflowName};
-use codeflow_core::{Clock, ExecutionId, Ids, MessageId, TaskId, WorkflowId};
+use codeflow_core::{Clock, ExecutionId, Ids, MessageId, TaskId, Tenant, WorkflowId};
 use tokio::sync::Notify;
 
 use crate::cache::Workflows;
 use crate::plan::DEFAULT_LANE;
 use crate::ports::{
     ActionRunner, ExecutionFilter, ExecutionRecord, LogLine, Message, MessageBody, NewSchedule, NewTask,
-    NewVersion, QuarantinedTask, Snapshot, StepSummary, Store, Work,
+    NewVersion, QuarantinedTask, Snapshot, StepSummary, Store, StoredVersion, Work,
 };
 use crate::worker::Workers;
 use crate::{Error, ErrorKind, Observer, Wakeups, Worker, WorkerSettings};
@@ -79,7 +79,8 @@ impl Engine {
         Worker::new(self.clone(), settings)
     }
 
-    /// Keeps a version of a workflow, whose schedules fire from now on; `document` is the text that `workflow` was parsed from.
+    /// Keeps a version of a workflow, whose schedules fire from now on; `document` is the text that `workflow` was parsed
+    /// from. It becomes the tenant's that [`Workflow::of`] made it.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable).
@@ -89,11 +90,12 @@ impl Engine {
             uses: uses(&step.kind),
         };
         let schedule = |schedule: &codeflow_core::schedule::Schedule| NewSchedule {
-            id: schedule.id(&workflow.name),
+            id: schedule.id(&workflow.tenant, &workflow.name),
             schedule: schedule.clone(),
         };
         let version = NewVersion {
             workflow_id: WorkflowId::generate(self.parts.ids.as_ref()),
+            tenant: workflow.tenant.clone(),
             name: workflow.name.clone(),
             version: workflow.version.clone(),
             document: document.to_owned(),
@@ -137,14 +139,26 @@ impl Engine {
         self.workflows.get(version).await
     }
 
-    /// The latest version of a workflow.
+    /// The latest version of a tenant's workflow.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound).
-    pub async fn latest(&self, name: &WorkflowName) -> Result<VersionId, Error> {
-        let found = self.parts.store.latest_version(name).await?;
-        let found = found.map(|latest| latest.version);
+    pub async fn latest(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error> {
+        let found = self.parts.store.latest_version(tenant, name).await?;
         found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("workflow `{name}` does not exist")))
+    }
+
+    /// The workflows of a tenant by name, each with its latest version.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable).
+    pub async fn list_workflows(
+        &self,
+        tenant: &Tenant,
+        after: Option<&WorkflowName>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, Error> {
+        self.parts.store.list_workflows(tenant, after, limit).await
     }
 
     /// Tasks that workers died of, oldest first.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use codeflow_core::execution::StepPath;
 use codeflow_core::workflow::{Limits, StepName};
 use codeflow_core::{
-    ActionCall, ActionError, ActionErrorKind, ActionName, Backoff, JobId, RetryPolicy, TaskId,
+    ActionCall, ActionError, ActionErrorKind, ActionName, Backoff, JobId, RetryPolicy, TaskId, Tenant,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -194,6 +194,7 @@ pub(crate) fn call(task: &Task, text: &str) -> Result<(ActionCall, RetryPolicy),
     let step = step.map_err(|_| ActionError::new(ActionErrorKind::Internal, "a job has no name"))?;
     let retry = call.retry.map_or_else(RetryPolicy::default, RetryPolicy::from);
     let call = ActionCall {
+        tenant: Tenant::default(),
         execution: task.execution,
         path: StepPath::step(step),
         attempt: task.attempt,

@@ -24,7 +24,7 @@ pub(crate) fn slot(workflow: &Workflow, inputs: &Value) -> Result<Option<Slot>, 
             return Err(Error::with_source(ErrorKind::InvalidInput, text, error));
         }
     };
-    let key = format!("{}:{key}", workflow.name);
+    let key = format!("{}:{key}", workflow.tenant.scoped(workflow.name.as_str()));
     if key.len() > MAX_KEY_BYTES {
         let text = format!(
             "`concurrency.key` of workflow `{}` gives more than {MAX_KEY_BYTES} bytes",

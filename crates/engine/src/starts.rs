@@ -142,6 +142,7 @@ impl Engine {
         let now = self.parts.clock.now();
         let record = ExecutionRecord {
             id,
+            tenant: workflow.tenant.clone(),
             workflow: workflow.name.clone(),
             version: workflow.version.clone(),
             status: ExecutionStatus::Queued,
@@ -166,6 +167,7 @@ impl Engine {
         live.record.seq = FIRST_SEQ;
         let execution = NewExecution {
             id,
+            tenant: workflow.tenant.clone(),
             workflow: workflow.name.clone(),
             version: workflow.version.clone(),
             inputs,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use codeflow_core::execution::Fact;
-use codeflow_core::{BatchId, ExecutionId, Timestamp};
+use codeflow_core::workflow::WorkflowName;
+use codeflow_core::{BatchId, ExecutionId, Tenant, Timestamp};
 use codeflow_engine::{BoxError, Error, ErrorKind, LogLine, NewTask, Task, Work};
 use diesel::{Insertable, Queryable, QueryableByName};
 
@@ -22,6 +23,17 @@ const RECALL: i16 = 6;
 const COMPENSATE: i16 = 7;
 /// Its path is the job's call.
 pub(crate) const JOB: i16 = 8;
+
+/// Whose something is, as it is stored.
+pub(crate) fn tenant(text: String) -> Result<Tenant, Error> {
+    Tenant::try_from(text).map_err(|source| corrupt("a stored tenant has an unreadable name", source))
+}
+
+/// The name of a workflow, which is stored with its tenant unless that is the first one.
+pub(crate) fn workflow_name(text: &str) -> Result<WorkflowName, Error> {
+    let name = text.rsplit_once('/').map_or(text, |(_, name)| name);
+    name.parse().map_err(|source| corrupt("a stored workflow has an unreadable name", source))
+}
 
 /// The kind and the path of a task.
 pub(crate) fn pack_work(work: &Work) -> (i16, String) {

@@ -16,6 +16,7 @@ use diesel_async::RunQueryDsl;
 use crate::Database;
 use crate::conn::{Tx, on_conn};
 use crate::error::{Fault, corrupt};
+use crate::rows::workflow_name;
 use crate::schema::{schedule, workflows};
 use crate::sql_types::{At, Id};
 
@@ -54,7 +55,7 @@ impl ScheduleRow {
         Ok(ScheduleRecord {
             schedule: self.schedule()?,
             id: self.id.into(),
-            workflow: self.workflow.parse()?,
+            workflow: workflow_name(&self.workflow)?,
             version: VersionId::from_hash(self.version),
             enabled: self.enabled,
             next_at: self.next_at.map(|at| at.0),

@@ -11,6 +11,7 @@ table! {
         name -> Text,
         latest_version -> Text,
         created_at -> DbTime,
+        tenant -> Text,
     }
 }
 
@@ -68,6 +69,7 @@ table! {
         created_at -> DbTime,
         started_at -> Nullable<DbTime>,
         finished_at -> Nullable<DbTime>,
+        tenant -> Text,
     }
 }
 

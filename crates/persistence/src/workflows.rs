@@ -1,6 +1,7 @@
 //! Workflow versions: each kept once under its hash, with the steps and triggers that people query.
 
 use async_trait::async_trait;
+use codeflow_core::Tenant;
 use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_engine::{Error, NewVersion, StoredVersion, WorkflowStore};
 use diesel::prelude::*;
@@ -8,7 +9,8 @@ use diesel_async::RunQueryDsl;
 
 use crate::Database;
 use crate::conn::{Tx, insert_all, on_conn};
-use crate::error::{Fault, corrupt};
+use crate::error::Fault;
+use crate::rows::{tenant, workflow_name};
 use crate::schedules::{self, Owner};
 use crate::schema::{workflow_actions, workflow_triggers, workflow_versions, workflows};
 use crate::sql_types::{At, Id, Queryable as QueryableJson};
@@ -34,6 +36,7 @@ struct TriggerRow {
 #[derive(Queryable)]
 struct VersionRow {
     workflow_id: Id,
+    tenant: String,
     name: String,
     version: String,
     document: String,
@@ -44,10 +47,10 @@ impl TryFrom<VersionRow> for StoredVersion {
     type Error = Error;
 
     fn try_from(row: VersionRow) -> Result<Self, Error> {
-        let unreadable = |source| corrupt("a stored workflow has an unreadable name", source);
         Ok(Self {
             workflow_id: row.workflow_id.into(),
-            name: row.name.parse().map_err(unreadable)?,
+            tenant: tenant(row.tenant)?,
+            name: workflow_name(&row.name)?,
             version: VersionId::from_hash(row.version),
             document: row.document,
             created_at: row.created_at.0,
@@ -66,9 +69,23 @@ impl WorkflowStore for Database {
         self.run(|db| async move { find(&db, &version).await }).await
     }
 
-    async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
-        let name = name.clone();
-        self.run(|db| async move { latest(&db, &name).await }).await
+    async fn latest_version(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+    ) -> Result<Option<StoredVersion>, Error> {
+        let (tenant, name) = (tenant.clone(), name.clone());
+        self.run(|db| async move { latest(&db, &tenant, &name).await }).await
+    }
+
+    async fn list_workflows(
+        &self,
+        tenant: &Tenant,
+        after: Option<&WorkflowName>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, Error> {
+        let (tenant, after) = (tenant.clone(), after.cloned());
+        self.run(|db| async move { list(&db, &tenant, after, limit).await }).await
     }
 }
 
@@ -81,11 +98,33 @@ async fn find(db: &Database, version: &VersionId) -> Result<Option<StoredVersion
     row.map_err(|error| Fault::from(error).into_error(context))?.map(TryInto::try_into).transpose()
 }
 
-async fn latest(db: &Database, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
+async fn list(
+    db: &Database,
+    tenant: &Tenant,
+    after: Option<WorkflowName>,
+    limit: u32,
+) -> Result<Vec<StoredVersion>, Error> {
+    let after = tenant.scoped(after.as_ref().map_or("", WorkflowName::as_str));
+    let mut conn = db.reader().await?;
+    let rows: QueryResult<Vec<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
+        versions()
+            .filter(workflows::tenant.eq(tenant.as_str()))
+            .filter(workflow_versions::id.eq(workflows::latest_version))
+            .filter(workflows::name.gt(&after))
+            .order(workflows::name)
+            .limit(limit.into())
+            .load(conn)
+            .await
+    });
+    let rows = rows.map_err(|error| Fault::from(error).into_error("could not list workflows"))?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+async fn latest(db: &Database, tenant: &Tenant, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
     let mut conn = db.reader().await?;
     let row: QueryResult<Option<VersionRow>> = on_conn!(&mut conn.tx(), conn => {
         versions()
-            .filter(workflows::name.eq(name.as_str()))
+            .filter(workflows::name.eq(tenant.scoped(name.as_str())))
             .filter(workflow_versions::id.eq(workflows::latest_version))
             .first(conn)
             .await
@@ -101,6 +140,7 @@ fn versions() -> _ {
         .inner_join(workflows::table.on(workflows::id.eq(workflow_versions::workflow_id)))
         .select((
             workflows::id,
+            workflows::tenant,
             workflows::name,
             workflow_versions::id,
             workflow_versions::document,
@@ -122,7 +162,8 @@ async fn put(db: &Database, tx: &mut Tx<'_>, mut new: NewVersion) -> Result<(), 
         diesel::insert_into(workflows::table)
             .values((
                 workflows::id.eq(Id::from(new.workflow_id)),
-                workflows::name.eq(new.name.as_str()),
+                workflows::tenant.eq(new.tenant.as_str()),
+                workflows::name.eq(new.tenant.scoped(new.name.as_str())),
                 workflows::latest_version.eq(version),
                 workflows::created_at.eq(now),
             ))

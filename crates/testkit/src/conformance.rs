@@ -30,6 +30,8 @@ macro_rules! conformance {
             versions: a_version_is_found_as_it_was_kept,
             versions: the_version_kept_last_is_the_latest,
             versions: an_equal_version_changes_nothing_but_the_latest,
+            versions: tenants_have_names_of_their_own,
+            versions: an_execution_belongs_to_a_tenant,
             executions: a_start_is_read_back_whole,
             executions: a_start_with_a_known_key_finds_the_first,
             executions: a_key_belongs_to_one_workflow,

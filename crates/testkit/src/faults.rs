@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_core::{ExecutionId, SessionId, TaskId};
+use codeflow_core::{ExecutionId, SessionId, TaskId, Tenant};
 use codeflow_engine::{
     Admitted, Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord,
     Finding, Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask,
@@ -291,7 +291,20 @@ impl WorkflowStore for FaultyStore {
         self.inner().await?.find_version(version).await
     }
 
-    async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
-        self.inner().await?.latest_version(name).await
+    async fn latest_version(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+    ) -> Result<Option<StoredVersion>, Error> {
+        self.inner().await?.latest_version(tenant, name).await
+    }
+
+    async fn list_workflows(
+        &self,
+        tenant: &Tenant,
+        after: Option<&WorkflowName>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, Error> {
+        self.inner().await?.list_workflows(tenant, after, limit).await
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use codeflow_core::execution::{Fact, FactKind};
 use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{
-    BatchId, Clock, ExecutionId, JobId, ScheduleId, SessionId, TaskId, Timestamp, WorkflowId,
+    BatchId, Clock, ExecutionId, JobId, ScheduleId, SessionId, TaskId, Tenant, Timestamp, WorkflowId,
 };
 use codeflow_engine::{
     Chore, Error, ErrorKind, ExecutionRecord, LogLine, Message, NewTask, PendingSlot, ScheduleRecord,
@@ -45,9 +45,9 @@ impl MemoryStore {
 
 #[derive(Default)]
 struct Model {
-    workflows: HashMap<WorkflowName, (WorkflowId, VersionId)>,
+    workflows: BTreeMap<(Tenant, WorkflowName), (WorkflowId, VersionId)>,
     versions: HashMap<VersionId, StoredVersion>,
-    keys: HashMap<(WorkflowName, String), (ExecutionId, Timestamp)>,
+    keys: HashMap<(String, String), (ExecutionId, Timestamp)>,
     job_keys: HashMap<String, (JobId, Timestamp)>,
     executions: BTreeMap<ExecutionId, Execution>,
     tasks: BTreeMap<TaskId, Entry>,

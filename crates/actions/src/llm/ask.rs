@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codeflow_core::execution::StepPath;
-use codeflow_core::{ActionCall, ActionError, ActionOutcome, ExecutionId, Usd};
+use codeflow_core::{ActionCall, ActionError, ActionOutcome, ExecutionId, Tenant, Usd};
 use codeflow_model::{ChatRequest, ErrorKind, Message};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ const MAX_QUESTION_BYTES: usize = 4 << 20;
 pub(crate) struct Asker {
     models: Arc<dyn Models>,
     route: String,
+    tenant: Tenant,
     execution: ExecutionId,
     path: StepPath,
     attempt: u32,
@@ -47,6 +48,7 @@ impl Asker {
         Ok(Self {
             models: Arc::clone(models),
             route,
+            tenant: call.tenant.clone(),
             execution: call.execution,
             path: call.path.clone(),
             attempt: call.attempt,
@@ -74,6 +76,7 @@ impl Asker {
         let ask = ModelAsk {
             route: self.route.clone(),
             request,
+            tenant: self.tenant.clone(),
             execution: self.execution,
             path: self.path.clone(),
             attempt: self.attempt,

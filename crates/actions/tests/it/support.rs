@@ -9,7 +9,7 @@ use codeflow_actions::{
 };
 use codeflow_analysis::Diff;
 use codeflow_core::execution::{StepError, StepPath, StepStatus};
-use codeflow_core::{ActionCall, ActionError, ActionOutcome, ExecutionId, Upstream};
+use codeflow_core::{ActionCall, ActionError, ActionOutcome, ExecutionId, Tenant, Upstream};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,7 @@ pub(crate) fn builtin() -> Catalog {
 
 pub(crate) fn call(uses: &str, inputs: Value, upstream: Vec<Upstream>) -> ActionCall {
     ActionCall {
+        tenant: Tenant::default(),
         execution: ExecutionId::from_uuid(uuid::Uuid::nil()),
         path: StepPath::step("here".parse().unwrap()),
         attempt: 1,

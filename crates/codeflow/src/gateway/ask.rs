@@ -11,21 +11,20 @@ use codeflow_model::{ChatRequest, ErrorKind};
 /// The models of the gateway, asked by steps.
 pub(crate) struct GatewayModels {
     gateway: Gateway,
-    caller: Arc<Caller>,
 }
 
 impl GatewayModels {
-    /// Steps call in the name of the engine.
+    /// Steps call in the name of the engine, for the tenant whose execution it is.
     pub(crate) fn new(gateway: Gateway) -> Self {
-        let caller = Caller { tenant: "default".into(), user: None, key: "engine".into() };
-        Self { gateway, caller: Arc::new(caller) }
+        Self { gateway }
     }
 
     /// Names a call so that it can be found from its step.
     fn call(&self, ask: &ModelAsk) -> Call {
-        let ModelAsk { execution, path, attempt, call, budget, within, .. } = ask;
+        let ModelAsk { tenant, execution, path, attempt, call, budget, within, .. } = ask;
+        let caller = Caller { tenant: tenant.as_str().into(), user: None, key: "engine".into() };
         Call {
-            caller: Arc::clone(&self.caller),
+            caller: Arc::new(caller),
             request_id: format!("{execution}/{path}/{attempt}/{call}").into(),
             step: Some(StepCall { execution: *execution, path: path.to_string(), budget: *budget }),
             deadline: Some(Instant::now() + *within),

@@ -16,7 +16,7 @@ use super::types::Types;
 use super::{Budget, Concurrency, InputDef, Limits, Step, StepName, Workflow, WorkflowName};
 use super::{graph, header, schedules, version};
 use crate::schedule::Schedule;
-use crate::{ActionCatalog, Location};
+use crate::{ActionCatalog, Location, Tenant};
 
 /// A document's own keys, and its steps before they are put in order.
 struct Document<'n> {
@@ -44,6 +44,7 @@ pub(super) fn compile(root: &Node, catalog: &dyn ActionCatalog, ctx: &mut Contex
     }
     Some(Workflow {
         name: document.name?,
+        tenant: Tenant::default(),
         version: version::of(root),
         triggers: document.triggers,
         schedules: document.schedules.into_iter().map(|(_, schedule)| schedule).collect(),

@@ -10,9 +10,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::RunStep;
+use super::{RunStep, version};
 use crate::schedule::Schedule;
-use crate::{ActionName, RetryPolicy, Usd, ValueType};
+use crate::{ActionName, RetryPolicy, Tenant, Usd, ValueType};
 
 /// A text is not the name of a workflow, a step or an input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +110,8 @@ impl fmt::Display for VersionId {
 pub struct Workflow {
     /// Its name.
     pub name: WorkflowName,
+    /// Whose it is, which no document says: a parsed one is the first tenant's until [`of`](Self::of).
+    pub tenant: Tenant,
     /// What names this version.
     pub version: VersionId,
     /// What starts it, as written; each trigger's server reads its own part.
@@ -131,6 +133,17 @@ pub struct Workflow {
 }
 
 impl Workflow {
+    /// The same workflow as another tenant has it. Versions of two tenants have different names, also when they say the
+    /// same.
+    #[must_use]
+    pub fn of(self, tenant: &Tenant) -> Self {
+        if self.tenant == *tenant {
+            return self;
+        }
+        let version = version::scoped(&self.version, tenant);
+        Self { version, tenant: tenant.clone(), ..self }
+    }
+
     /// Finds a step by its name.
     pub fn step(&self, name: &StepName) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == *name)

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::VersionId;
 use super::node::{Content, Node};
+use crate::Tenant;
 
 /// Hashes a document. The order of keys does not count, but for steps, where it decides between steps that
 /// could run at the same time.
@@ -20,8 +21,17 @@ pub(super) fn of(document: &Node) -> VersionId {
     }
     let mut canonical = String::new();
     write(&value, &mut canonical);
+    hashed(&canonical)
+}
+
+/// The name of the same version among those of a tenant.
+pub(super) fn scoped(version: &VersionId, tenant: &Tenant) -> VersionId {
+    hashed(&tenant.scoped(version.as_str()))
+}
+
+fn hashed(text: &str) -> VersionId {
     let mut hash = String::with_capacity(64);
-    for byte in Sha256::digest(canonical.as_bytes()) {
+    for byte in Sha256::digest(text.as_bytes()) {
         // Writing to a string cannot fail.
         let _ = write!(hash, "{byte:02x}");
     }

@@ -1,8 +1,8 @@
 //! When schedules fire: tables for the days on which clocks are changed, and a slow model that they must agree with.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
-use codeflow_core::Timestamp;
 use codeflow_core::schedule::{CatchUp, Cron, InvalidCron, Overlap, Schedule, Timezone, Turn};
+use codeflow_core::{Tenant, Timestamp};
 use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};
 use proptest::sample::select;
 
@@ -239,11 +239,23 @@ fn the_name_of_a_schedule_depends_on_its_times_alone() {
     let one = schedule("0 6 * * *", "Europe/Berlin");
     let treated = Schedule { catch_up: CatchUp::Latest, overlap: Overlap::Allow, ..one.clone() };
 
-    assert_eq!(one.id(&workflow), schedule("0  6 * * * ", "Europe/Berlin").id(&workflow));
-    assert_eq!(one.id(&workflow), treated.id(&workflow));
-    assert_ne!(one.id(&workflow), schedule("0 6 * * *", "Europe/Paris").id(&workflow));
-    assert_ne!(one.id(&workflow), schedule("0 7 * * *", "Europe/Berlin").id(&workflow));
-    assert_ne!(one.id(&workflow), one.id(&"weekly".parse().expect("a name")));
+    assert_eq!(
+        one.id(&Tenant::default(), &workflow),
+        schedule("0  6 * * * ", "Europe/Berlin").id(&Tenant::default(), &workflow)
+    );
+    assert_eq!(one.id(&Tenant::default(), &workflow), treated.id(&Tenant::default(), &workflow));
+    assert_ne!(
+        one.id(&Tenant::default(), &workflow),
+        schedule("0 6 * * *", "Europe/Paris").id(&Tenant::default(), &workflow)
+    );
+    assert_ne!(
+        one.id(&Tenant::default(), &workflow),
+        schedule("0 7 * * *", "Europe/Berlin").id(&Tenant::default(), &workflow)
+    );
+    assert_ne!(
+        one.id(&Tenant::default(), &workflow),
+        one.id(&Tenant::default(), &"weekly".parse().expect("a name"))
+    );
 }
 
 /// What happens at `now` when nobody looked since `first`.

@@ -42,8 +42,8 @@ impl Engine {
     /// Starts the latest version of the workflow that a step calls, once for each step of each generation, and
     /// says which execution that is. `id` is the id that it has if it is new.
     pub(crate) async fn call(&self, id: ExecutionId, call: Call) -> Result<ExecutionId, CallFailed> {
-        let Call { workflow: name, inputs, caller } = call;
-        let Some(latest) = self.parts.store.latest_version(&name).await? else {
+        let Call { tenant, workflow: name, inputs, caller } = call;
+        let Some(latest) = self.parts.store.latest_version(&tenant, &name).await? else {
             let text =
                 format!("there is no workflow `{name}`; it has to be registered before it can be called");
             let unknown = ActionError::new(ActionErrorKind::InvalidInput, text);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_core::execution::{ExecutionStatus, Fact, StepError, StepPath};
 use codeflow_core::workflow::{Overlap, StepName, VersionId, WorkflowName};
-use codeflow_core::{ExecutionId, MessageId, TaskId, Timestamp};
+use codeflow_core::{ExecutionId, MessageId, TaskId, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,6 +18,8 @@ use crate::ports::{NewTask, OpenTask, Session};
 pub struct NewExecution {
     /// Its id.
     pub id: ExecutionId,
+    /// Its workflow's tenant.
+    pub tenant: Tenant,
     /// Its workflow.
     pub workflow: WorkflowName,
     /// The version it keeps to the end.
@@ -87,6 +89,8 @@ pub enum Started {
 pub struct ExecutionRecord {
     /// Its id.
     pub id: ExecutionId,
+    /// Whose it is: its workflow's tenant.
+    pub tenant: Tenant,
     /// Its workflow.
     pub workflow: WorkflowName,
     /// The version it keeps.
@@ -273,6 +277,8 @@ pub struct ChildEnded {
 /// Which executions to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionFilter {
+    /// Of this tenant; `None`: of all.
+    pub tenant: Option<Tenant>,
     /// Of this workflow.
     pub workflow: Option<WorkflowName>,
     /// With this status.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_core::{Timestamp, WorkflowId};
+use codeflow_core::{Tenant, Timestamp, WorkflowId};
 use serde_json::Value;
 
 use crate::Error;
@@ -13,7 +13,9 @@ use crate::ports::NewSchedule;
 pub struct NewVersion {
     /// The id of the workflow, if this is its first version.
     pub workflow_id: WorkflowId,
-    /// The workflow's name.
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The workflow's name, unique in its tenant.
     pub name: WorkflowName,
     /// What names the version.
     pub version: VersionId,
@@ -41,6 +43,8 @@ pub struct StepSummary {
 pub struct StoredVersion {
     /// The workflow's id.
     pub workflow_id: WorkflowId,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// The workflow's name.
     pub name: WorkflowName,
     /// What names the version.
@@ -74,5 +78,20 @@ pub trait WorkflowStore: Send + Sync {
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
-    async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error>;
+    async fn latest_version(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+    ) -> Result<Option<StoredVersion>, Error>;
+
+    /// The workflows of a tenant, by name, each with its latest version, after `after`, at most so many.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn list_workflows(
+        &self,
+        tenant: &Tenant,
+        after: Option<&WorkflowName>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, Error>;
 }

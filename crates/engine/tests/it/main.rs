@@ -26,6 +26,7 @@ mod script;
 mod simulation;
 mod starts;
 mod storage;
+mod tenants;
 mod waits;
 mod wakeups;
 mod wire;

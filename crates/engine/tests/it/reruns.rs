@@ -1,7 +1,7 @@
 //! An execution like another one.
 
 use codeflow_core::execution::ExecutionStatus;
-use codeflow_core::{ExecutionId, Ids};
+use codeflow_core::{ExecutionId, Ids, Tenant};
 use codeflow_engine::{ErrorKind, Rerun, Started};
 use codeflow_testkit::SequentialIds;
 use serde_json::{Map, Value, json};
@@ -47,7 +47,7 @@ async fn it_may_have_other_inputs_and_another_version() {
     let world = World::new();
     let id = first(&world).await;
     world.register(&DOCUMENT.replace("default: 2", "default: 3")).await.unwrap();
-    let version = world.engine.latest(&"test".parse().unwrap()).await.unwrap();
+    let version = world.engine.latest(&Tenant::default(), &"test".parse().unwrap()).await.unwrap().version;
 
     let rerun = Rerun { inputs: Some(inputs(json!({ "n": 7 }))), version: Some(version), ..Rerun::default() };
     let (again, _) = world.engine.rerun(id, rerun).await.unwrap();
@@ -82,7 +82,7 @@ async fn what_does_not_fit_is_refused() {
     let of_type = world.engine.rerun(id, with(stricter)).await.unwrap_err();
     let nobody = ExecutionId::from_uuid(SequentialIds::new().next());
     let of_nobody = world.engine.rerun(nobody, Rerun::default()).await.unwrap_err();
-    let unknown = world.engine.latest(&"nobody".parse().unwrap()).await.unwrap_err();
+    let unknown = world.engine.latest(&Tenant::default(), &"nobody".parse().unwrap()).await.unwrap_err();
 
     assert_eq!((of_other.kind(), of_type.kind()), (ErrorKind::InvalidInput, ErrorKind::InvalidInput));
     assert!(of_other.to_string().contains("`other`"), "{of_other}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::schedule::{Overlap, Schedule};
 use codeflow_core::workflow::{self, VersionId};
-use codeflow_core::{Clock, Ids, NoActions, Timestamp, WorkflowId};
+use codeflow_core::{Clock, Ids, NoActions, Tenant, Timestamp, WorkflowId};
 use codeflow_engine::{
     Engine, ExecutionFilter, ExecutionRecord, NewSchedule, NewVersion, Pass, ScheduleRecord, SlotOutcome,
     WorkflowStore,
@@ -239,12 +239,13 @@ async fn a_schedule_that_cannot_start_does_not_stand_in_the_way() {
     let schedule = Schedule::new("0 * * * *".parse().expect("good"), "UTC".parse().expect("good"));
     let name = "broken".parse().expect("a name");
     let broken = NewVersion {
+        tenant: Tenant::default(),
         workflow_id: WorkflowId::from_uuid(SequentialIds::new().next()),
         version: VersionId::from_hash("0".repeat(64)),
         document: "this is no workflow".to_owned(),
         steps: Vec::new(),
         triggers: Vec::new(),
-        schedules: vec![NewSchedule { id: schedule.id(&name), schedule }],
+        schedules: vec![NewSchedule { id: schedule.id(&Tenant::default(), &name), schedule }],
         name,
     };
     let name = broken.name.clone();

@@ -2,7 +2,7 @@
 
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::workflow::VersionId;
-use codeflow_core::{Class, Coded, ExecutionId, WorkflowId};
+use codeflow_core::{Class, Coded, ExecutionId, Tenant, WorkflowId};
 use codeflow_engine::{Error, ErrorKind, ExecutionFilter, NewVersion, StartRequest, Started, WorkflowStore};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -174,7 +174,7 @@ async fn an_execution_keeps_the_version_it_started_with() {
 
     assert_eq!((old.outputs("a"), new.outputs("a")), (json!({ "v": 1 }), json!({ "v": 2 })));
     let name = "test".parse().unwrap();
-    let latest = world.store.latest_version(&name).await.unwrap().unwrap();
+    let latest = world.store.latest_version(&Tenant::default(), &name).await.unwrap().unwrap();
     assert_eq!(latest.version, new.snapshot.record.version);
     let kept = world.engine.workflow(&old.snapshot.record.version).await.unwrap();
     assert_eq!(kept.version, old.snapshot.record.version);
@@ -185,6 +185,7 @@ async fn a_stored_version_that_cannot_be_read_any_more_says_why() {
     let world = World::new();
     let version = VersionId::from_hash("1".repeat(64));
     let unreadable = NewVersion {
+        tenant: Tenant::default(),
         workflow_id: WorkflowId::from_uuid(Uuid::from_u128(5)),
         name: "old".parse().unwrap(),
         version: version.clone(),

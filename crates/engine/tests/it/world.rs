@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Settled, State};
 use codeflow_core::workflow::{self, StepName, VersionId};
-use codeflow_core::{Clock, ExecutionId, MessageId, NoActions, TaskId};
+use codeflow_core::{Clock, ExecutionId, MessageId, NoActions, TaskId, Tenant};
 use codeflow_engine::{
     Anew, Engine, Error, Event, Journal, Message, MessageBody, NewTask, Observer, Parts, Replay,
     ReplayRequest, Snapshot, StartRequest, Started, Work, WorkerSettings,
@@ -156,7 +156,13 @@ impl World {
 
     /// Keeps a version of a workflow.
     pub(crate) async fn register(&self, document: &str) -> Result<VersionId, Error> {
+        self.register_for(&Tenant::default(), document).await
+    }
+
+    /// Keeps a version of a tenant's workflow.
+    pub(crate) async fn register_for(&self, tenant: &Tenant, document: &str) -> Result<VersionId, Error> {
         let workflow = workflow::parse(document, &NoActions).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let workflow = workflow.of(tenant);
         self.engine.register(&workflow, document).await?;
         Ok(workflow.version)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use codeflow_actions::{Catalog, Dependencies, NoModels};
 use codeflow_analysis::{Outcome, ReportFormat, Review};
 use codeflow_core::execution::{StepError, StepPath, StepStatus};
-use codeflow_core::{ActionCall, ActionError, ActionErrorKind, ActionOutcome, ExecutionId, Upstream};
+use codeflow_core::{ActionCall, ActionError, ActionErrorKind, ActionOutcome, ExecutionId, Tenant, Upstream};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,7 @@ impl Run {
     async fn step(&mut self, name: &str, uses: &str, inputs: Value) -> Result<ActionOutcome, ActionError> {
         let step: codeflow_core::workflow::StepName = name.parse().unwrap();
         let call = ActionCall {
+            tenant: Tenant::default(),
             execution: ExecutionId::from_uuid(uuid::Uuid::nil()),
             path: StepPath::step(step.clone()),
             attempt: 1,

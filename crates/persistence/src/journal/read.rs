@@ -14,7 +14,7 @@ use crate::Database;
 use crate::conn::{Tx, on_conn};
 use crate::error::{Fault, corrupt};
 use crate::payload::{Blobs, Payload, from_text, unpack_fact};
-use crate::rows::{unpack_work, unsigned};
+use crate::rows::{tenant, unpack_work, unsigned, workflow_name};
 use crate::schema::{blob, slot_waiter, step_result, task, timer, workflow_executions, workflows};
 use crate::sql_types::{At, Id};
 
@@ -24,6 +24,7 @@ const BLOBS_AT_ONCE: usize = 500;
 #[derive(Queryable)]
 pub(super) struct RecordRow {
     pub(super) id: Id,
+    tenant: String,
     workflow: String,
     version: String,
     status: String,
@@ -65,6 +66,7 @@ pub(super) fn records() -> _ {
         .inner_join(workflows::table.on(workflows::id.eq(workflow_executions::workflow_id)))
         .select((
             workflow_executions::id,
+            workflow_executions::tenant,
             workflows::name,
             workflow_executions::version_id,
             workflow_executions::status,
@@ -191,8 +193,12 @@ pub(super) async fn list(
 async fn page(tx: &mut Tx<'_>, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Fault> {
     let rows: Vec<RecordRow> = on_conn!(tx, conn => {
         let mut query = records().order(workflow_executions::id.desc()).limit(limit.into()).into_boxed();
+        if let Some(tenant) = &filter.tenant {
+            query = query.filter(workflow_executions::tenant.eq(tenant.as_str()));
+        }
         if let Some(name) = &filter.workflow {
-            query = query.filter(workflows::name.eq(name.as_str()));
+            let tenant = filter.tenant.clone().unwrap_or_default();
+            query = query.filter(workflows::name.eq(tenant.scoped(name.as_str())));
         }
         if let Some(status) = filter.status {
             query = query.filter(workflow_executions::status.eq(status.as_str()));
@@ -233,11 +239,11 @@ impl RecordRow {
     pub(super) fn unpack(self, blobs: &Blobs) -> Result<ExecutionRecord, Error> {
         let inputs = Payload { text: self.inputs, hash: self.inputs_hash };
         let outputs = Payload { text: self.outputs, hash: self.outputs_hash };
-        let name = |source| corrupt("a stored workflow has an unreadable name", source);
         let status = |source| corrupt("a stored execution has an unreadable status", source);
         Ok(ExecutionRecord {
             id: self.id.into(),
-            workflow: self.workflow.parse().map_err(name)?,
+            tenant: tenant(self.tenant)?,
+            workflow: workflow_name(&self.workflow)?,
             version: VersionId::from_hash(self.version),
             status: self.status.parse().map_err(status)?,
             generation: unsigned(self.generation),

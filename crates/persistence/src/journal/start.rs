@@ -67,7 +67,7 @@ impl Beginning {
 
     /// Where a key counts.
     fn scope(&self) -> String {
-        format!("start:{}", self.new.workflow)
+        format!("start:{}", self.new.tenant.scoped(self.new.workflow.as_str()))
     }
 
     fn begun(&self) -> bool {

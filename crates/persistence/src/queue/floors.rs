@@ -100,7 +100,7 @@ impl Floors {
     }
 
     /// The floors to write down, now and then.
-    pub(super) fn to_keep(&mut self) -> Vec<(GroupRow, i64)> {
+    pub(super) fn unwritten(&mut self) -> Vec<(GroupRow, i64)> {
         if self.kept.is_some_and(|kept| kept.elapsed() < KEPT) {
             return Vec::new();
         }

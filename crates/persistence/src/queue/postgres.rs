@@ -271,7 +271,7 @@ pub(super) async fn claim(
     let most = i64::from(if claim.suspect { claim.limit.min(1) } else { claim.limit.min(MOST) });
     let (asked, share, risen) = {
         let mut floors = lock(&db.floors);
-        (floors.of(&claim.lanes), floors.share(most), floors.to_keep())
+        (floors.of(&claim.lanes), floors.share(most), floors.unwritten())
     };
     keep(conn, risen).await?;
     // Every claim begins with another key, so that in the end each has its turn.

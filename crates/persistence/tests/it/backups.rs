@@ -12,7 +12,7 @@ use crate::sql::Sql;
 const ROWS: &str = "
   INSERT INTO blob VALUES (x'00', 'ä'), (x'01ff', '');
   INSERT INTO dedup VALUES ('s', 'k', 'e', 7), ('s', 'l', 'e', -1);
-  INSERT INTO workflows VALUES ('w', 'name', 'v', 1);
+  INSERT INTO workflows VALUES ('w', 'acme/name', 'v', 1, 'acme');
   INSERT INTO workflow_versions VALUES ('v', 'w', 'doc''ument', 1);";
 
 async fn filled() -> TestDb {

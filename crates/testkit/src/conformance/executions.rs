@@ -202,7 +202,8 @@ pub async fn a_list_is_filtered_by_workflow_and_status(subject: &Subject) {
         subject.store.start(new.clone()).await.unwrap();
     }
     let listed = async |workflow: Option<&str>, status: Option<ExecutionStatus>| {
-        let filter = ExecutionFilter { workflow: workflow.map(workflow_name), status, before: None };
+        let filter =
+            ExecutionFilter { tenant: None, workflow: workflow.map(workflow_name), status, before: None };
         let records = subject.store.list(filter, 10).await.unwrap();
         records.into_iter().map(|record| record.id).collect::<Vec<_>>()
     };

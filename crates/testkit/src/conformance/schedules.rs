@@ -5,7 +5,7 @@ use std::sync::Arc;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::schedule::{CatchUp, Overlap, Schedule, Turn};
 use codeflow_core::workflow::VersionId;
-use codeflow_core::{ExecutionId, Ids, ScheduleId, Timestamp};
+use codeflow_core::{ExecutionId, Ids, ScheduleId, Tenant, Timestamp};
 use codeflow_engine::{
     Ending, ErrorKind, Fired, Firing, NewSchedule, PendingSlot, ScheduleRecord, SlotOutcome,
 };
@@ -36,7 +36,10 @@ async fn again(subject: &Subject, workflow: &str, version: &VersionId, schedules
     let name = workflow_name(workflow);
     new.schedules = schedules
         .iter()
-        .map(|schedule| NewSchedule { id: schedule.id(&name), schedule: schedule.clone() })
+        .map(|schedule| NewSchedule {
+            id: schedule.id(&Tenant::default(), &name),
+            schedule: schedule.clone(),
+        })
         .collect();
     subject.store.put_version(new).await.unwrap();
 }
@@ -98,7 +101,7 @@ pub async fn a_schedule_is_read_back_whole(subject: &Subject) {
 
     let record = only(subject).await;
 
-    assert_eq!(record.id, yearly.id(&workflow_name("review")));
+    assert_eq!(record.id, yearly.id(&Tenant::default(), &workflow_name("review")));
     assert_eq!((record.workflow, record.version), (workflow_name("review"), version));
     assert_eq!((record.enabled, record.last), (true, None));
     assert_eq!(record.next_at, yearly.next(before));
@@ -110,7 +113,7 @@ pub async fn a_new_version_replaces_the_schedules(subject: &Subject) {
     let [gone, kept, new] = [NEW_YEAR, EVERY_SECOND, "0 0 2 1 *"].map(|cron| schedule(cron, Overlap::Skip));
     keep(subject, "review", &[gone.clone(), kept.clone()]).await;
     keep(subject, "other", std::slice::from_ref(&gone)).await;
-    let id = kept.id(&workflow_name("review"));
+    let id = kept.id(&Tenant::default(), &workflow_name("review"));
     subject.store.enable_schedule(id, false).await.unwrap();
     let before = list(subject, "review").await.into_iter().find(|record| record.id == id).expect("kept");
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Fact, Settled, StepPath, StepStatus};
 use codeflow_core::workflow::{StepName, VersionId, WorkflowName};
-use codeflow_core::{BatchId, ExecutionId, Ids, MessageId, SessionId, TaskId, Timestamp, WorkflowId};
+use codeflow_core::{BatchId, ExecutionId, Ids, MessageId, SessionId, TaskId, Tenant, Timestamp, WorkflowId};
 use codeflow_engine::{
     Advance, Claim, Claimed, ErrorKind, Flushed, NewExecution, NewTask, NewVersion, Renewal, Session,
     Snapshot, StepSummary, Store, Work,
@@ -72,6 +72,7 @@ impl Subject {
     pub fn version(&self, name: &str, version: &VersionId) -> NewVersion {
         NewVersion {
             workflow_id: self.id(WorkflowId::generate),
+            tenant: Tenant::default(),
             name: workflow_name(name),
             version: version.clone(),
             document: format!("name: {name}\n"),
@@ -88,6 +89,7 @@ impl Subject {
     pub fn execution(&self, version: &VersionId, tasks: Vec<NewTask>) -> NewExecution {
         NewExecution {
             id: self.id(ExecutionId::generate),
+            tenant: Tenant::default(),
             workflow: workflow_name("review"),
             version: version.clone(),
             inputs: Arc::new(json!({ "range": "HEAD" })),

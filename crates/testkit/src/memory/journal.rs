@@ -67,7 +67,8 @@ impl Journal for MemoryStore {
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
         let (model, _) = self.open();
         let wanted = |record: &&ExecutionRecord| {
-            filter.workflow.as_ref().is_none_or(|workflow| record.workflow == *workflow)
+            filter.tenant.as_ref().is_none_or(|tenant| record.tenant == *tenant)
+                && filter.workflow.as_ref().is_none_or(|workflow| record.workflow == *workflow)
                 && filter.status.is_none_or(|status| record.status == status)
                 && filter.before.is_none_or(|before| record.id < before)
         };
@@ -126,6 +127,7 @@ fn begin(new: NewExecution, now: Timestamp) -> (Execution, Vec<NewTask>) {
     let ending = new.ending.unwrap_or(codeflow_engine::Ending { outputs: None, error: None });
     let record = ExecutionRecord {
         id: new.id,
+        tenant: new.tenant,
         workflow: new.workflow,
         version: new.version,
         status: new.status,
@@ -156,10 +158,15 @@ impl Model {
         if new.idempotency_key.as_ref().is_some_and(|key| key.contains('\0')) {
             return Err(Error::new(ErrorKind::InvalidInput, "a key cannot hold the zero character"));
         }
-        if self.versions.get(&new.version).is_none_or(|version| version.name != new.workflow) {
+        if self
+            .versions
+            .get(&new.version)
+            .is_none_or(|version| (&version.tenant, &version.name) != (&new.tenant, &new.workflow))
+        {
             return Err(Error::new(ErrorKind::NotFound, format!("version `{}` does not exist", new.version)));
         }
-        let key = new.idempotency_key.as_ref().map(|key| (new.workflow.clone(), key.clone()));
+        let key =
+            new.idempotency_key.as_ref().map(|key| (new.tenant.scoped(new.workflow.as_str()), key.clone()));
         let known = key.is_some_and(|key| self.keys.contains_key(&key));
         if !known && (self.executions.contains_key(&new.id) || !ids.insert(new.id)) {
             return Err(Error::new(ErrorKind::Conflict, format!("execution `{}` exists", new.id)));
@@ -186,14 +193,14 @@ impl Model {
     /// Nothing of it is left, not even its key.
     fn skip(&mut self, new: &NewExecution, other: ExecutionId) -> Started {
         if let Some(key) = &new.idempotency_key {
-            self.keys.remove(&(new.workflow.clone(), key.clone()));
+            self.keys.remove(&(new.tenant.scoped(new.workflow.as_str()), key.clone()));
         }
         Started::Skipped(other)
     }
 
     fn start(&mut self, new: NewExecution, taker: Option<Session>, now: Timestamp) -> Started {
         if let Some(key) = &new.idempotency_key {
-            let key = (new.workflow.clone(), key.clone());
+            let key = (new.tenant.scoped(new.workflow.as_str()), key.clone());
             if let Some(first) = self.keys.get(&key) {
                 return Started::Existing(first.0);
             }

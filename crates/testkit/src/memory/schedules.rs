@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use codeflow_core::schedule::Overlap;
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_core::{ExecutionId, ScheduleId, Timestamp};
+use codeflow_core::{ExecutionId, ScheduleId, Tenant, Timestamp};
 use codeflow_engine::{
     DueSchedules, Error, ErrorKind, Fired, Firing, NewSchedule, PendingSlot, ScheduleRecord, ScheduleStore,
     SlotOutcome,
@@ -120,13 +120,16 @@ impl ScheduleStore for MemoryStore {
 impl Model {
     pub(super) fn put_schedules(
         &mut self,
-        workflow: &WorkflowName,
+        (tenant, workflow): (&Tenant, &WorkflowName),
         version: &VersionId,
         schedules: Vec<NewSchedule>,
         now: Timestamp,
     ) {
         let kept = |id: &ScheduleId| schedules.iter().any(|new| new.id == *id);
-        self.schedules.retain(|id, schedule| schedule.workflow != *workflow || kept(id));
+        self.schedules.retain(|id, schedule| {
+            let is_its = schedule.workflow == *workflow && *id == schedule.schedule.id(tenant, workflow);
+            !is_its || kept(id)
+        });
         for NewSchedule { id, schedule } in schedules {
             let next_at = schedule.next(now);
             let record = self.schedules.entry(id).or_insert_with(|| ScheduleRecord {

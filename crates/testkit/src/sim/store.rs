@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_core::{ExecutionId, ScheduleId, SessionId, TaskId, Timestamp};
+use codeflow_core::{ExecutionId, ScheduleId, SessionId, TaskId, Tenant, Timestamp};
 use codeflow_engine::{
     Admitted, Advance, Claim, Claimed, Dead, DueSchedules, Enqueued, Error, ErrorKind, ExecutionFilter,
     ExecutionRecord, Fired, Firing, Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution,
@@ -226,9 +226,27 @@ impl WorkflowStore for SimStore {
         self.call("find_version", move |store| async move { store.find_version(&version).await }).await
     }
 
-    async fn latest_version(&self, name: &WorkflowName) -> Result<Option<StoredVersion>, Error> {
-        let name = name.clone();
-        self.call("latest_version", move |store| async move { store.latest_version(&name).await }).await
+    async fn latest_version(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+    ) -> Result<Option<StoredVersion>, Error> {
+        let (tenant, name) = (tenant.clone(), name.clone());
+        let latest = move |store: MemoryStore| async move { store.latest_version(&tenant, &name).await };
+        self.call("latest_version", latest).await
+    }
+
+    async fn list_workflows(
+        &self,
+        tenant: &Tenant,
+        after: Option<&WorkflowName>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, Error> {
+        let (tenant, after) = (tenant.clone(), after.cloned());
+        let list = move |store: MemoryStore| async move {
+            store.list_workflows(&tenant, after.as_ref(), limit).await
+        };
+        self.call("list_workflows", list).await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use codeflow::Local;
+use codeflow::core::Tenant;
 use codeflow::core::workflow::Workflow;
 use codeflow::engine::{Anew, ReplayRequest};
 
@@ -25,7 +26,7 @@ pub(super) async fn replay(local: &Local, options: ReplayOptions) -> anyhow::Res
         }
         (None, true) => {
             let name = local.engine().get(id, Some(i64::MAX)).await?.record.workflow;
-            let version = local.engine().latest(&name).await?;
+            let version = local.engine().latest(&Tenant::default(), &name).await?.version;
             Some(local.engine().workflow(&version).await?)
         }
         (None, false) => None,

@@ -14,7 +14,7 @@ pub(super) async fn rerun(context: &Context, local: &Local, options: RerunOption
     let id = one.id.resolve(local).await?;
     let record = local.engine().get(id, Some(i64::MAX)).await?.record;
     let version = match latest {
-        true => local.engine().latest(&record.workflow).await?,
+        true => local.engine().latest(&record.tenant, &record.workflow).await?.version,
         false => record.version,
     };
     let workflow = local.engine().workflow(&version).await?;

@@ -28,7 +28,7 @@ WITH fence AS MATERIALIZED (
   WHERE id = ? AND epoch = ? AND ended_at IS NULL AND expires_at > clock_timestamp()
   FOR KEY SHARE
 ), new AS MATERIALIZED (
-  SELECT n.*, w.id AS workflow_id
+  SELECT n.*, w.id AS workflow_id, w.tenant
   FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS n
     (id, workflow, version_id, status, begun, ended, inputs, inputs_hash, outputs, outputs_hash, error, scope, key,
      slot, waits, most, replaces)
@@ -48,9 +48,9 @@ WITH fence AS MATERIALIZED (
   WHERE go.ok AND (new.key IS NULL OR new.id IN (SELECT execution_id FROM keyed))
 ), execution_in AS (
   INSERT INTO workflow_executions
-    (id, workflow_id, version_id, status, generation, seq, stopping, inputs, inputs_hash, outputs,
+    (id, tenant, workflow_id, version_id, status, generation, seq, stopping, inputs, inputs_hash, outputs,
      outputs_hash, error, idempotency_key, created_at, started_at, finished_at)
-  SELECT id, workflow_id, version_id, status, 0, 1, FALSE, inputs, inputs_hash, outputs,
+  SELECT id, tenant, workflow_id, version_id, status, 0, 1, FALSE, inputs, inputs_hash, outputs,
     outputs_hash, error, key, clock_timestamp(), CASE WHEN begun THEN clock_timestamp() END,
     CASE WHEN ended THEN clock_timestamp() END
   FROM begun
@@ -266,7 +266,7 @@ fn bind_executions<'a>(statement: Statement<'a>, all: &'a [Beginning]) -> Statem
     let hash = |payload: &'a Payload| payload.hash.as_deref();
     statement
         .bind::<Array<DbUuid>, _>(column(all, |one| Id::from(one.new.id)))
-        .bind::<Array<Text>, _>(column(all, |one| one.new.workflow.as_str()))
+        .bind::<Array<Text>, _>(column(all, |one| one.new.tenant.scoped(one.new.workflow.as_str())))
         .bind::<Array<Text>, _>(column(all, |one| one.new.version.as_str()))
         .bind::<Array<Text>, _>(column(all, |one| one.new.status.as_str()))
         .bind::<Array<Bool>, _>(column(all, Beginning::begun))

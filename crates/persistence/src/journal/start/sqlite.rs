@@ -23,6 +23,7 @@ use crate::sql_types::{At, Id};
 #[diesel(table_name = executions)]
 struct ExecutionRow {
     id: Id,
+    tenant: String,
     workflow_id: Id,
     version_id: String,
     status: &'static str,
@@ -144,7 +145,7 @@ fn find_workflow(conn: &mut SqliteConnection, one: &Beginning) -> Result<Id, Fau
     let found: Option<Id> = workflow_versions::table
         .inner_join(workflows::table.on(workflows::id.eq(workflow_versions::workflow_id)))
         .filter(workflow_versions::id.eq(one.new.version.as_str()))
-        .filter(workflows::name.eq(one.new.workflow.as_str()))
+        .filter(workflows::name.eq(one.new.tenant.scoped(one.new.workflow.as_str())))
         .select(workflows::id)
         .first(conn)
         .optional()?;
@@ -178,6 +179,7 @@ fn execution_row(one: &Beginning, workflow_id: Id, now: At) -> ExecutionRow {
     let new = &one.new;
     ExecutionRow {
         id: new.id.into(),
+        tenant: new.tenant.as_str().to_owned(),
         workflow_id,
         version_id: new.version.as_str().to_owned(),
         status: new.status.as_str(),
