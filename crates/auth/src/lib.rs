@@ -15,6 +15,7 @@ mod key_use;
 mod keys;
 mod lockout;
 mod logins;
+mod oidc;
 mod passwords;
 mod permission;
 mod ports;
@@ -39,6 +40,10 @@ pub use identity::{Identity, IdentityParts};
 pub use jwt::{SignedTokens, Signing, TokenSettings, TokenSources};
 pub use keys::{MadeKey, NewKey};
 pub use logins::{SignIn, SignedIn};
+pub use oidc::{
+    BegunSignIn, Decision, FinishedSignIn, NewUsers, Newcomer, OAuth2, Protocol, ProviderSettings,
+    SignInAnswer, SignInProviders, SignInSettings, SignInSources, VerifiedIdentity,
+};
 pub use permission::{Permission, Permissions};
 pub use ports::{
     ApiKey, Attempt, AttemptStore, AuditEntry, AuditEvent, AuditFilter, AuditStore, Connection,

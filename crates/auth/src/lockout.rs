@@ -95,6 +95,16 @@ impl Lockout {
         .collect()
     }
 
+    /// Storage does not know of these after all.
+    pub(crate) fn keep_unsaved(&self, unsaved: &[Unsaved]) {
+        let mut names = lock(&self.names);
+        for one in unsaved {
+            if let Some(failures) = names.get_mut(&one.name) {
+                failures.unsaved = failures.unsaved.saturating_add(one.count);
+            }
+        }
+    }
+
     /// How many failures storage knows of that are not forgotten.
     pub(crate) fn saved(&self, user: &User, now: Timestamp) -> u32 {
         let over = |until: Timestamp| now.since(until) > self.settings.forgotten_after;

@@ -5,6 +5,7 @@ use codeflow_core::{LoginId, Timestamp, UserId};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::lockout::Unsaved;
 use crate::passwords::Ticket;
 use crate::secret_text::RefreshText;
 use crate::users::{is_name, normal_name};
@@ -105,22 +106,34 @@ impl Identity {
         Error::new(kind, text)
     }
 
-    /// Tells storage of failures that only this process knows.
+    /// Tells storage of failures that only this process knows. What it cannot be told now it is told the next time.
     pub(crate) async fn save_failures(&self) -> Result<(), Error> {
-        for unsaved in self.lockout.unsaved() {
-            if !is_name(&unsaved.name) {
-                continue;
+        let all = self.lockout.unsaved();
+        for (place, unsaved) in all.iter().enumerate() {
+            if let Err(error) = self.save_failures_of(unsaved).await {
+                self.lockout.keep_unsaved(&all[place..]);
+                return Err(error);
             }
-            let Some(user) = self.store.find_user_by_name(&unsaved.name).await? else { continue };
-            let now = self.clock.now();
-            self.change(user.id, None, |user| {
-                user.failures = self.lockout.saved(user, now).saturating_add(unsaved.count);
-                user.locked_until = user.locked_until.max(Some(unsaved.until));
-                Ok(())
-            })
-            .await?;
         }
         Ok(())
+    }
+
+    async fn save_failures_of(&self, unsaved: &Unsaved) -> Result<(), Error> {
+        if !is_name(&unsaved.name) {
+            return Ok(());
+        }
+        let Some(user) = self.store.find_user_by_name(&unsaved.name).await? else { return Ok(()) };
+        let now = self.clock.now();
+        let saved = self.change(user.id, None, |user| {
+            user.failures = self.lockout.saved(user, now).saturating_add(unsaved.count);
+            user.locked_until = user.locked_until.max(Some(unsaved.until));
+            Ok(())
+        });
+        match saved.await {
+            // It was removed meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            saved => saved.map(drop),
+        }
     }
 
     /// Checks the second factor of a user whose password is right, and writes what changes by that: the code that is used
@@ -132,7 +145,7 @@ impl Identity {
         for _ in 0..TRIES {
             let mut after = user.clone();
             if !self.use_code(&mut after, ask.code.as_deref())? {
-                return Err(Refused::Counted(user));
+                return Err(Refused::Counted(Box::new(user)));
             }
             (after.failures, after.locked_until) = (0, None);
             if let Some(renewed) = &renewed {
@@ -203,7 +216,7 @@ impl Identity {
 /// Why the right password is not enough.
 enum Refused {
     /// The code is wrong, which counts.
-    Counted(User),
+    Counted(Box<User>),
     /// Something else.
     Other(Error),
 }

@@ -109,7 +109,7 @@ impl Identity {
         if let Some(roles) = &wish.roles {
             caller.covers(self.role_permissions(&user.tenant, roles).await?)?;
         }
-        let _alone = self.admins.lock().await;
+        let _alone = if wish.is_managed() { Some(self.admins.lock().await) } else { None };
         let (before, after) = self.change(id, Some(caller), |user| change(user, &wish)).await?;
         if is_admin(&before) && !is_admin(&after) && !self.has_admin(&after.tenant).await? {
             self.change(id, None, |user| {

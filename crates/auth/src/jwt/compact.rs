@@ -27,17 +27,21 @@ impl<'a> Compact<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or_else(|| malformed("this is no token"))?;
         let (header, payload) = signed.split_once('.').ok_or_else(|| malformed("this is no token"))?;
         // More dots are in `payload`, and no base64.
-        let (header, payload) = (decode(header)?, decode(payload)?);
-        decode(signature)?;
+        let (header, payload) = (part(header)?, part(payload)?);
+        part(signature)?;
         Ok(Self { signed, header, payload, signature })
     }
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, Error> {
-    if part.is_empty() {
+fn part(text: &str) -> Result<Vec<u8>, Error> {
+    if text.is_empty() {
         return Err(malformed("a part of the token is empty"));
     }
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed("a part of the token is no base64url"))
+    decode(text).ok_or_else(|| malformed("a part of the token is no base64url"))
+}
+
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 /// Reads a JSON object. Members that the type has come once: serde refuses the second.

@@ -7,73 +7,58 @@ use codeflow_core::workflow::{self, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
     ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot,
-    StartRequest, Started, StoredVersion, WorkflowStore,
+    StartRequest, Started, StoredVersion,
 };
 
 use super::{Control, Executions, NewStart, PutError, Workflows};
 
-/// An engine, with what documents are checked against and where versions are looked up.
+/// An engine, with what documents are checked against.
 #[derive(Clone)]
 pub struct EnginePorts {
     /// The engine.
     pub engine: Engine,
     /// What `uses:` means.
     pub actions: Arc<dyn ActionRunner>,
-    /// Where versions are kept.
-    pub store: Arc<dyn WorkflowStore>,
 }
 
 impl EnginePorts {
-    /// Everything is of the tenant that is there from the start, as long as the engine keeps no other.
-    fn owns(tenant: &Tenant) -> bool {
-        tenant.as_str() == Tenant::DEFAULT
-    }
-
+    /// An execution of the tenant. What is another's is not there.
     async fn own(&self, tenant: &Tenant, id: ExecutionId, after: Option<i64>) -> Result<Snapshot, Error> {
-        if !Self::owns(tenant) {
-            return Err(Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")));
+        let snapshot = self.engine.get(id, after).await?;
+        if snapshot.record.tenant == *tenant {
+            return Ok(snapshot);
         }
-        self.engine.get(id, after).await
+        Err(Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))
     }
-}
-
-fn no_workflow(name: &WorkflowName) -> Error {
-    Error::new(ErrorKind::NotFound, format!("workflow `{name}` does not exist"))
 }
 
 #[async_trait]
 impl Workflows for EnginePorts {
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError> {
         let workflow = workflow::parse(document, self.actions.catalog()).map_err(PutError::Invalid)?;
-        if !Self::owns(tenant) {
-            let text = "workflows of this tenant cannot be kept yet";
-            return Err(PutError::Engine(Error::new(ErrorKind::Unavailable, text)));
-        }
+        let workflow = workflow.of(tenant);
         self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
-        Workflows::get(self, tenant, &workflow.name).await.map_err(PutError::Engine)
+        self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
     }
 
     async fn list(
         &self,
-        _tenant: &Tenant,
-        _after: Option<&WorkflowName>,
-        _limit: u32,
+        tenant: &Tenant,
+        after: Option<&WorkflowName>,
+        limit: u32,
     ) -> Result<Vec<StoredVersion>, Error> {
-        Err(Error::new(ErrorKind::Unavailable, "storage cannot list workflows yet"))
+        self.engine.list_workflows(tenant, after, limit).await
     }
 
     async fn get(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error> {
-        if !Self::owns(tenant) {
-            return Err(no_workflow(name));
-        }
-        self.store.latest_version(name).await?.ok_or_else(|| no_workflow(name))
+        self.engine.latest(tenant, name).await
     }
 }
 
 #[async_trait]
 impl Executions for EnginePorts {
     async fn start(&self, tenant: &Tenant, start: NewStart) -> Result<(ExecutionRecord, bool), Error> {
-        let version = Workflows::get(self, tenant, &start.workflow).await?.version;
+        let version = self.engine.latest(tenant, &start.workflow).await?.version;
         let request = StartRequest { version, inputs: start.inputs, idempotency_key: start.key };
         let (id, started) = self.engine.start(request).await?;
         let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
@@ -89,7 +74,8 @@ impl Executions for EnginePorts {
         filter: ExecutionFilter,
         limit: u32,
     ) -> Result<Vec<ExecutionRecord>, Error> {
-        if Self::owns(tenant) { self.engine.list(filter, limit).await } else { Ok(Vec::new()) }
+        let filter = ExecutionFilter { tenant: Some(tenant.clone()), ..filter };
+        self.engine.list(filter, limit).await
     }
 
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
