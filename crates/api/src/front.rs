@@ -47,7 +47,7 @@ pub struct ApiParts {
 #[derive(Clone)]
 pub struct Api {
     parts: Arc<ApiParts>,
-    manage: Manage,
+    managed: Manage,
 }
 
 impl std::ops::Deref for Api {
@@ -62,13 +62,13 @@ impl Api {
     /// Puts the parts together.
     pub fn new(parts: ApiParts) -> Self {
         let parts = Arc::new(parts);
-        Self { manage: Manage::new(Arc::clone(&parts)), parts }
+        Self { managed: Manage::new(Arc::clone(&parts)), parts }
     }
 
     /// Answers one request that came from this address, whatever happens.
     pub async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Outgoing> {
-        let exchange = Exchange::begin(self, format_of(&request));
-        let answering = AssertUnwindSafe(route(&exchange, request, peer)).catch_unwind();
+        let exchange = Exchange::begin(self, format_of(&request), peer);
+        let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| {
             tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
             Err(Refusal::Internal.told("something went wrong inside the gateway"))
@@ -99,26 +99,22 @@ const TAKES_POST: [&str; 4] =
 /// The paths that take GET alone.
 const TAKES_GET: [&str; 5] = ["/v1/models", "/health/live", "/health/ready", "/metrics", "/openapi.json"];
 
-async fn route(
-    exchange: &Exchange<'_>,
-    request: Request<Incoming>,
-    peer: IpAddr,
-) -> Result<Response<Outgoing>, Failure> {
+async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Response<Outgoing>, Failure> {
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let is_post = *request.method() == Method::POST;
     match request.uri().path() {
         "/v1/chat/completions" | "/v1/messages" if is_post => chat::answer(exchange, request).await,
         "/v1/embeddings" if is_post => Box::pin(embeddings::answer(exchange, request)).await,
         "/v1/messages/count_tokens" if is_post => Box::pin(tokens::answer(exchange, request)).await,
-        "/v1/models" if is_get => models::list(exchange, &request),
+        "/v1/models" if is_get => models::list(exchange, &request).await,
         "/health/live" if is_get => Ok(vitals::live()),
         "/health/ready" if is_get => Ok(vitals::ready(exchange)),
-        "/metrics" if is_get => vitals::metrics(exchange, &request),
+        "/metrics" if is_get => vitals::metrics(exchange, &request).await,
         "/openapi.json" if is_get => Ok(openapi::answer()),
-        path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request),
+        path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request).await,
         path if path.starts_with("/api/") => {
-            let arrival = Arrival { request_id: Arc::clone(&exchange.request_id), peer };
-            Ok(Box::pin(exchange.api.manage.answer(request, arrival)).await)
+            let arrival = Arrival { request_id: Arc::clone(&exchange.request_id), peer: exchange.peer };
+            Ok(Box::pin(exchange.api.managed.answer(request, arrival)).await)
         }
         path if TAKES_POST.contains(&path) => {
             read_away(request).await;

@@ -38,6 +38,7 @@ mod server;
 mod sketch;
 mod sse;
 mod stage;
+mod strangers;
 
 pub use body::Outgoing;
 pub use chat_completions::{ChatCompletions, ChatCompletionsStream};

@@ -27,9 +27,11 @@ use crate::body::Outgoing;
 use crate::front::ApiParts;
 use office::{Desk, Office};
 
+pub(crate) use layers::entrance::name as visitor_name;
 pub(crate) use layers::identify::Arrival;
 pub use parts::{About, ClientAddress, ManageParts, ManageSettings};
 pub use ports::{Control, EnginePorts, Executions, NewStart, PutError, Workflows};
+pub(crate) use problem::Problem;
 
 /// All paths under `/api`. A clone is the same.
 #[derive(Clone)]

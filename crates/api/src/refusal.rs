@@ -39,6 +39,8 @@ pub(crate) enum Refusal {
     Limited,
     /// It was worked on for too long.
     Overdue,
+    /// This process has not the part that could answer it.
+    NotHere,
     /// Storage is away.
     StorageUnavailable,
     /// A fault of ours.
@@ -66,6 +68,7 @@ impl Refusal {
             Self::InvalidParameter => "api.invalid_parameter",
             Self::Limited => "api.limited",
             Self::Overdue => "api.overdue",
+            Self::NotHere => "api.not_here",
             Self::StorageUnavailable => "api.storage_unavailable",
             Self::Internal => "api.internal",
         }
@@ -87,7 +90,7 @@ impl Refusal {
             Self::ContentType => 415,
             Self::InvalidBody => 422,
             Self::Limited => 429,
-            Self::Overdue | Self::StorageUnavailable => 503,
+            Self::Overdue | Self::NotHere | Self::StorageUnavailable => 503,
             Self::Internal => 500,
         }
     }
@@ -112,6 +115,7 @@ impl Refusal {
             Self::InvalidParameter => "the request is not what this path takes; `errors` says where",
             Self::Limited => "too many requests for now",
             Self::Overdue => "this took too long and was given up; what was begun may have been done",
+            Self::NotHere => "this server was started without what could answer this",
             Self::StorageUnavailable => "storage is away at the moment; try again",
             Self::Internal => "something went wrong inside the server",
         }

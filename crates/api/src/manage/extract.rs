@@ -1,10 +1,9 @@
 //! What a handler is given: all of it was checked before, so that nothing here can be the client's fault.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use codeflow_auth::Principal;
+use axum::extract::FromRequestParts;
+use codeflow_auth::{Origin, Principal};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -16,11 +15,11 @@ use crate::refusal::Refusal;
 /// Whoever calls.
 pub(crate) struct Caller(pub(crate) Arc<Principal>);
 
-/// Where a request comes from.
-#[derive(Clone, Debug)]
-pub(crate) struct Visit {
-    pub(crate) address: IpAddr,
-}
+/// Whoever calls, and from where: what use cases of identity ask for.
+pub(crate) struct By(pub(crate) codeflow_auth::Caller);
+
+/// From where the request came, and its name.
+pub(crate) struct FromWhere(pub(crate) Origin);
 
 /// The body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -51,19 +50,21 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-impl<S: Sync> OptionalFromRequestParts<S> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Problem> {
-        Ok(parts.extensions.get::<Arc<Principal>>().cloned().map(Self))
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Visit {
+impl<S: Sync> FromRequestParts<S> for FromWhere {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(missing)
+        parts.extensions.get::<Origin>().cloned().map(Self).ok_or_else(missing)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let FromWhere(origin) = FromWhere::from_request_parts(parts, state).await?;
+        let Caller(principal) = Caller::from_request_parts(parts, state).await?;
+        Ok(Self(codeflow_auth::Caller { principal, origin }))
     }
 }
 

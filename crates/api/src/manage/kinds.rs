@@ -5,6 +5,7 @@ use codeflow_auth::ErrorKind as Auth;
 use codeflow_core::{Coded, Problems};
 use codeflow_engine::ErrorKind as Engine;
 use codeflow_gateway::StoreError;
+use codeflow_ratelimit::ErrorKind as Limits;
 use http::StatusCode;
 
 use super::problem::{FieldError, Problem};
@@ -66,6 +67,16 @@ fn of_engine(kind: Engine) -> (StatusCode, Option<&'static str>) {
     }
 }
 
+/// The same for limits.
+fn of_limits(kind: Limits) -> (StatusCode, Option<&'static str>) {
+    match kind {
+        Limits::InvalidRules => (StatusCode::UNPROCESSABLE_ENTITY, None),
+        Limits::Conflict => (StatusCode::CONFLICT, None),
+        Limits::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(AWAY)),
+        Limits::Corrupt => (StatusCode::INTERNAL_SERVER_ERROR, Some(FAULT)),
+    }
+}
+
 /// Notes what stays inside, at the place where the error stops travelling.
 fn note(status: StatusCode, error: &(dyn std::error::Error + 'static)) {
     match status {
@@ -82,10 +93,30 @@ impl From<codeflow_auth::Error> for Problem {
         let (status, fixed) = of_auth(error.kind());
         note(status, &error);
         let message = fixed.map_or_else(|| error.to_string(), str::to_owned);
-        let field = error.path().map(|path| FieldError::new(path, error.code(), message.clone()));
+        let fields = error.problems().iter();
+        let fields = fields.map(|(field, what)| FieldError::new(pointer(field), error.code(), what.clone()));
+        let fields = fields.collect();
         let credential_refused = error.kind() != Auth::MissingCredential;
         let problem = Self::new(status, error.code(), message).after(error.retry_after());
-        Self { credential_refused, ..problem.with(field.into_iter().collect()) }
+        Self { credential_refused, ..problem.with(fields) }
+    }
+}
+
+/// What use cases call a field, as the pointer into the body that it came in.
+fn pointer(field: &str) -> String {
+    format!("/{}", field.replace('.', "/"))
+}
+
+impl From<codeflow_ratelimit::Error> for Problem {
+    fn from(error: codeflow_ratelimit::Error) -> Self {
+        let (status, fixed) = of_limits(error.kind());
+        note(status, &error);
+        let rules = error.problems().iter();
+        let fields = rules
+            .map(|one| FieldError::new(format!("/rules{}", pointer(&one.field)), error.code(), one.problem));
+        let fields = fields.collect();
+        let message = fixed.map_or_else(|| error.to_string(), str::to_owned);
+        Self::new(status, error.code(), message).with(fields)
     }
 }
 

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 use bytes::Bytes;
+use codeflow_auth::Identity;
 use codeflow_ratelimit::EndpointClass;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -40,6 +41,11 @@ impl std::ops::Deref for Office {
 impl Office {
     pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
         Self { parts, document: Arc::default() }
+    }
+
+    /// Users, roles, keys and sign-ins, if this process has them.
+    pub(crate) fn identity(&self) -> Result<&Identity, Problem> {
+        self.manage.identity.as_deref().ok_or_else(|| Refusal::NotHere.into())
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_auth::{Authenticate, Error, ErrorKind, Principal};
-use codeflow_ratelimit::{Decision, EndpointClass, Gate, Visitor};
+use codeflow_auth::{Authenticate, Error, ErrorKind, Identity, Principal, SignedTokens};
+use codeflow_ratelimit::{Decision, EndpointClass, Gate, RuleKeeper, Visitor};
 use http::HeaderMap;
 
 use super::ports::{Absent, Executions, Workflows};
@@ -19,6 +19,12 @@ pub struct ManageParts {
     pub authenticate: Arc<dyn Authenticate>,
     /// Who may come in.
     pub gate: Arc<dyn Gate>,
+    /// Users, roles, keys and sign-ins; without it their paths answer that they are not here.
+    pub identity: Option<Arc<Identity>>,
+    /// The keys that access tokens are verified with, for others.
+    pub tokens: Option<Arc<SignedTokens>>,
+    /// Limits that can be changed.
+    pub limits: Option<Arc<RuleKeeper>>,
     /// Workflows and their versions.
     pub workflows: Arc<dyn Workflows>,
     /// Executions.
@@ -37,6 +43,9 @@ impl ManageParts {
         Self {
             authenticate: Arc::new(Nobody),
             gate: Arc::new(Open),
+            identity: None,
+            tokens: None,
+            limits: None,
             workflows: Arc::new(Absent),
             executions: Arc::new(Absent),
             address: ClientAddress::peer(),

@@ -1,5 +1,6 @@
 //! How the process is, for those who watch it: `/health/live`, `/health/ready`, `/metrics`, `/api/v1/providers`.
 
+use codeflow_auth::Permission;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -48,11 +49,11 @@ pub(crate) fn ready(exchange: &Exchange<'_>) -> Response<Outgoing> {
     }
 }
 
-pub(crate) fn metrics(
+pub(crate) async fn metrics(
     exchange: &Exchange<'_>,
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    exchange.key(request.headers())?;
+    exchange.key(request.headers(), Permission::MetricsRead).await?;
     let mut response = Response::new(Outgoing::Whole(exchange.api.vitals.metrics().into()));
     response.headers_mut().insert(header::CONTENT_TYPE, PROMETHEUS);
     Ok(response)

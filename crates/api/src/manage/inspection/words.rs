@@ -21,7 +21,20 @@ pub(super) fn tell(error: &ValidationError<'_>) -> Vec<FieldError> {
         let name = property.as_str().unwrap_or_default();
         return vec![FieldError::of(format!("{at}/{name}"), Fault::Missing, "is missing")];
     }
+    if let Kind::OneOfNotValid { context } | Kind::AnyOf { context } = error.kind() {
+        // One of the choices is mostly `null`; what is wrong with the others says more.
+        let others = context.iter().filter(|errors| !matches!(&errors[..], [one] if is_type(one, error)));
+        let told: Vec<_> = others.flatten().flat_map(tell).take(super::TOLD).collect();
+        if !told.is_empty() {
+            return told;
+        }
+    }
     vec![FieldError::of(at, Fault::Invalid, sentence(error.kind()))]
+}
+
+/// Whether an error says of the value of another that it is of the wrong type.
+fn is_type(one: &ValidationError<'_>, other: &ValidationError<'_>) -> bool {
+    matches!(one.kind(), Kind::Type { .. }) && one.instance_path() == other.instance_path()
 }
 
 fn shown(path: &str) -> String {

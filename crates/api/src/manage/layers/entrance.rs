@@ -1,15 +1,16 @@
 //! The layers that count: the limits before anything is looked at, and those of whoever it turns out to be.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use codeflow_auth::{Credential, Permission, Principal};
+use codeflow_auth::{Credential, Origin, Permission, Principal};
 use codeflow_ratelimit::{Decision, Visitor};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::manage::extract::Visit;
+use crate::manage::extract::FromWhere;
 use crate::manage::problem::Problem;
 use crate::manage::stack::Station;
 use crate::refusal::Refusal;
@@ -20,23 +21,23 @@ const ANONYMOUS: &str = "anonymous";
 /// The limits of all and of the address.
 pub(crate) async fn enter(
     State(station): State<Arc<Station>>,
-    visit: Visit,
+    FromWhere(origin): FromWhere,
     request: Request,
     next: Next,
 ) -> Response {
-    let decision = station.office.manage.gate.enter(visit.address, station.guard.class).await;
+    let decision = station.office.manage.gate.enter(address(&origin), station.guard.class).await;
     pass(decision, request, next).await
 }
 
 /// The limits of whoever it is, and of the class of the route.
 pub(crate) async fn admit(
     State(station): State<Arc<Station>>,
-    visit: Visit,
+    FromWhere(origin): FromWhere,
     request: Request,
     next: Next,
 ) -> Response {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    let name = principal.as_ref().map_or_else(|| visit.address.to_string(), |principal| name(principal));
+    let name = principal.as_ref().map_or_else(|| address(&origin).to_string(), |principal| name(principal));
     let visitor = Visitor {
         name: &name,
         tier: principal.as_ref().map_or(ANONYMOUS, |principal| &principal.tier),
@@ -45,6 +46,11 @@ pub(crate) async fn admit(
     };
     let decision = station.office.manage.gate.admit(&visitor).await;
     pass(decision, request, next).await
+}
+
+/// The address of the client; it is known as soon as there is a connection.
+fn address(origin: &Origin) -> IpAddr {
+    origin.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// Under which name somebody is counted: one that nobody else has, whatever people call themselves.

@@ -10,13 +10,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use codeflow_auth::Origin;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::Instant;
 
 use super::trace::{TRACEPARENT, Trace};
-use crate::manage::extract::Visit;
 use crate::manage::problem::Problem;
 use crate::manage::stack::Station;
 use crate::refusal::Refusal;
@@ -56,7 +56,12 @@ pub(crate) async fn identify(State(station): State<Arc<Station>>, request: Reque
     let unread = Unread(Arc::new(Mutex::new(Some(body))));
     let expects = parts.headers.contains_key(header::EXPECT);
     let method = parts.method.clone();
-    parts.extensions.insert(Visit { address });
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    parts.extensions.insert(Origin {
+        address: Some(address),
+        agent: agent.map(str::to_owned),
+        request_id: Some(request_id.to_string()),
+    });
     parts.extensions.insert(unread.clone());
     let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
     let code = render(&mut response, &request_id);

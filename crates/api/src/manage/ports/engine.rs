@@ -22,11 +22,11 @@ pub struct EnginePorts {
 }
 
 impl EnginePorts {
-    /// What is another tenant's does not exist.
+    /// An execution of the tenant. What is another's is not there.
     async fn own(&self, tenant: &Tenant, id: ExecutionId, after: Option<i64>) -> Result<Snapshot, Error> {
-        let found = self.engine.get(id, after).await?;
-        if found.record.tenant == *tenant {
-            return Ok(found);
+        let snapshot = self.engine.get(id, after).await?;
+        if snapshot.record.tenant == *tenant {
+            return Ok(snapshot);
         }
         Err(Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))
     }
@@ -35,10 +35,10 @@ impl EnginePorts {
 #[async_trait]
 impl Workflows for EnginePorts {
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError> {
-        let workflow =
-            workflow::parse(document, self.actions.catalog()).map_err(PutError::Invalid)?.of(tenant);
+        let workflow = workflow::parse(document, self.actions.catalog()).map_err(PutError::Invalid)?;
+        let workflow = workflow.of(tenant);
         self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
-        Workflows::get(self, tenant, &workflow.name).await.map_err(PutError::Engine)
+        self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
     }
 
     async fn list(
@@ -58,7 +58,7 @@ impl Workflows for EnginePorts {
 #[async_trait]
 impl Executions for EnginePorts {
     async fn start(&self, tenant: &Tenant, start: NewStart) -> Result<(ExecutionRecord, bool), Error> {
-        let version = Workflows::get(self, tenant, &start.workflow).await?.version;
+        let version = self.engine.latest(tenant, &start.workflow).await?.version;
         let request = StartRequest { version, inputs: start.inputs, idempotency_key: start.key };
         let (id, started) = self.engine.start(request).await?;
         let record = self.own(tenant, id, Some(i64::MAX)).await?.record;

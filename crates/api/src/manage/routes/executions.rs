@@ -129,6 +129,7 @@ async fn list_executions(
         workflow: query.workflow,
         status: query.status.map(Into::into),
         before: query.before,
+        ..ExecutionFilter::default()
     };
     let rows = office.manage.executions.list(&caller.tenant, filter, limit).await?;
     Ok(Json(Page::of(rows, limit, |row| row.id.to_string())))
