@@ -9,6 +9,7 @@ use clap::Parser;
 use codeflow::Server;
 use codeflow::config::{Environment, Flags, Settings};
 use codeflow::core::{Class, Coded};
+use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -80,8 +81,17 @@ fn run(arguments: Arguments) -> anyhow::Result<bool> {
 async fn serve(settings: Settings, environment: Environment) -> anyhow::Result<bool> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = Server::open(settings, environment).await?;
-    println!("listening on http://{}", server.address()?);
+    let mut server = Server::open(settings, environment).await?;
+    let address = server.address()?;
+    if let Some(token) = server.first_token() {
+        println!("there is no user yet; within a day, this makes the first administrator, once:");
+        println!("  curl http://{address}/api/v1/auth/bootstrap -H 'content-type: application/json' \\");
+        println!(
+            "    -d '{{\"token\":\"{}\",\"name\":\"admin\",\"password\":\"…\"}}'",
+            token.expose_secret()
+        );
+    }
+    println!("listening on http://{address}");
     let run = server.run(async {
         tokio::select! {
             _ = terminate.recv() => {}

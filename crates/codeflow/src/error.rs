@@ -152,6 +152,12 @@ impl From<auth::Error> for Error {
     }
 }
 
+impl From<codeflow_ratelimit::Error> for Error {
+    fn from(error: codeflow_ratelimit::Error) -> Self {
+        Self::new(ErrorKind::Config(config::ErrorKind::InvalidValue), error.to_string())
+    }
+}
+
 impl From<config::Error> for Error {
     fn from(error: config::Error) -> Self {
         let (kind, context) = (ErrorKind::Config(error.kind()), error.to_string());

@@ -106,6 +106,11 @@ pub(crate) fn ask(assembled: Assembled) -> (Arc<dyn Models>, Option<Committer>) 
     (Arc::new(GatewayModels::new(assembled.gateway)), Some(assembled.committer))
 }
 
+/// Whom steps ask, of a gateway that others use, too.
+pub(crate) fn steps(assembled: &Assembled) -> Arc<dyn Models> {
+    Arc::new(GatewayModels::new(assembled.gateway.clone()))
+}
+
 /// The models that have a series of their own; others are counted together.
 fn served(routes: &Routes) -> Vec<ModelName> {
     let known = routes.served().into_iter().map(|entry| ModelName::new(&entry.provider, &entry.id));

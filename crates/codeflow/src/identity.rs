@@ -8,7 +8,7 @@ use codeflow_auth::{
 };
 use codeflow_config::{AuthSettings, Environment, LocalSecrets, SecretReference, Settings, SigningAlgorithm};
 use codeflow_persistence::Database;
-use codeflow_runtime::{SystemClock, SystemIds};
+use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::place::Place;
@@ -52,6 +52,14 @@ impl Identities {
         };
         let identity = Arc::new(Identity::open(parts, identity_settings(auth)).await?);
         Ok(Self { identity, tokens })
+    }
+
+    /// Runs in `tasks` what has to run beside them.
+    pub(crate) fn run(&self, tasks: &Tasks) {
+        let (identity, stop) = (Arc::clone(&self.identity), tasks.stop_token());
+        tasks.spawn("identity", async move { identity.run(stop).await });
+        let (tokens, stop) = (Arc::clone(&self.tokens), tasks.stop_token());
+        tasks.spawn("signing keys", async move { tokens.watch(stop).await });
     }
 }
 

@@ -1,5 +1,6 @@
 //! The model gateway as a server: settings in, answers out, an orderly end.
 
+mod manage;
 mod threads;
 mod vitals;
 
@@ -9,16 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use codeflow_api::{About, Api, ApiParts, BodyLimits, Key, KeyRing, ManageParts, ServerLimits, Serving};
+use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ManageParts, ServerLimits, Serving};
 use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
 use codeflow_gateway::{AccountStore, Caller};
 use codeflow_persistence::Database;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
+use secrecy::SecretString;
 
 use crate::gateway::{self, Assembled};
 use crate::local;
 use crate::place::Place;
 use crate::{Error, ErrorKind, Project};
+use manage::Ground;
 use threads::Threads;
 use vitals::Process;
 
@@ -32,6 +35,7 @@ pub struct Server {
     api: Api,
     tasks: Tasks,
     draining: Arc<AtomicBool>,
+    first: Option<SecretString>,
 }
 
 impl Server {
@@ -41,7 +45,6 @@ impl Server {
     /// [`Config`](ErrorKind::Config), [`Gateway`](ErrorKind::Gateway), [`Listen`](ErrorKind::Listen), and those of the
     /// database.
     pub async fn open(settings: Settings, environment: Environment) -> Result<Self, Error> {
-        settings.check_serving()?;
         codeflow_net::install_crypto_provider();
         let project = Project::around(Path::new("."))?;
         let place = Place::of(&settings.database, &project)?;
@@ -52,14 +55,24 @@ impl Server {
         announce(&settings, &assembled);
         let tasks = Tasks::new();
         let draining = Arc::new(AtomicBool::new(false));
-        let api = api(&settings, keys, &assembled, &database, &draining);
+        let ground = Ground {
+            settings: &settings,
+            environment: &environment,
+            project: &project,
+            place: &place,
+            database: &database,
+        };
+        let (manage, identities) = manage::parts(&ground, &assembled, &tasks).await?;
+        let first = identities.identity.first_token().await?;
+        let parts = Parts { keys, assembled: &assembled, database: &database, draining: &draining, manage };
+        let api = api(&settings, parts);
         let stop = tasks.stop_token();
         tasks.spawn("accounts", assembled.committer.run(stop));
         let listen = settings.server.listen;
         let listener = bind(listen).map_err(|error| {
             Error::new(ErrorKind::Listen, format!("could not listen on {listen}")).with_source(error)
         })?;
-        Ok(Self { listener, settings: settings.server, api, tasks, draining })
+        Ok(Self { listener, settings: settings.server, api, tasks, draining, first })
     }
 
     /// Where it listens.
@@ -70,6 +83,12 @@ impl Server {
         self.listener.local_addr().map_err(|error| {
             Error::new(ErrorKind::Listen, "could not tell where the server listens").with_source(error)
         })
+    }
+
+    /// The token with which the first administrator is made, while there is none: to be shown once to whoever starts the
+    /// server.
+    pub fn first_token(&mut self) -> Option<SecretString> {
+        self.first.take()
     }
 
     /// Answers until `stop` is over. Then nobody new is accepted, requests may end within the time that settings give
@@ -104,13 +123,17 @@ fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(listener)
 }
 
-fn api(
-    settings: &Settings,
+/// What the routes are made of.
+struct Parts<'a> {
     keys: KeyRing,
-    assembled: &Assembled,
-    database: &Database,
-    draining: &Arc<AtomicBool>,
-) -> Api {
+    assembled: &'a Assembled,
+    database: &'a Database,
+    draining: &'a Arc<AtomicBool>,
+    manage: ManageParts,
+}
+
+fn api(settings: &Settings, parts: Parts<'_>) -> Api {
+    let Parts { keys, assembled, database, draining, manage } = parts;
     let vitals = Process {
         draining: Arc::clone(draining),
         metrics: Arc::clone(&assembled.metrics),
@@ -127,22 +150,8 @@ fn api(
         usage: Arc::new(database.clone()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
-        manage: ManageParts::closed(about()),
+        manage,
     })
-}
-
-fn about() -> About {
-    let features = [
-        ("authentication", true),
-        ("rate_limiting", false),
-        ("retry_logic", true),
-        ("optimized_queries", true),
-        ("circuit_breaker", true),
-        ("model_fallback", true),
-        ("response_cache", true),
-    ];
-    let features = features.into_iter().map(|(name, is_on)| (name.to_owned(), is_on)).collect();
-    About { version: env!("CARGO_PKG_VERSION").to_owned(), features }
 }
 
 async fn keys(settings: &Settings, environment: &Environment) -> Result<KeyRing, Error> {

@@ -4,10 +4,10 @@
 
 mod audit;
 mod bootstrap;
+mod connections;
 mod credentials;
 mod errors;
 mod escalation;
-mod connections;
 mod jwt;
 mod kept;
 mod keys;
