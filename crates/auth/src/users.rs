@@ -85,6 +85,18 @@ impl Identity {
         self.store.list_users(Some(&tenant), page).await
     }
 
+    /// Finds a user by the name that it signs in with.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound), also for one of another tenant, [`Forbidden`](ErrorKind::Forbidden),
+    /// [`Unavailable`](ErrorKind::Unavailable).
+    pub async fn find_user(&self, caller: &Caller, name: &str) -> Result<User, Error> {
+        caller.principal.require(Permission::UsersRead)?;
+        let found = self.store.find_user_by_name(&name.to_lowercase()).await?;
+        let seen = found.filter(|user| caller.principal.may_see(&user.tenant));
+        seen.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such user"))
+    }
+
     /// A user; one's own needs no more than `account:manage`.
     ///
     /// # Errors
