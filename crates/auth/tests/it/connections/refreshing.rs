@@ -7,6 +7,7 @@ use codeflow_core::Tenant;
 use serde_json::json;
 
 use super::world::{World, get};
+use crate::kept::Trouble;
 
 #[tokio::test]
 async fn a_token_is_refreshed_when_it_is_good_for_no_more_than_a_minute() {
@@ -79,6 +80,45 @@ async fn a_caller_who_leaves_takes_no_token_along() {
 
     assert_eq!(world.get().await.unwrap(), "access-2");
     assert_eq!(world.service.asked().len(), 1);
+}
+
+/// The service gives its tokens out once.
+#[tokio::test]
+async fn what_the_service_gave_out_is_kept_though_storage_is_away_for_a_moment() {
+    for troubles in [
+        vec![Trouble::Fails, Trouble::Fails],
+        vec![Trouble::LosesItsAnswer],
+        vec![Trouble::Fails, Trouble::LosesItsAnswer],
+    ] {
+        let world = World::new().await;
+        world.go_on(3600);
+        world.service.hold(true);
+        let process = world.process();
+        let caller = world.tasks.spawn("caller", async move { get(&process).await });
+        world.service.until_asked(1).await;
+        world.kept.troubles.lock().unwrap().extend(troubles.clone());
+        world.service.hold(false);
+
+        assert_eq!(caller.await.unwrap().unwrap().unwrap(), "access-2", "{troubles:?}");
+        assert_eq!(world.get().await.unwrap(), "access-2");
+        world.go_on(3600);
+        assert_eq!(world.get().await.unwrap(), "access-3", "{troubles:?}");
+    }
+}
+
+#[tokio::test]
+async fn storage_that_stays_away_is_not_waited_for_for_ever() {
+    let world = World::new().await;
+    world.go_on(3600);
+    world.service.hold(true);
+    let process = world.process();
+    let caller = world.tasks.spawn("caller", async move { get(&process).await });
+    world.service.until_asked(1).await;
+    world.kept.go_away(true);
+    world.service.hold(false);
+    tokio::time::pause();
+
+    assert_eq!(caller.await.unwrap().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
