@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod commits;
 pub mod doctor;
 pub mod executions;
+pub mod identity;
 pub mod jobs;
 pub mod leases;
 pub mod messages;
@@ -19,6 +20,7 @@ pub mod values;
 pub mod versions;
 
 pub use accounts::AccountsSubject;
+pub use identity::IdentitySubject;
 pub use subject::Subject;
 
 /// Makes a test of every case. `$subject` is an async function that returns a fresh
@@ -163,6 +165,68 @@ macro_rules! accounts_conformance {
             accounts: a_killed_process_leaves_no_reservation_behind,
             accounts: a_storm_of_calls_never_exceeds_a_budget,
             accounts: a_budget_that_comes_with_a_call_holds_too,
+        }
+    };
+}
+
+/// Makes a test of every case of identity. `$subject` is an async function that returns a fresh
+/// [`IdentitySubject`](crate::conformance::IdentitySubject).
+#[macro_export]
+macro_rules! identity_conformance {
+    ($subject:path) => {
+        $crate::conformance_cases! { $subject;
+            identity: a_change_of_what_changed_meanwhile_is_refused,
+            identity: a_removed_user_takes_its_keys_and_sign_ins_along,
+            identity: a_user_is_read_back_whole,
+            identity: a_zero_character_is_refused_and_never_found,
+            identity: names_and_identities_belong_to_one_user,
+            identity: names_and_identities_stay_unique_when_users_change,
+            identity: no_sign_in_outlives_a_user_that_is_removed_meanwhile,
+            identity: nothing_is_added_for_a_user_that_is_gone,
+            identity: of_eight_changes_of_one_version_one_is_made,
+            identity: of_eight_users_with_one_name_one_is_added,
+            identity: users_are_counted_no_further_than_asked,
+            identity: users_are_listed_in_pages_of_a_tenant,
+            identity: a_role_is_kept_and_replaced,
+            identity: a_role_is_not_removed_while_a_user_has_it,
+            identity: roles_come_by_name_byte_by_byte,
+            identity: a_key_is_added_once,
+            identity: a_key_is_read_back_whole,
+            identity: a_key_is_revoked_once,
+            identity: a_key_that_is_not_in_use_is_not_replaced,
+            identity: a_replaced_key_names_its_successor_and_ends_in_time,
+            identity: keys_are_listed_in_pages_of_a_tenant_and_an_owner,
+            identity: of_eight_replacements_of_one_key_one_is_made,
+            identity: the_last_use_of_a_key_never_goes_back,
+            identity: uses_of_the_same_keys_cross_without_a_deadlock,
+            identity: a_sign_in_ends_once,
+            identity: a_sign_in_is_read_back_whole,
+            identity: a_sign_in_that_has_begun_is_finished_once,
+            identity: a_token_is_exchanged_by_whoever_has_the_last_one,
+            identity: all_sign_ins_of_a_user_but_one_end,
+            identity: ends_of_the_same_sign_ins_tell_of_each_once,
+            identity: no_renewed_sign_in_survives_the_end_of_all,
+            identity: of_eight_exchanges_of_one_token_one_is_made,
+            identity: old_sign_ins_are_removed_in_pieces_the_oldest_first,
+            identity: sign_ins_are_listed_in_pages_while_they_last,
+            identity: old_revocations_are_removed_in_pieces,
+            identity: revocations_come_in_their_order,
+            identity: revocations_of_many_writers_are_all_read,
+            identity: a_moment_has_one_signing_key,
+            identity: a_secret_is_taken_once,
+            identity: a_secret_is_the_same_for_all,
+            identity: a_token_is_replaced_only_in_the_version_that_was_seen,
+            identity: a_withdrawn_signing_key_is_over_at_once,
+            identity: of_eight_replacements_of_one_token_one_is_made,
+            identity: of_eight_signing_keys_for_one_moment_one_is_added,
+            identity: signing_keys_come_by_the_time_from_which_they_sign,
+            identity: tokens_are_listed_by_service_and_name_and_removed,
+            identity: an_append_that_fails_leaves_no_gap,
+            identity: an_entry_is_read_back_whole,
+            identity: entries_of_many_writers_make_one_chain,
+            identity: no_list_is_longer_than_a_thousand,
+            identity: the_log_is_filtered_and_read_in_pages,
+            identity: the_log_takes_whatever_was_sent,
         }
     };
 }

@@ -23,6 +23,7 @@ mod databases;
 mod faults;
 mod memory;
 mod memory_accounts;
+mod memory_identity;
 #[cfg(feature = "providers")]
 #[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
 pub mod providers;
@@ -37,6 +38,7 @@ pub use databases::TestDb;
 pub use faults::FaultyStore;
 pub use memory::{MemoryStore, Seat, TaskPlace};
 pub use memory_accounts::MemoryAccounts;
+pub use memory_identity::MemoryIdentity;
 pub use proxy::Proxy;
 pub use sources::{ManualClock, SequentialIds};
 pub use tokio_clock::TokioClock;

@@ -9,6 +9,7 @@ use codeflow_auth::{
     Attempt, AttemptStore, Connection, ConnectionStore, Error, ErrorKind, SigningKey, SigningKeyStore,
 };
 use codeflow_core::{Tenant, Timestamp};
+use tokio::sync::Barrier;
 
 type ConnectionKey = (Tenant, String, String);
 
@@ -24,6 +25,20 @@ pub(crate) struct Kept {
     pub(crate) away: AtomicBool,
     /// What happens to the next connections that are put.
     pub(crate) troubles: Mutex<VecDeque<Trouble>>,
+    /// How often a connection was looked for.
+    pub(crate) looks: AtomicUsize,
+    /// For how many looks at connections two who look get their answers at the same time.
+    pub(crate) meetings: AtomicUsize,
+    met: Meeting,
+}
+
+/// Where two meet.
+struct Meeting(Barrier);
+
+impl Default for Meeting {
+    fn default() -> Self {
+        Self(Barrier::new(2))
+    }
 }
 
 /// What happens to a write.
@@ -129,7 +144,13 @@ impl ConnectionStore for Kept {
     ) -> Result<Option<Connection>, Error> {
         self.reached()?;
         let key = (tenant.clone(), service.to_owned(), name.to_owned());
-        Ok(self.connections.lock().unwrap().get(&key).cloned())
+        let found = self.connections.lock().unwrap().get(&key).cloned();
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        let less = |left: usize| left.checked_sub(1);
+        if self.meetings.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+            self.met.0.wait().await;
+        }
+        Ok(found)
     }
 
     async fn connections(&self, tenant: &Tenant) -> Result<Vec<Connection>, Error> {

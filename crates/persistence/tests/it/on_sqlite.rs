@@ -21,3 +21,16 @@ mod accounts {
 
     accounts_conformance!(subject);
 }
+
+mod identity {
+    //! The suite of identity.
+
+    use codeflow_testkit::conformance::IdentitySubject;
+    use codeflow_testkit::{TestDb, identity_conformance};
+
+    async fn subject() -> IdentitySubject {
+        TestDb::sqlite().await.into_identity().await
+    }
+
+    identity_conformance!(subject);
+}

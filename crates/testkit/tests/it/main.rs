@@ -17,3 +17,19 @@ async fn memory() -> Subject {
 }
 
 conformance!(memory);
+
+mod identity {
+    //! The suite of identity.
+
+    use std::sync::Arc;
+
+    use codeflow_testkit::conformance::IdentitySubject;
+    use codeflow_testkit::{MemoryIdentity, identity_conformance};
+
+    async fn subject() -> IdentitySubject {
+        let store = MemoryIdentity::new();
+        IdentitySubject::new(Arc::new(store.clone()), Arc::new(store), ())
+    }
+
+    identity_conformance!(subject);
+}

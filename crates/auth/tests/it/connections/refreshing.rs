@@ -1,5 +1,6 @@
 //! Tokens become fresh: once, by one, and nothing is lost.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use codeflow_auth::{ConnectionTokens, ErrorKind};
@@ -60,6 +61,49 @@ async fn of_many_in_several_processes_one_refreshes() {
         assert_eq!(handle.await.unwrap().unwrap().unwrap(), "access-2");
     }
     assert_eq!(world.service.asked().len(), 1);
+}
+
+/// Two see a token that is over and that nobody refreshes, and only one of them may begin.
+#[tokio::test]
+async fn of_two_processes_that_look_at_the_same_moment_one_refreshes() {
+    let world = World::new().await;
+    world.go_on(3600);
+    // Each looks twice before it begins.
+    world.kept.meetings.store(4, Ordering::SeqCst);
+    let (one, other) = (world.process(), world.process());
+
+    let (one, other) = tokio::join!(get(&one), get(&other));
+
+    assert_eq!((one.unwrap(), other.unwrap()), ("access-2".to_owned(), "access-2".to_owned()));
+    assert_eq!(world.service.asked().len(), 1);
+}
+
+/// Those who wait in the same process do not ask storage again and again.
+#[tokio::test]
+async fn who_waits_in_the_same_process_looks_once_before_and_once_after() {
+    let world = World::new().await;
+    world.go_on(3600);
+    world.service.hold(true);
+    let before = world.kept.looks.load(Ordering::SeqCst);
+    let looks = || world.kept.looks.load(Ordering::SeqCst) - before;
+
+    let handles: Vec<_> = (0..20)
+        .map(|_| {
+            let process = world.connections.clone();
+            world.tasks.spawn("caller", async move { get(&process).await })
+        })
+        .collect();
+    world.service.until_asked(1).await;
+    while looks() < 21 {
+        tokio::task::yield_now().await;
+    }
+    world.service.hold(false);
+    for handle in handles {
+        assert_eq!(handle.await.unwrap().unwrap().unwrap(), "access-2");
+    }
+
+    // Each before, the one who refreshes once more, and the others when it is done.
+    assert_eq!(looks(), 20 + 1 + 19);
 }
 
 #[tokio::test]

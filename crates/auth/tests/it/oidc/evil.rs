@@ -203,6 +203,9 @@ async fn nobody_gets_in_over_an_issuer_that_lies() {
 
         assert_eq!(error.kind(), kind, "{name}, {instead:?}: {error}");
         assert!(error.to_string().contains(said), "{name}: {error}");
+        if let Some((path, Instead::ToItself)) = instead {
+            assert_eq!(world.issuer.asked(path), 1, "{path}: a redirect is not followed, wherever it leads");
+        }
     }
 }
 
