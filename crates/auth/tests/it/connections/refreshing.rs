@@ -158,11 +158,17 @@ async fn storage_that_stays_away_is_not_waited_for_for_ever() {
     let process = world.process();
     let caller = world.tasks.spawn("caller", async move { get(&process).await });
     world.service.until_asked(1).await;
-    world.kept.go_away(true);
+    world.kept.troubles.lock().unwrap().extend([Trouble::Fails; 1000]);
+    let left = || world.kept.troubles.lock().unwrap().len();
     world.service.hold(false);
+    while left() == 1000 {
+        tokio::task::yield_now().await;
+    }
+    // Nothing but time can happen from here on.
     tokio::time::pause();
 
     assert_eq!(caller.await.unwrap().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!((900..950).contains(&left()), "it was tried {} times", 1000 - left());
 }
 
 #[tokio::test]
