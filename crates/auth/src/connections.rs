@@ -26,6 +26,8 @@ pub use self::tokens::{ConnectionTokens, ListedConnection};
 const FRESH: Duration = Duration::from_secs(60);
 /// How long the one who refreshes may take.
 const LEASE: Duration = Duration::from_secs(30);
+/// How long the one who refreshed tries to keep what they got.
+const SAVING: Duration = Duration::from_secs(15);
 /// How long somebody waits for the one who refreshes.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often they look.
@@ -193,16 +195,34 @@ impl All {
             Err(error) => Err(error),
         };
         let (lease, error) = match asked {
-            Ok(Refreshed::Tokens(sealed)) => {
-                let kept = self.keep(place, &sealed, version).await?;
-                return Ok(kept.then(|| sealed.token()));
-            }
+            Ok(Refreshed::Tokens(sealed)) => return self.save(place, &sealed, version).await,
             Ok(Refreshed::Refused) => (Lease::Refused, refused()),
             Err(error) => (Lease::None, error),
         };
         // If this cannot be kept, the lease ends by itself.
         self.keep(place, &seen.sealed.with(lease), version).await.ok();
         seen.good().map(Some).ok_or(error)
+    }
+
+    /// Keeps what the service gave out. It does so once: storage that is away is waited for as long as the lease holds.
+    /// Nothing when there is another version, be it one of ours whose answer was lost.
+    async fn save(
+        &self,
+        place: &Place,
+        sealed: &Sealed,
+        version: i64,
+    ) -> Result<Option<SecretString>, Error> {
+        let until = Instant::now() + SAVING;
+        loop {
+            match self.keep(place, sealed, version).await {
+                Ok(kept) => return Ok(kept.then(|| sealed.token())),
+                Err(error) if error.kind() != ErrorKind::Unavailable || Instant::now() >= until => {
+                    tracing::error!(error = %error, service = place.service, "tokens of a service are lost");
+                    return Err(error);
+                }
+                Err(_) => tokio::time::sleep(BETWEEN_LOOKS).await,
+            }
+        }
     }
 
     async fn look(&self, place: &Place) -> Result<Seen, Error> {

@@ -6,7 +6,7 @@ use codeflow_core::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::service::ConnectionService;
+use super::service::{ConnectionService, Proof};
 use super::tokens::{ConnectionTokens, Sealed};
 use crate::oidc::web::{Reply, Web};
 use crate::{Error, ErrorKind};
@@ -33,7 +33,7 @@ struct Answer {
 impl ConnectionService {
     /// Asks for the next tokens. All that is no clear refusal may be tried again.
     pub(super) async fn refresh(&self, web: &Web, old: &Sealed, now: Timestamp) -> Result<Refreshed, Error> {
-        let (header, mut form) = self.proof();
+        let Proof { header, mut form } = self.proof();
         form.push(("grant_type", "refresh_token"));
         form.push(("refresh_token", old.refresh_token.as_deref().unwrap_or_default()));
         let reply = web.post(&self.token, &form, header).await.map_err(|source| {

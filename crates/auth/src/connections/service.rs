@@ -41,14 +41,24 @@ impl ConnectionService {
         Ok(())
     }
 
-    /// What goes into the header, and what into the form.
-    pub(super) fn proof(&self) -> (Option<(&str, &str)>, Vec<(&str, &str)>) {
+    /// What proves who asks.
+    pub(super) fn proof(&self) -> Proof<'_> {
         let secret = self.client_secret.as_ref().map(ExposeSecret::expose_secret);
-        let id = ("client_id", self.client_id.as_str());
+        let id = self.client_id.as_str();
         match (secret, self.secret_in) {
-            (Some(secret), SecretIn::Header) => (Some((id.1, secret)), Vec::new()),
-            (Some(secret), SecretIn::Form) => (None, vec![id, ("client_secret", secret)]),
-            (None, SecretIn::Header | SecretIn::Form) => (None, vec![id]),
+            (Some(secret), SecretIn::Header) => Proof { header: Some((id, secret)), form: Vec::new() },
+            (Some(secret), SecretIn::Form) => {
+                Proof { header: None, form: vec![("client_id", id), ("client_secret", secret)] }
+            }
+            (None, SecretIn::Header | SecretIn::Form) => {
+                Proof { header: None, form: vec![("client_id", id)] }
+            }
         }
     }
+}
+
+/// What proves who asks, by where it goes.
+pub(super) struct Proof<'a> {
+    pub(super) header: Option<(&'a str, &'a str)>,
+    pub(super) form: Vec<(&'a str, &'a str)>,
 }

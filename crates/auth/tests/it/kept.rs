@@ -1,6 +1,6 @@
 //! Storage in memory for signing keys, sign-ins that have begun, and tokens for other services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,6 +9,7 @@ use codeflow_auth::{
     Attempt, AttemptStore, Connection, ConnectionStore, Error, ErrorKind, SigningKey, SigningKeyStore,
 };
 use codeflow_core::{Tenant, Timestamp};
+use tokio::sync::Barrier;
 
 type ConnectionKey = (Tenant, String, String);
 
@@ -22,6 +23,31 @@ pub(crate) struct Kept {
     pub(crate) reads: AtomicUsize,
     /// Whether storage is away.
     pub(crate) away: AtomicBool,
+    /// What happens to the next connections that are put.
+    pub(crate) troubles: Mutex<VecDeque<Trouble>>,
+    /// How often a connection was looked for.
+    pub(crate) looks: AtomicUsize,
+    /// For how many looks at connections two who look get their answers at the same time.
+    pub(crate) meetings: AtomicUsize,
+    met: Meeting,
+}
+
+/// Where two meet.
+struct Meeting(Barrier);
+
+impl Default for Meeting {
+    fn default() -> Self {
+        Self(Barrier::new(2))
+    }
+}
+
+/// What happens to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It is not made.
+    Fails,
+    /// It is made, and nobody hears of it.
+    LosesItsAnswer,
 }
 
 impl Kept {
@@ -97,12 +123,17 @@ impl ConnectionStore for Kept {
         self.reached()?;
         let key = (connection.tenant.clone(), connection.service.clone(), connection.name.clone());
         let mut all = self.connections.lock().unwrap();
+        let trouble = self.troubles.lock().unwrap().pop_front();
+        let away = || Error::new(ErrorKind::Unavailable, "storage is away");
+        if trouble == Some(Trouble::Fails) {
+            return Err(away());
+        }
         let version = all.get(&key).map_or(0, |one| one.version);
         if version != connection.version - 1 {
             return Ok(false);
         }
         all.insert(key, connection.clone());
-        Ok(true)
+        trouble.map_or(Ok(true), |_| Err(away()))
     }
 
     async fn find_connection(
@@ -113,7 +144,13 @@ impl ConnectionStore for Kept {
     ) -> Result<Option<Connection>, Error> {
         self.reached()?;
         let key = (tenant.clone(), service.to_owned(), name.to_owned());
-        Ok(self.connections.lock().unwrap().get(&key).cloned())
+        let found = self.connections.lock().unwrap().get(&key).cloned();
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        let less = |left: usize| left.checked_sub(1);
+        if self.meetings.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+            self.met.0.wait().await;
+        }
+        Ok(found)
     }
 
     async fn connections(&self, tenant: &Tenant) -> Result<Vec<Connection>, Error> {

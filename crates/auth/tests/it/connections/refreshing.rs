@@ -1,5 +1,6 @@
 //! Tokens become fresh: once, by one, and nothing is lost.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use codeflow_auth::{ConnectionTokens, ErrorKind};
@@ -7,6 +8,7 @@ use codeflow_core::Tenant;
 use serde_json::json;
 
 use super::world::{World, get};
+use crate::kept::Trouble;
 
 #[tokio::test]
 async fn a_token_is_refreshed_when_it_is_good_for_no_more_than_a_minute() {
@@ -61,6 +63,49 @@ async fn of_many_in_several_processes_one_refreshes() {
     assert_eq!(world.service.asked().len(), 1);
 }
 
+/// Two see a token that is over and that nobody refreshes, and only one of them may begin.
+#[tokio::test]
+async fn of_two_processes_that_look_at_the_same_moment_one_refreshes() {
+    let world = World::new().await;
+    world.go_on(3600);
+    // Each looks twice before it begins.
+    world.kept.meetings.store(4, Ordering::SeqCst);
+    let (one, other) = (world.process(), world.process());
+
+    let (one, other) = tokio::join!(get(&one), get(&other));
+
+    assert_eq!((one.unwrap(), other.unwrap()), ("access-2".to_owned(), "access-2".to_owned()));
+    assert_eq!(world.service.asked().len(), 1);
+}
+
+/// Those who wait in the same process do not ask storage again and again.
+#[tokio::test]
+async fn who_waits_in_the_same_process_looks_once_before_and_once_after() {
+    let world = World::new().await;
+    world.go_on(3600);
+    world.service.hold(true);
+    let before = world.kept.looks.load(Ordering::SeqCst);
+    let looks = || world.kept.looks.load(Ordering::SeqCst) - before;
+
+    let handles: Vec<_> = (0..20)
+        .map(|_| {
+            let process = world.connections.clone();
+            world.tasks.spawn("caller", async move { get(&process).await })
+        })
+        .collect();
+    world.service.until_asked(1).await;
+    while looks() < 21 {
+        tokio::task::yield_now().await;
+    }
+    world.service.hold(false);
+    for handle in handles {
+        assert_eq!(handle.await.unwrap().unwrap().unwrap(), "access-2");
+    }
+
+    // Each before, the one who refreshes once more, and the others when it is done.
+    assert_eq!(looks(), 20 + 1 + 19);
+}
+
 #[tokio::test]
 async fn a_caller_who_leaves_takes_no_token_along() {
     let world = World::new().await;
@@ -79,6 +124,51 @@ async fn a_caller_who_leaves_takes_no_token_along() {
 
     assert_eq!(world.get().await.unwrap(), "access-2");
     assert_eq!(world.service.asked().len(), 1);
+}
+
+/// The service gives its tokens out once.
+#[tokio::test]
+async fn what_the_service_gave_out_is_kept_though_storage_is_away_for_a_moment() {
+    for troubles in [
+        vec![Trouble::Fails, Trouble::Fails],
+        vec![Trouble::LosesItsAnswer],
+        vec![Trouble::Fails, Trouble::LosesItsAnswer],
+    ] {
+        let world = World::new().await;
+        world.go_on(3600);
+        world.service.hold(true);
+        let process = world.process();
+        let caller = world.tasks.spawn("caller", async move { get(&process).await });
+        world.service.until_asked(1).await;
+        world.kept.troubles.lock().unwrap().extend(troubles.clone());
+        world.service.hold(false);
+
+        assert_eq!(caller.await.unwrap().unwrap().unwrap(), "access-2", "{troubles:?}");
+        assert_eq!(world.get().await.unwrap(), "access-2");
+        world.go_on(3600);
+        assert_eq!(world.get().await.unwrap(), "access-3", "{troubles:?}");
+    }
+}
+
+#[tokio::test]
+async fn storage_that_stays_away_is_not_waited_for_for_ever() {
+    let world = World::new().await;
+    world.go_on(3600);
+    world.service.hold(true);
+    let process = world.process();
+    let caller = world.tasks.spawn("caller", async move { get(&process).await });
+    world.service.until_asked(1).await;
+    world.kept.troubles.lock().unwrap().extend([Trouble::Fails; 1000]);
+    let left = || world.kept.troubles.lock().unwrap().len();
+    world.service.hold(false);
+    while left() == 1000 {
+        tokio::task::yield_now().await;
+    }
+    // Nothing but time can happen from here on.
+    tokio::time::pause();
+
+    assert_eq!(caller.await.unwrap().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!((900..950).contains(&left()), "it was tried {} times", 1000 - left());
 }
 
 #[tokio::test]

@@ -64,6 +64,11 @@ fn lies_in_the_token() -> Vec<Case> {
         }),
         header("no algorithm", "cannot be read", |header| header["alg"] = json!(null)),
         header("something critical", "not understood", |header| header["crit"] = json!(["exp"])),
+    ]
+}
+
+fn lies_in_the_claims() -> Vec<Case> {
+    vec![
         claims("another nonce", "belongs to another sign-in", |claims| claims["nonce"] = json!("other")),
         claims("no nonce", "belongs to another sign-in", |claims| claims["nonce"] = json!(null)),
         claims("another audience", "for somebody else", |claims| claims["aud"] = json!("other")),
@@ -189,7 +194,7 @@ fn networks() -> Vec<Case> {
 
 #[tokio::test]
 async fn nobody_gets_in_over_an_issuer_that_lies() {
-    let cases: Vec<Case> = [lies_in_the_token(), lies_around_it(), networks()].concat();
+    let cases: Vec<Case> = [lies_in_the_token(), lies_in_the_claims(), lies_around_it(), networks()].concat();
     for (name, lies, kind, said) in cases {
         let instead = lies.instead;
         let world = World::lying(lies).await;
@@ -198,6 +203,9 @@ async fn nobody_gets_in_over_an_issuer_that_lies() {
 
         assert_eq!(error.kind(), kind, "{name}, {instead:?}: {error}");
         assert!(error.to_string().contains(said), "{name}: {error}");
+        if let Some((path, Instead::ToItself)) = instead {
+            assert_eq!(world.issuer.asked(path), 1, "{path}: a redirect is not followed, wherever it leads");
+        }
     }
 }
 

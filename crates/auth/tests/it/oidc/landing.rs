@@ -19,6 +19,7 @@ async fn only_paths_of_this_installation_are_landed_on() {
         "///evil.example",
         "////evil.example",
         "/\\evil.example",
+        "/runs\\..\\..",
         "\\\\evil.example",
         "\\/evil.example",
         "/\t/evil.example",
