@@ -25,11 +25,13 @@ const IDENTITY: [&str; 10] = [
     "audit_log",
 ];
 
+/// What is the same in every database that is filled with it, whenever that was made.
 const ROWS: &str = "
   INSERT INTO blob VALUES (x'00', 'ä'), (x'01ff', '');
   INSERT INTO dedup VALUES ('s', 'k', 'e', 7), ('s', 'l', 'e', -1);
   INSERT INTO workflows VALUES ('w', 'acme/name', 'v', 1, 'acme');
-  INSERT INTO workflow_versions VALUES ('v', 'w', 'doc''ument', 1);";
+  INSERT INTO workflow_versions VALUES ('v', 'w', 'doc''ument', 1);
+  UPDATE __diesel_schema_migrations SET run_on = '2026-01-01 00:00:00';";
 
 async fn filled() -> TestDb {
     let test_db = TestDb::sqlite().await;
