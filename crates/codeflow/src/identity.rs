@@ -17,9 +17,6 @@ use crate::{Error, Options, Project, local};
 /// What the secret of the installation is called in the database, when settings name none.
 const SECRET: &str = "installation";
 
-/// How far clocks of processes may differ for an access token to be accepted.
-const LEEWAY: std::time::Duration = std::time::Duration::from_secs(30);
-
 /// Identity, and what issues its tokens.
 pub(crate) struct Identities {
     pub(crate) identity: Arc<Identity>,
@@ -121,21 +118,22 @@ fn long(secrets: &LocalSecrets, reference: &SecretReference, key: &str) -> Resul
 }
 
 fn token_settings(auth: &AuthSettings, secrets: &LocalSecrets) -> Result<TokenSettings, Error> {
-    let signing = match (auth.signing, &auth.signing_secret) {
+    let tokens = &auth.tokens;
+    let signing = match (tokens.signing, &tokens.secret) {
         (SigningAlgorithm::HS256, Some(reference)) => {
-            Signing::Hs256(long(secrets, reference, "auth.signing_secret")?)
+            Signing::Hs256(long(secrets, reference, "auth.tokens.secret")?)
         }
         (SigningAlgorithm::ES256, _) => Signing::Es256,
         (SigningAlgorithm::EdDSA | SigningAlgorithm::HS256, _) => Signing::EdDsa,
     };
     Ok(TokenSettings {
-        issuer: auth.issuer.clone(),
-        audience: auth.audience.clone(),
+        issuer: tokens.issuer.clone(),
+        audience: tokens.audience.clone(),
         signing,
-        lifetime: auth.access_token,
-        leeway: LEEWAY,
-        rotate_every: auth.rotate_every,
-        ..TokenSettings::default()
+        lifetime: tokens.lifetime,
+        leeway: tokens.leeway,
+        rotate_every: tokens.rotate_every,
+        publish_ahead: tokens.publish_ahead,
     })
 }
 
@@ -148,7 +146,7 @@ fn identity_settings(auth: &AuthSettings) -> IdentitySettings {
         },
         login_idle: auth.login_idle,
         login_longest: auth.login_longest,
-        token_lifetime: auth.access_token + LEEWAY * 2,
+        token_lifetime: auth.tokens.lifetime + auth.tokens.leeway * 2,
         environment: auth.key_environment.clone(),
         service: auth.service.clone(),
         ..IdentitySettings::default()

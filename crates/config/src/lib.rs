@@ -36,7 +36,10 @@ mod values;
 mod variables;
 mod worker;
 
-pub use auth::{AuthSettings, SigningAlgorithm};
+pub use auth::{
+    AuthSettings, NewUserSettings, SignInProtocol, SignInProvider, SignInSettings, SigningAlgorithm,
+    TokenSettings,
+};
 pub use budgets::{BudgetPeriod, BudgetScope, BudgetSettings};
 pub use cache::CacheSettings;
 pub use document::default_toml;
