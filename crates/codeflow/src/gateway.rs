@@ -73,7 +73,7 @@ pub(crate) fn assemble(
         routes,
         source,
         accounts: accounts.clone(),
-        limits: Arc::new(MinuteLimits::new(settings, clock.clone())),
+        limits: Arc::new(MinuteLimits::new(settings, clock.clone(), None)),
         cache: cache(settings),
         policies: policies(settings),
         repeat: Repeat {

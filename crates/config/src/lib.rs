@@ -24,6 +24,7 @@ mod policy;
 mod profile;
 mod providers;
 mod raw;
+mod requests;
 mod resilience;
 mod retention;
 mod routes;

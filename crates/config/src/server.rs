@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use codeflow_ratelimit::Network;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Checks;
-use crate::values::Amount;
+use crate::values::{Amount, Names};
 
 /// How `codeflow-server` listens, and how much it takes from whoever connects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct ServerSettings {
     pub drain: Duration,
     /// Threads that serve; `None`: one per core.
     pub threads: Option<NonZeroUsize>,
+    /// Whose word about the address of a client is believed.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// See [`ServerSettings`].
@@ -63,6 +66,9 @@ pub(crate) struct RawServer {
     drain: Amount,
     /// Threads that serve. 0: one per core.
     threads: usize,
+    /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are believed, as addresses or ranges such as
+    /// 10.0.0.0/8. Without any, the address of a client is the one that it connects from.
+    trusted_proxies: Names,
 }
 
 impl Default for RawServer {
@@ -79,6 +85,7 @@ impl Default for RawServer {
             max_connections: 10_000,
             drain: Amount::text("30s"),
             threads: 0,
+            trusted_proxies: Names::default(),
         }
     }
 }
@@ -92,6 +99,9 @@ impl RawServer {
             checks
                 .refuse("server.max_header_bytes", "must be at least 8 KiB, which clients take for granted");
         }
+        let wanted = "a list of addresses or ranges, such as 10.0.0.0/8 or 2001:db8::/32";
+        let network = |text: &String| checks.parsed("server.trusted_proxies", text, wanted);
+        let trusted = self.trusted_proxies.0.iter().filter_map(network).collect();
         ServerSettings {
             listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             max_header_bytes,
@@ -104,6 +114,7 @@ impl RawServer {
             max_connections: checks.count("server.max_connections", self.max_connections),
             drain: checks.duration("server.drain", &self.drain),
             threads: NonZeroUsize::new(self.threads),
+            trusted_proxies: trusted,
         }
     }
 }

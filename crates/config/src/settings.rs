@@ -173,10 +173,10 @@ impl RawSettings {
         let providers = self.providers.into_iter();
         let routes = self.routes.into_iter();
         let (database, address) = self.database.settle(checks);
+        let worker = self.worker.settle(checks);
         let settings = Settings {
             profile,
             database,
-            worker: self.worker.settle(checks),
             retention: self.retention.settle(checks),
             log: self.log.settle(checks),
             server: self.server.settle(checks),
@@ -186,7 +186,8 @@ impl RawSettings {
             routes: routes.map(|(alias, raw)| raw.settle(alias, checks)).collect(),
             models: self.routing.settle(self.models, checks),
             budgets: budgets::settle(self.budgets, checks),
-            limits: self.limits.settle(checks),
+            limits: self.limits.settle(worker.redis_url.is_some(), checks),
+            worker,
             cache: self.cache.settle(checks),
             retry: self.retry.settle(checks),
             breaker: self.breaker.settle(checks),

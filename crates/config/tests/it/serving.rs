@@ -65,6 +65,10 @@ fn values_that_make_no_sense_are_refused() {
         ("[server]\nmax_headers = 0", "`server.max_headers` must be at least 1"),
         ("[server]\nmax_connections = 0", "`server.max_connections` must be at least 1"),
         ("[server]\ndrain = 0", "`server.drain` must be longer than nothing"),
+        (
+            "[server]\ntrusted_proxies = [\"10/8\"]",
+            "`server.trusted_proxies` is not a list of addresses or ranges",
+        ),
         ("[server]\nport = 1", "sets `server.port`, which does not exist"),
     ]);
 }
@@ -72,6 +76,21 @@ fn values_that_make_no_sense_are_refused() {
 #[test]
 fn the_number_of_threads_may_be_set() {
     assert_eq!(settings("[server]\nthreads = 3\n").server.threads, NonZeroUsize::new(3));
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_ranges() {
+    let shown = |text: &str| -> Vec<String> {
+        settings(text).server.trusted_proxies.iter().map(ToString::to_string).collect()
+    };
+
+    assert!(shown("").is_empty());
+    let both = "[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"2001:db8::1\"]\n";
+    assert_eq!(shown(both), ["10.0.0.0/8", "2001:db8::1/128"]);
+    assert_eq!(
+        shown("[server]\ntrusted_proxies = \"10.0.0.0/8, 192.0.2.1\"\n"),
+        ["10.0.0.0/8", "192.0.2.1/32"]
+    );
 }
 
 #[test]

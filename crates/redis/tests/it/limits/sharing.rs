@@ -98,6 +98,39 @@ async fn two_gates_over_one_redis_admit_together_what_one_would() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_at_two_gates_is_admitted_to_the_last_one_and_not_one_more() {
+    let (redis, tasks) = (RedisServer::start(), Tasks::new());
+    let processes = [
+        Arc::new(Process::start(&redis.url(), system(), &tasks).await),
+        Arc::new(Process::start(&redis.url(), system(), &tasks).await),
+    ];
+    let began = Instant::now();
+
+    let asking: Vec<_> = (0..64)
+        .map(|number| {
+            let process = processes[number % 2].clone();
+            tasks.spawn("ask", async move {
+                let mut admitted = 0u64;
+                while began.elapsed() < Duration::from_millis(1500) {
+                    admitted += u64::from(process.admits("ada", "slow").await);
+                    tokio::task::yield_now().await;
+                }
+                admitted
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for counted in asking {
+        admitted += counted.await.ok().flatten().expect("nobody panics");
+    }
+
+    assert!(processes.iter().all(|process| !process.limiter.is_degraded()));
+    assert!((500..=501).contains(&admitted), "{admitted}");
+    assert!(redis.scripts() < 300, "{}", redis.scripts());
+    tasks.shut_down(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hot_key_asks_redis_less_than_once_for_ten_requests() {
     let (redis, tasks) = (RedisServer::start(), Tasks::new());
     let here = Process::start(&redis.url(), system(), &tasks).await;
