@@ -1,5 +1,32 @@
 //! Who calls and what they may do: passwords, tokens, keys, sign-ins, roles, second factor, audit. It knows neither HTTP
 //! nor SQL: callers hand in what a request brought, and the ports say what storage has to keep.
+//!
+//! ```
+//! use codeflow_auth::{Authenticate, Caller, Identity, IdentityParts, IdentitySettings, NewKey, Permission};
+//! use codeflow_core::Tenant;
+//! use secrecy::ExposeSecret;
+//! # use std::sync::Arc;
+//! # use codeflow_auth::{SignedTokens, TokenSettings, TokenSources, Vault};
+//! # use codeflow_testkit::{ManualClock, MemoryIdentity, SequentialIds};
+//!
+//! # async fn show(parts: IdentityParts) -> Result<(), codeflow_auth::Error> {
+//! let identity = Identity::open(parts, IdentitySettings::default()).await?;
+//! let wish = NewKey { name: "ci".into(), scopes: vec![Permission::ModelsCall], ..NewKey::default() };
+//! let made = identity.create_key(&Caller::operator(Tenant::default()), wish).await?;
+//!
+//! let principal = identity.authenticate(made.secret.expose_secret()).await?;
+//! assert!(principal.require(Permission::ModelsCall).is_ok());
+//! assert!(principal.require(Permission::UsersWrite).is_err());
+//! # Ok(())
+//! # }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), codeflow_auth::Error> {
+//! # let (store, clock) = (Arc::new(MemoryIdentity::new()), Arc::new(ManualClock::default()));
+//! # let vault = Arc::new(Vault::new(&[7; 32])?);
+//! # let sources = TokenSources { store: store.clone(), vault: vault.clone(), clock: clock.clone() };
+//! # let tokens = Arc::new(SignedTokens::new(TokenSettings::default(), sources)?);
+//! # show(IdentityParts { store, tokens, vault, clock, ids: Arc::new(SequentialIds::new()) }).await
+//! # }
+//! ```
 
 mod audit;
 mod audit_hash;
@@ -16,6 +43,7 @@ mod keys;
 mod lockout;
 mod logins;
 mod oidc;
+mod outside;
 mod passwords;
 mod permission;
 mod ports;

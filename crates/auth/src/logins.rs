@@ -73,26 +73,14 @@ impl Identity {
         self.begin(&user, origin, "password").await
     }
 
-    /// Signs a user in whom another service vouches for.
-    ///
-    /// # Errors
-    /// [`SignInFailed`](ErrorKind::SignInFailed) when nobody here has this identity, or the user is disabled;
-    /// [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn sign_in_as(&self, issuer: &str, subject: &str, origin: &Origin) -> Result<SignedIn, Error> {
-        let user = self.store.find_user_by_identity(issuer, subject).await?;
-        match user {
-            Some(user) if !user.disabled => self.begin(&user, origin, "service").await,
-            Some(_) | None => Err(Error::new(ErrorKind::SignInFailed, "nobody here has this identity")),
-        }
-    }
-
     /// Counts a failure, notes it, and makes the answer. Whether the user exists changes nothing of what is done here.
     pub(crate) fn failed(&self, kind: ErrorKind, about: (&str, Option<&User>), origin: &Origin) -> Error {
         let wait = self.lockout.failed(about, origin.address, self.clock.now());
         let mut event = self.event(origin, "login.create", Outcome::Refused);
         event.tenant = about.1.map(|user| user.tenant.clone());
-        event.target = about.0.to_owned();
-        event.actor = about.0.to_owned();
+        // What was given for a name that nobody has is not kept: people type passwords there.
+        event.actor = about.1.map_or_else(|| "nobody".to_owned(), |user| user.id.to_string());
+        event.target.clone_from(&event.actor);
         event.details.insert("reason".to_owned(), Value::from(kind.code()));
         if !wait.is_zero() {
             event.details.insert("locked_for_seconds".to_owned(), Value::from(wait.as_secs()));
@@ -168,7 +156,7 @@ impl Identity {
     }
 
     /// Begins a sign-in.
-    async fn begin(&self, user: &User, origin: &Origin, with: &str) -> Result<SignedIn, Error> {
+    pub(crate) async fn begin(&self, user: &User, origin: &Origin, with: &str) -> Result<SignedIn, Error> {
         let now = self.clock.now();
         let id = LoginId::generate(&*self.ids);
         let token = RefreshText::make(id, 0)?;

@@ -74,6 +74,11 @@ impl Identity {
             Some(user) if !user.disabled && user.tenant == claims.subject.tenant => user,
             Some(_) | None => return Err(revoked()),
         };
+        // Also when the revocation that should have come with the end got lost.
+        let login = self.store.find_login(claims.subject.login).await?;
+        if login.is_none_or(|login| login.ended_at.is_some() || login.user != user.id) {
+            return Err(revoked());
+        }
         let principal = Arc::new(Principal {
             permissions: self.permissions(&user).await?,
             tenant: user.tenant,

@@ -7,6 +7,8 @@ use codeflow_core::{Tenant, Timestamp};
 
 use crate::{Caller, Error, ErrorKind, Identity, Permission, Permissions, Role, Target, User, users};
 
+const MOST: usize = 500;
+
 /// A role that every tenant has, and nobody can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltInRole {
@@ -114,7 +116,8 @@ impl Identity {
     /// has such a thing.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a name that is none or is built in, [`Forbidden`](ErrorKind::Forbidden),
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a name that is none or is built in, [`Conflict`](ErrorKind::Conflict)
+    /// when there are too many, [`Forbidden`](ErrorKind::Forbidden),
     /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
     pub async fn put_role(&self, caller: &Caller, wish: NewRole) -> Result<Role, Error> {
         caller.principal.require(Permission::RolesWrite)?;
@@ -125,8 +128,11 @@ impl Identity {
         }
         let permissions: Permissions = wish.permissions.iter().copied().collect();
         caller.covers(permissions)?;
-        let before = self.custom_roles(&tenant).await?.get(&wish.name).copied();
-        caller.covers(before.unwrap_or_default())?;
+        let there = self.custom_roles(&tenant).await?;
+        caller.covers(there.get(&wish.name).copied().unwrap_or_default())?;
+        if there.len() >= MOST && !there.contains_key(&wish.name) {
+            return Err(Error::new(ErrorKind::Conflict, "a tenant has at most 500 roles of its own"));
+        }
         let role = Role {
             tenant,
             name: wish.name,

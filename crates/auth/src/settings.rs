@@ -14,8 +14,8 @@ pub struct IdentitySettings {
     pub login_idle: Duration,
     /// For how long a sign-in lasts at most.
     pub login_longest: Duration,
-    /// For how long an access token lasts at most, the leeway of its verification included: revocations of tokens are kept
-    /// for as long.
+    /// For how long an access token lasts at most, the leeway of its verification included: revocations are kept for as
+    /// long. The usual value is that of the longest tokens that there may be.
     pub token_lifetime: Duration,
     /// What the keys name as their environment, such as `live`: lower-case letters and digits.
     pub environment: String,
@@ -39,7 +39,7 @@ impl Default for IdentitySettings {
             lockout: LockoutSettings::default(),
             login_idle: 30 * DAY,
             login_longest: 90 * DAY,
-            token_lifetime: Duration::from_secs(16 * 60),
+            token_lifetime: Duration::from_secs(66 * 60),
             environment: "live".to_owned(),
             tier: "authenticated".into(),
             service: "CodeFlow".to_owned(),

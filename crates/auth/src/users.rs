@@ -361,7 +361,7 @@ pub(crate) fn is_line(text: &str, most: usize) -> bool {
     text.chars().count() <= most && !text.chars().any(char::is_control)
 }
 
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     let is_plain = |letter: char| !letter.is_control() && !letter.is_whitespace();
     let parts = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
     parts && text.len() <= 254 && text.chars().all(is_plain)

@@ -1,10 +1,13 @@
 //! The audit log.
 
+use std::sync::Arc;
+
 use codeflow_auth::{AuditEntry, AuditEvent, AuditFilter, AuditStore, ErrorKind, Outcome, Page};
 use codeflow_core::Clock;
 use serde_json::json;
 
-use crate::support::{World, cheap, kind, page, world};
+use crate::support::{World, cheap, kind, open_over, page, world};
+use crate::tampered::Tampered;
 
 fn event(world: &World, action: &str) -> AuditEvent {
     AuditEvent {
@@ -53,34 +56,50 @@ async fn an_untouched_log_is_whole() {
     assert_ne!(verdict.last, [0; 32]);
 }
 
-/// An entry as somebody would write it who does not know how hashes are made.
-fn forged(position: i64, previous: [u8; 32], event: AuditEvent) -> AuditEntry {
-    AuditEntry { position, event, previous, hash: [9; 32] }
-}
-
-fn gap(position: i64, previous: [u8; 32], event: AuditEvent) -> AuditEntry {
-    AuditEntry { position: position + 1, event, previous, hash: [9; 32] }
-}
-
-fn unchained(position: i64, _: [u8; 32], event: AuditEvent) -> AuditEntry {
-    AuditEntry { position, event, previous: [1; 32], hash: [9; 32] }
-}
+/// What somebody does to the entries of a log, and which one is named for it.
+type Forgery = (fn(&mut AuditEntry) -> bool, Option<i64>);
 
 #[tokio::test]
-async fn the_first_entry_that_was_changed_is_named() {
-    for (forgery, named) in [(forged as fn(_, _, _) -> _, 3), (gap, 4), (unchained, 3)] {
-        let world = world().await;
-        for action in ["one", "two"] {
-            world.identity.audit().write(event(&world, action)).await.unwrap();
+async fn the_first_entry_that_is_not_what_it_was_is_named() {
+    let forgeries: [Forgery; 9] = [
+        (|_| true, None),
+        (|entry| change(&mut entry.event.actor), Some(1)),
+        (|entry| entry.position != 3, Some(4)),
+        (|entry| entry.position != 1, Some(2)),
+        (|entry| entry.position != 3 || change(&mut entry.event.target), Some(3)),
+        (|entry| entry.position != 3 || zero(&mut entry.hash), Some(3)),
+        (|entry| entry.position != 3 || zero(&mut entry.previous), Some(3)),
+        (|entry| entry.position < 3 || move_up(&mut entry.position), Some(4)),
+        (|entry| entry.position != 5, None),
+    ];
+    for (place, (forgery, named)) in forgeries.into_iter().enumerate() {
+        let (world, tampered) = (world().await, Tampered::default());
+        let identity =
+            open_over(Arc::new(tampered.clone()), &world.clock, &world.ids, cheap()).await.unwrap();
+        for _ in 0..5 {
+            identity.audit().write(event(&world, "x")).await.unwrap();
         }
-        world.store.append_audit(vec![event(&world, "three")], forgery).await.unwrap();
-        world.identity.audit().write(event(&world, "four")).await.unwrap();
+        *tampered.entries.lock().unwrap() = Some(Box::new(forgery));
 
-        let verdict = world.identity.verify_audit(&world.operator()).await.unwrap();
+        let verdict = identity.audit().verify().await.unwrap();
 
-        assert_eq!(verdict.broken, Some(named));
-        assert_eq!(verdict.last, entries(&world).await[1].hash);
+        assert_eq!(verdict.broken, named, "{place}");
     }
+}
+
+fn change(text: &mut String) -> bool {
+    text.push('x');
+    true
+}
+
+fn zero(hash: &mut [u8; 32]) -> bool {
+    *hash = [0; 32];
+    true
+}
+
+fn move_up(position: &mut i64) -> bool {
+    *position += 1;
+    true
 }
 
 /// The hash covers every field: none can be moved to another, or left out.

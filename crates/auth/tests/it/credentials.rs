@@ -1,6 +1,6 @@
 //! What requests bring to say who calls.
 
-use codeflow_auth::{ErrorKind, IdentitySettings, UserStore};
+use codeflow_auth::{ErrorKind, IdentitySettings, LoginStore, UserStore};
 use secrecy::ExposeSecret;
 
 use crate::support::{cheap, kind, seconds, world, world_with};
@@ -70,4 +70,17 @@ async fn what_is_remembered_of_callers_is_bounded() {
         remembered += usize::from(world.caller_of(signed_in).await.is_ok());
     }
     assert!((1..=4).contains(&remembered), "{remembered}");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_ended_without_a_revocation_is_found_out_within_seconds() {
+    let world = world().await;
+    world.user("someone", &["user"]).await;
+    let signed_in = world.sign_in("someone").await;
+    world.caller_of(&signed_in).await.unwrap();
+    let now = codeflow_core::Clock::now(&*world.clock);
+    assert!(world.store.end_login(signed_in.login, now).await.unwrap());
+    world.clock.advance(seconds(3));
+
+    assert_eq!(kind(world.caller_of(&signed_in).await), ErrorKind::Revoked);
 }

@@ -1,10 +1,10 @@
 //! Signing in and out.
 
-use codeflow_auth::{ErrorKind, NewUser, Origin, Permission, UserChange, UserStore};
+use codeflow_auth::{ErrorKind, Origin, Permission, UserChange, UserStore};
 use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 
-use crate::support::{PASSWORD, ask, kind, page, seconds, wish, world};
+use crate::support::{PASSWORD, ask, kind, page, seconds, world};
 
 #[tokio::test]
 async fn whoever_signs_in_may_do_what_their_roles_say() {
@@ -62,25 +62,6 @@ async fn a_disabled_user_is_refused_everywhere() {
     assert_eq!(kind(world.try_sign_in("someone", PASSWORD).await), ErrorKind::WrongPassword);
     let refreshed = world.identity.refresh(signed_in.refresh.expose_secret(), &Origin::default()).await;
     assert_eq!(kind(refreshed), ErrorKind::Revoked);
-}
-
-#[tokio::test]
-async fn a_user_of_another_service_signs_in_by_its_identity_alone() {
-    let world = world().await;
-    let identity = Some(("https://issuer.example".to_owned(), "42".to_owned()));
-    let elsewhere = NewUser { password: None, identity, ..wish("elsewhere", &["user"]) };
-    let user = world.identity.create_user(&world.operator(), elsewhere).await.unwrap();
-    let origin = Origin::default();
-
-    assert_eq!(kind(world.try_sign_in("elsewhere", "").await), ErrorKind::WrongPassword);
-    let signed_in = world.identity.sign_in_as("https://issuer.example", "42", &origin).await.unwrap();
-    assert_eq!(signed_in.user, user.id);
-    let other = world.identity.sign_in_as("https://issuer.example", "43", &origin).await;
-    assert_eq!(kind(other), ErrorKind::SignInFailed);
-    let disabled = UserChange { disabled: Some(true), ..UserChange::default() };
-    world.identity.change_user(&world.operator(), user.id, disabled).await.unwrap();
-    let refused = world.identity.sign_in_as("https://issuer.example", "42", &origin).await;
-    assert_eq!(kind(refused), ErrorKind::SignInFailed);
 }
 
 #[tokio::test]

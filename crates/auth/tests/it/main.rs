@@ -21,5 +21,6 @@ mod roles;
 mod second_factor;
 #[expect(clippy::panic, reason = "what helps a test may fail it")]
 mod support;
+mod tampered;
 mod users;
 mod vault;

@@ -8,7 +8,8 @@ use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{World, cheap, kind, seconds, world};
+use crate::support::{World, cheap, kind, open_over, seconds, world};
+use crate::tampered::Tampered;
 
 async fn knows(identity: &Identity, token: &str) -> bool {
     codeflow_auth::Authenticate::authenticate(identity, token).await.is_ok()
@@ -75,7 +76,7 @@ async fn revocations_survive_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_committed_late_is_read_as_well() {
+async fn many_are_read_page_by_page_and_forgotten_in_time() {
     let world = world().await;
     let (other, stop) = running(&world).await;
     let at = world.clock.now();
@@ -96,6 +97,28 @@ async fn what_is_committed_late_is_read_as_well() {
     world.clock.advance(seconds(901));
     tokio::time::sleep(seconds(2)).await;
     assert_eq!(other.revocations().held(), 0);
+    stop.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_committed_after_later_ones_is_read_as_well() {
+    let (world, tampered) = (world().await, Tampered::default());
+    let at = world.clock.now();
+    let revoked = |position: i64| {
+        let user = UserId::from_uuid(uuid::Uuid::from_u128(position.unsigned_abs().into()));
+        (position, Revocation { target: Target::User(user), at, until: at.after(seconds(900)) })
+    };
+    tampered.revoked.lock().unwrap().extend((1..=1_500).filter(|one| *one != 1_300).map(revoked));
+    let opened = open_over(Arc::new(tampered.clone()), &world.clock, &world.ids, cheap()).await.unwrap();
+    let (identity, stop) = (Arc::new(opened), CancellationToken::new());
+    let (running, stopped) = (Arc::clone(&identity), stop.clone());
+    codeflow_runtime::Tasks::new().spawn("identity", async move { running.run(stopped).await });
+    assert_eq!(identity.revocations().held(), 1_499);
+
+    tampered.revoked.lock().unwrap().push(revoked(1_300));
+    tokio::time::sleep(seconds(2)).await;
+
+    assert_eq!(identity.revocations().held(), 1_500);
     stop.cancel();
 }
 
@@ -166,7 +189,7 @@ async fn the_loops_write_and_sweep_what_waits_and_end_when_told() {
     let kept = codeflow_auth::UserStore::find_user(&world.store, user.id).await.unwrap().unwrap();
     assert_eq!(kept.failures, 1);
 
-    world.clock.advance(seconds(3600));
+    world.clock.advance(seconds(3 * 3600));
     tokio::time::sleep(seconds(61)).await;
     assert_eq!(world.store.revocations(0, 10).await.unwrap(), []);
     world.store.set_away(true);

@@ -96,3 +96,17 @@ async fn roles_of_one_tenant_are_none_of_another() {
     );
     world.user_of("theirs", "y", &["some"]).await;
 }
+
+#[tokio::test]
+async fn a_tenant_has_at_most_500_roles_of_its_own() {
+    let world = world().await;
+    for number in 0..500 {
+        world.identity.put_role(&world.operator(), role(&format!("role{number}"), &[])).await.unwrap();
+    }
+
+    assert_eq!(
+        kind(world.identity.put_role(&world.operator(), role("more", &[])).await),
+        ErrorKind::Conflict
+    );
+    world.identity.put_role(&world.operator(), role("role7", &[P::AuditRead])).await.unwrap();
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_auth::{
     Authenticate, Caller, Claims, Error, ErrorKind, Identity, IdentityParts, IdentitySettings, IssuedToken,
-    NewUser, Origin, Page, PasswordSettings, SignIn, SignedIn, TokenSubject, Tokens, User, Vault,
+    NewUser, Origin, Page, PasswordSettings, SignIn, SignedIn, Store, TokenSubject, Tokens, User, Vault,
 };
 use codeflow_core::{Clock, Tenant, Timestamp};
 use codeflow_testkit::{ManualClock, MemoryIdentity, SequentialIds};
@@ -15,11 +15,13 @@ use secrecy::{ExposeSecret, SecretString};
 pub(crate) const PASSWORD: &str = "a long enough password";
 pub(crate) const SECRET: [u8; 32] = [7; 32];
 
+type Happening = Box<dyn FnOnce() + Send>;
+
 /// A clock at which something can happen when somebody looks.
 #[derive(Default)]
 pub(crate) struct TestClock {
     pub(crate) time: ManualClock,
-    next: Mutex<Option<(u32, Box<dyn FnOnce() + Send>)>>,
+    next: Mutex<Option<(u32, Happening)>>,
 }
 
 impl TestClock {
@@ -114,8 +116,17 @@ pub(crate) async fn open(
     ids: &Arc<SequentialIds>,
     settings: IdentitySettings,
 ) -> Result<Identity, Error> {
+    open_over(Arc::new(store.clone()), clock, ids, settings).await
+}
+
+pub(crate) async fn open_over(
+    store: Arc<dyn Store>,
+    clock: &Arc<TestClock>,
+    ids: &Arc<SequentialIds>,
+    settings: IdentitySettings,
+) -> Result<Identity, Error> {
     let parts = IdentityParts {
-        store: Arc::new(store.clone()),
+        store,
         tokens: Arc::new(PlainTokens(Arc::clone(clock))),
         vault: Arc::new(Vault::new(&SECRET).unwrap()),
         clock: Arc::clone(clock) as _,

@@ -1,6 +1,6 @@
 //! Who comes in, and as whom.
 
-use codeflow_auth::{Decision, ErrorKind, Newcomer, NewUsers, User, VerifiedIdentity};
+use codeflow_auth::{Decision, ErrorKind, NewUsers, Newcomer, User, VerifiedIdentity};
 use codeflow_core::{Tenant, Timestamp, UserId};
 use serde_json::json;
 
