@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_auth::{Authenticate, Error, ErrorKind, Identity, Principal, SignedTokens};
+use codeflow_auth::{Authenticate, Error, ErrorKind, Identity, Principal, SignInProviders, SignedTokens};
 use codeflow_ratelimit::{Decision, EndpointClass, Gate, RuleKeeper, Visitor};
 use http::HeaderMap;
 
@@ -23,6 +23,8 @@ pub struct ManageParts {
     pub identity: Option<Arc<Identity>>,
     /// The keys that access tokens are verified with, for others.
     pub tokens: Option<Arc<SignedTokens>>,
+    /// The other services with which people sign in.
+    pub sign_ins: Option<Arc<SignInProviders>>,
     /// Limits that can be changed.
     pub limits: Option<Arc<RuleKeeper>>,
     /// Workflows and their versions.
@@ -45,6 +47,7 @@ impl ManageParts {
             gate: Arc::new(Open),
             identity: None,
             tokens: None,
+            sign_ins: None,
             limits: None,
             workflows: Arc::new(Absent),
             executions: Arc::new(Absent),

@@ -23,11 +23,11 @@ pub(super) fn routes(desk: Desk) -> Desk {
     let controls = Guard::needs(Permission::ExecutionsControl, EndpointClass::Write).takes(BodyRule::SMALL);
     let signals = Guard::needs(Permission::ExecutionsControl, EndpointClass::Write).takes(BodyRule::LARGE);
     let decides = Guard::needs(Permission::ExecutionsApprove, EndpointClass::Write).takes(BodyRule::SMALL);
-    desk.route(controls, routes!(cancel))
-        .route(controls, routes!(pause))
-        .route(controls, routes!(resume))
-        .route(signals, routes!(signal))
-        .route(decides, routes!(decide))
+    desk.route(controls, routes!(cancel_execution))
+        .route(controls, routes!(pause_execution))
+        .route(controls, routes!(resume_execution))
+        .route(signals, routes!(signal_execution))
+        .route(decides, routes!(decide_in_execution))
 }
 
 /// Why.
@@ -86,7 +86,7 @@ async fn tell(
     request_body = Because, responses((status = 202, description = "It is told"),
         (status = 409, description = "It has ended", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn cancel(
+async fn cancel_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -100,7 +100,7 @@ async fn cancel(
     request_body = Because, responses((status = 202, description = "It is told"),
         (status = 409, description = "It has ended or is paused", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn pause(
+async fn pause_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -114,7 +114,7 @@ async fn pause(
     request_body = Nothing, responses((status = 202, description = "It is told"),
         (status = 409, description = "It is not paused", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn resume(
+async fn resume_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -128,7 +128,7 @@ async fn resume(
     request_body = Signal, responses((status = 202, description = "It is told"),
         (status = 409, description = "Nothing waits for it any more", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn signal(
+async fn signal_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -142,7 +142,7 @@ async fn signal(
     request_body = Decide, responses((status = 202, description = "It is told"),
         (status = 409, description = "The execution has ended", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn decide(
+async fn decide_in_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
