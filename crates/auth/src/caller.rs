@@ -53,10 +53,15 @@ impl Caller {
         }
     }
 
-    /// The user that they are.
-    pub(crate) fn own(&self) -> Result<UserId, Error> {
-        let none = || Error::new(ErrorKind::Forbidden, "this needs a user, and the credential is of none");
-        self.principal.user.ok_or_else(none)
+    /// The user that they are, for what only somebody does who has signed in: a key that got lost must not lock its owner
+    /// out.
+    pub(crate) fn signed_in(&self) -> Result<UserId, Error> {
+        match (&self.principal.credential, self.principal.user) {
+            (Credential::Token(_), Some(user)) => Ok(user),
+            (Credential::Token(_) | Credential::Key(_) | Credential::Settings(_), _) => {
+                Err(Error::new(ErrorKind::Forbidden, "this needs a sign-in, and no key"))
+            }
+        }
     }
 
     /// The tenant that is asked for, or their own.

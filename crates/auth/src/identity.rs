@@ -161,8 +161,8 @@ impl Identity {
     async fn save_and_sweep(&self) -> Result<(), Error> {
         self.save_key_uses().await?;
         let now = self.clock.now();
-        self.store.sweep_revocations(now, SWEPT_AT_ONCE).await?;
-        self.store.sweep_logins(now.before(ENDED_LOGINS_KEPT), SWEPT_AT_ONCE).await?;
+        while self.store.sweep_revocations(now, SWEPT_AT_ONCE).await? == SWEPT_AT_ONCE {}
+        while self.store.sweep_logins(now.before(ENDED_LOGINS_KEPT), SWEPT_AT_ONCE).await? == SWEPT_AT_ONCE {}
         Ok(())
     }
 

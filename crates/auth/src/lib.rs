@@ -35,6 +35,7 @@ mod authenticate;
 mod bootstrap;
 mod cache;
 mod caller;
+mod connections;
 mod error;
 mod identity;
 mod jwt;
@@ -63,6 +64,9 @@ mod vault;
 pub use audit::{AuditLog, AuditVerdict};
 pub use authenticate::Authenticate;
 pub use caller::{Caller, Origin};
+pub use connections::{
+    ConnectionService, ConnectionSources, ConnectionTokens, Connections, ListedConnection, SecretIn,
+};
 pub use error::{BoxError, Error, ErrorKind};
 pub use identity::{Identity, IdentityParts};
 pub use jwt::{SignedTokens, Signing, TokenSettings, TokenSources};

@@ -59,8 +59,8 @@ pub struct BegunSignIn {
     pub expires_at: Timestamp,
 }
 
-/// What comes back.
-#[derive(Clone, Debug, Default)]
+/// What comes back. What is secret of it is not printed.
+#[derive(Clone, Default)]
 pub struct SignInAnswer {
     /// `state`.
     pub state: String,
@@ -72,6 +72,13 @@ pub struct SignInAnswer {
     pub iss: Option<String>,
     /// What the browser kept.
     pub browser: String,
+}
+
+impl std::fmt::Debug for SignInAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let error = self.error.is_some();
+        f.debug_struct("SignInAnswer").field("iss", &self.iss).field("error", &error).finish_non_exhaustive()
+    }
 }
 
 /// A sign-in that went well.

@@ -30,7 +30,7 @@ impl Identity {
         let sealed = self.vault.seal(PURPOSE, &secret)?;
         let begun = SecondFactor { secret: sealed, confirmed: false, last_step: 0, recovery: Vec::new() };
         let (_, user) = self
-            .change(caller.own()?, None, |user| {
+            .change(caller.signed_in()?, None, |user| {
                 if user.second_factor.as_ref().is_some_and(|factor| factor.confirmed) {
                     return Err(Error::new(ErrorKind::Conflict, "there is a second factor already"));
                 }
@@ -142,7 +142,7 @@ impl Identity {
         caller: &Caller,
         with: impl FnMut(&mut User) -> Result<(), Error>,
     ) -> Result<User, Error> {
-        let user = self.visible_user(caller, caller.own()?).await?;
+        let user = self.visible_user(caller, caller.signed_in()?).await?;
         let _turn = self.turn(&user.name).await;
         self.lockout.check(&user.name, caller.origin.address, self.clock.now())?;
         self.lockout.check_user(Some(&user), self.clock.now())?;

@@ -77,7 +77,7 @@ impl Identity {
         new: &SecretString,
     ) -> Result<(), Error> {
         caller.principal.require(Permission::AccountManage)?;
-        let user = self.visible_user(caller, caller.own()?).await?;
+        let user = self.visible_user(caller, caller.signed_in()?).await?;
         let (name, from) = (&user.name, caller.origin.address);
         self.lockout.check(name, from, self.clock.now())?;
         let ticket = self.passwords.admit()?;

@@ -272,7 +272,7 @@ impl Identity {
     }
 
     /// Changes a user as it is now, however often others change it meanwhile. A caller has to see the user and to reach as
-    /// far as it does, unless it is their own. Gives it as it was and as it is.
+    /// far as it does, unless they signed in as that user. Gives it as it was and as it is.
     pub(crate) async fn change(
         &self,
         id: UserId,
@@ -298,7 +298,7 @@ impl Identity {
         if !caller.principal.may_see(&user.tenant) {
             return Err(no_user());
         }
-        if caller.principal.user == Some(user.id) {
+        if caller.signed_in().is_ok_and(|own| own == user.id) {
             return Ok(());
         }
         caller.covers(self.permissions(user).await?)

@@ -24,6 +24,8 @@ pub(super) struct KeyRing {
     publish_ahead: Duration,
     /// How long after it has signed last a key is accepted.
     accepted_for: Duration,
+    /// How far two clocks may be apart.
+    skew: Duration,
     known: RwLock<Known>,
     reading: Mutex<()>,
 }
@@ -44,13 +46,15 @@ struct Kept {
 
 impl KeyRing {
     pub(super) fn new(settings: &TokenSettings, makes: Option<Kind>, sources: TokenSources) -> Self {
+        // The clocks of who signs and of who verifies may both be off.
+        let skew = settings.leeway.saturating_mul(2);
         Self {
             sources,
             makes,
             rotate_every: settings.rotate_every,
             publish_ahead: settings.publish_ahead,
-            // The clocks of who signs and of who verifies may both be off.
-            accepted_for: settings.lifetime.saturating_add(settings.leeway.saturating_mul(2)),
+            accepted_for: settings.lifetime.saturating_add(skew),
+            skew,
             known: RwLock::default(),
             reading: Mutex::new(()),
         }
@@ -99,9 +103,10 @@ impl KeyRing {
         Ok(accepted.filter_map(|kept| kept.key.clone()).collect())
     }
 
-    /// Takes a key back.
+    /// Takes a key back, as of a moment that is over by every clock.
     pub(super) async fn withdraw(&self, id: &str) -> Result<bool, Error> {
-        let done = self.sources.store.withdraw_signing_key(id, self.sources.clock.now()).await?;
+        let at = self.sources.clock.now().before(self.skew);
+        let done = self.sources.store.withdraw_signing_key(id, at).await?;
         self.refresh().await?;
         Ok(done)
     }

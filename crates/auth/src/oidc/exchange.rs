@@ -12,7 +12,7 @@ use super::metadata::{Issuer, Metadata};
 use super::pending::Pending;
 use super::settings::{OAuth2, ProviderSettings};
 use super::web::{Web, bad};
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 const LONGEST_CODE: usize = 4 * 1024;
 
@@ -121,9 +121,9 @@ impl Exchange<'_> {
         if reply.status != StatusCode::OK {
             return Err(bad("the other service does not accept the code"));
         }
-        let tokens: TokenReply = serde_json::from_slice(&reply.body).map_err(|source| {
-            Error::with_source(ErrorKind::SignInFailed, "the other service sent no token", source)
-        })?;
+        // The cause would hold what was sent.
+        let tokens: Option<TokenReply> = serde_json::from_slice(&reply.body).ok();
+        let tokens = tokens.ok_or_else(|| bad("the other service sent no token"))?;
         if !tokens.token_type.eq_ignore_ascii_case("bearer") {
             return Err(bad("the other service sent a token of an unknown type"));
         }

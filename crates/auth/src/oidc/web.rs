@@ -43,10 +43,9 @@ impl Web {
         if reply.status != StatusCode::OK {
             return Err(bad("the other service did not answer what it was asked"));
         }
-        serde_json::from_slice(&reply.body).map_err(|source| {
-            let text = "the other service answered something that cannot be read";
-            Error::with_source(ErrorKind::SignInFailed, text, source)
-        })
+        // The cause would hold what was sent.
+        serde_json::from_slice(&reply.body)
+            .map_err(|_| bad("the other service answered something that cannot be read"))
     }
 
     /// Sends a form. Whether the answer is a good one is the caller's to see.

@@ -141,6 +141,37 @@ async fn a_key_for_another_user_needs_their_reach() {
 }
 
 #[tokio::test]
+async fn a_lost_key_does_not_lock_its_owner_out() {
+    let world = world().await;
+    let admin = world.caller("boss", &["admin"]).await;
+    world.user("other", &["admin"]).await;
+    let own = admin.principal.user.unwrap();
+    let wish = NewKey {
+        owner: Some(own),
+        name: "k".into(),
+        scopes: vec![P::AccountManage, P::UsersWrite],
+        ..NewKey::default()
+    };
+    let made = world.identity.create_key(&admin, wish).await.unwrap();
+    let key = world.caller_with(made.secret.expose_secret()).await.unwrap();
+    let identity = &world.identity;
+
+    let disabled = UserChange { disabled: Some(true), ..UserChange::default() };
+    let refused = [
+        kind(identity.begin_second_factor(&key).await),
+        kind(identity.confirm_second_factor(&key, "000000").await),
+        kind(identity.disable_second_factor(&key, "000000").await),
+        kind(identity.change_password(&key, &secret(PASSWORD), &secret("another long password")).await),
+        kind(identity.set_password(&key, own, &secret(PASSWORD)).await),
+        kind(identity.change_user(&key, own, disabled).await),
+        kind(identity.change_user(&key, own, roles(&[])).await),
+        kind(identity.remove_user(&key, own).await),
+    ];
+    assert_eq!(refused, [ErrorKind::Forbidden; 8]);
+    assert!(world.try_sign_in("boss", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
 async fn what_is_of_another_tenant_is_not_there() {
     let world = world().await;
     let admin = world.caller("boss", &["admin"]).await;

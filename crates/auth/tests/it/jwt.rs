@@ -1,6 +1,7 @@
 //! Access tokens.
 
 mod attacks;
+mod fleet;
 mod forge;
 mod issuing;
 mod mutations;

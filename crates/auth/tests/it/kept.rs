@@ -1,6 +1,6 @@
 //! Storage in memory for signing keys, sign-ins that have begun, and tokens for other services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -22,6 +22,17 @@ pub(crate) struct Kept {
     pub(crate) reads: AtomicUsize,
     /// Whether storage is away.
     pub(crate) away: AtomicBool,
+    /// What happens to the next connections that are put.
+    pub(crate) troubles: Mutex<VecDeque<Trouble>>,
+}
+
+/// What happens to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It is not made.
+    Fails,
+    /// It is made, and nobody hears of it.
+    LosesItsAnswer,
 }
 
 impl Kept {
@@ -97,12 +108,17 @@ impl ConnectionStore for Kept {
         self.reached()?;
         let key = (connection.tenant.clone(), connection.service.clone(), connection.name.clone());
         let mut all = self.connections.lock().unwrap();
+        let trouble = self.troubles.lock().unwrap().pop_front();
+        let away = || Error::new(ErrorKind::Unavailable, "storage is away");
+        if trouble == Some(Trouble::Fails) {
+            return Err(away());
+        }
         let version = all.get(&key).map_or(0, |one| one.version);
         if version != connection.version - 1 {
             return Ok(false);
         }
         all.insert(key, connection.clone());
-        Ok(true)
+        trouble.map_or(Ok(true), |_| Err(away()))
     }
 
     async fn find_connection(

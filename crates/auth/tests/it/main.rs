@@ -4,6 +4,7 @@
 
 mod audit;
 mod bootstrap;
+mod connections;
 mod credentials;
 mod errors;
 mod escalation;

@@ -127,6 +127,22 @@ async fn a_withdrawn_key_is_refused_and_another_signs() {
     assert!(!world.tokens.withdraw("none with this name").await.unwrap());
 }
 
+#[tokio::test]
+async fn a_process_whose_clock_is_behind_refuses_a_withdrawn_key_too() {
+    let world = World::new();
+    let token = world.issue().await;
+    let behind = World { kept: world.kept.clone(), ..World::new() };
+    let behind = behind.process(settings());
+    // A minute, which is what two clocks may be apart when each is off by the leeway.
+    world.clock.advance(Duration::from_secs(60));
+    assert!(behind.verify(&token).await.is_ok());
+
+    world.tokens.withdraw(&kid(&token)).await.unwrap();
+    behind.refresh().await.unwrap();
+
+    assert_eq!(behind.verify(&token).await.unwrap_err().kind(), ErrorKind::UnknownSigningKey);
+}
+
 #[tokio::test(start_paused = true)]
 async fn all_processes_refuse_a_withdrawn_key_within_five_seconds() {
     let kept = Arc::new(Kept::default());

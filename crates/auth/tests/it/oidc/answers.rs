@@ -49,6 +49,20 @@ async fn an_answer_that_is_not_the_one_awaited_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_printed_of_an_answer_holds_no_secret() {
+    let world = World::new().await;
+    let begun = world.providers.begin("local", None).await.unwrap();
+    let answer = world.say_yes(&begun).await;
+
+    let printed = format!("{answer:?}");
+
+    assert!(printed.contains(answer.iss.as_deref().unwrap()));
+    for secret in [&answer.state, &answer.browser, answer.code.as_ref().unwrap()] {
+        assert!(!printed.contains(secret.as_str()));
+    }
+}
+
+#[tokio::test]
 async fn an_issuer_that_does_not_say_from_whom_answers_are_need_not() {
     let world = World::lying(Lies {
         discovery: |document| document["authorization_response_iss_parameter_supported"] = json!(false),

@@ -42,7 +42,7 @@ fn settings_that_cannot_hold_are_refused_by_name() {
     let github = |change: fn(&mut OAuth2)| {
         let mut paths = OAuth2::github();
         change(&mut paths);
-        provider(Protocol::OAuth2(paths))
+        provider(Protocol::OAuth2(Box::new(paths)))
     };
     let table = [
         ("callback", "https://flow.example.com/callback?x=1", "google", google()),
