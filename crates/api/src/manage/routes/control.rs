@@ -1,7 +1,7 @@
 //! `/api/v1/executions/{id}/…`: what an execution that is under way is told.
 
 use axum::extract::State;
-use codeflow_auth::{Permission, Principal};
+use codeflow_auth::{BuiltInRole, Permission, Principal};
 use codeflow_core::ExecutionId;
 use codeflow_core::workflow::StepName;
 use codeflow_engine::{Decider, Decision};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::executions::OfExecution;
-use crate::manage::extract::{Caller, Json, Path};
+use crate::manage::extract::{By, Caller, Json, Path};
 use crate::manage::guard::{BodyRule, Guard};
 use crate::manage::office::{Desk, Office};
 use crate::manage::ports::Control;
@@ -144,12 +144,28 @@ async fn signal_execution(
             content_type = "application/problem+json")))]
 async fn decide_in_execution(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     Path(of): Path<OfExecution>,
     Json(body): Json<Decide>,
 ) -> Result<StatusCode, Problem> {
-    // Roles of an approval are names of roles, which a principal does not carry: the permission decides, until it does.
-    let by = Decider { name: caller.name.to_string(), roles: Vec::new() };
+    let by = Decider { name: caller.principal.name.to_string(), roles: roles(&office, &caller).await? };
     let decision = Decision { approved: body.approved, by, comment: body.comment };
-    tell(&office, &caller, of.id, Control::Decide(body.step, decision)).await
+    tell(&office, &caller.principal, of.id, Control::Decide(body.step, decision)).await
+}
+
+/// The roles by which whoever calls may decide: those of its user. Who may do everything in its tenant is an administrator
+/// to an approval, whatever the role is called, and also without a user.
+async fn roles(office: &Office, caller: &codeflow_auth::Caller) -> Result<Vec<String>, Problem> {
+    let admin = BuiltInRole::Admin;
+    if admin.permissions().without(caller.principal.permissions).is_empty() {
+        return Ok(vec![admin.as_str().to_owned()]);
+    }
+    match (caller.principal.user, &office.manage.identity) {
+        (Some(user), Some(identity)) if caller.principal.permissions.has(Permission::AccountManage) => {
+            let roles = identity.get_user(caller, user).await?.roles;
+            // A key reaches no further than its scopes, so that it is no administrator by its owner.
+            Ok(roles.into_iter().filter(|role| BuiltInRole::from_name(role).is_none()).collect())
+        }
+        (Some(_) | None, _) => Ok(Vec::new()),
+    }
 }

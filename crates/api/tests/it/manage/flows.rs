@@ -191,3 +191,33 @@ async fn a_sign_in_with_another_service_belongs_to_the_browser_that_began_it() {
     assert_eq!((elsewhere.status, ghost.status), (422, 404));
     assert_eq!((other.status, other.code()), (401, "auth.sign_in_failed"));
 }
+
+#[tokio::test]
+async fn an_approval_is_decided_by_whoever_has_one_of_its_roles() {
+    let house = House::new().await;
+    let text = "version: 1\nname: ship\nsteps: { go: { approval: { roles: [lead] } } }\n";
+    let kept = house.ask("admin", "POST /api/v1/workflows", Some(&json!({ "document": text }))).await;
+    let id = house.ask("user", "POST /api/v1/executions", Some(&json!({ "workflow": "ship" }))).await;
+    assert_eq!((kept.status, id.status), (201, 201), "{kept:?}");
+    let path = format!("POST /api/v1/executions/{}/decision", id.json()["id"].as_str().expect("it has one"));
+    let decide = json!({ "step": "go", "approved": true, "comment": "fine" });
+
+    let before = house.ask("user", &path, Some(&decide)).await;
+    let role = json!({ "permissions": ["executions:approve"] });
+    let made = house.ask("admin", "PUT /api/v1/roles/lead", Some(&role)).await;
+    let user =
+        house.ask("user", "GET /api/v1/me", None).await.json()["user"].as_str().expect("is one").to_owned();
+    let change = json!({ "roles": ["user", "lead"] });
+    let changed = house.ask("admin", &format!("PATCH /api/v1/users/{user}"), Some(&change)).await;
+    // Tokens of the moment of the change are void with those before it.
+    house.clock.advance(std::time::Duration::from_secs(1));
+    let signed = login(&house, "user", PASSWORD).await.json();
+    let access = format!("authorization: Bearer {}", signed["access_token"].as_str().expect("is a text"));
+    let head = [access.as_str(), "content-type: application/json"];
+    let lead = house.live.ask(&path, &head, &decide.to_string()).await;
+    let admin = house.ask("admin", &path, Some(&decide)).await;
+
+    assert_eq!((before.status, before.code()), (403, "engine.forbidden"));
+    assert_eq!((made.status, changed.status), (200, 200), "{made:?} {changed:?}");
+    assert_eq!((lead.status, admin.status), (202, 202), "{lead:?}");
+}

@@ -26,7 +26,7 @@ use url::Url;
 
 use crate::live::{Answered, Live, Setting};
 
-pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "none of the examples";
 
 /// Answers as it is told, and remembers who came.
 #[derive(Default)]
@@ -101,6 +101,8 @@ pub(crate) struct House {
     pub(crate) door: Arc<Door>,
     pub(crate) people: MemoryIdentity,
     pub(crate) identity: Arc<Identity>,
+    /// The time of identity.
+    pub(crate) clock: Arc<ManualClock>,
     /// An access token of each: a role, or `other`, who is the admin of another tenant.
     pub(crate) tokens: BTreeMap<&'static str, String>,
 }
@@ -111,11 +113,13 @@ pub(crate) struct Plan {
     door: Arc<Door>,
     people: MemoryIdentity,
     identity: Arc<Identity>,
+    clock: Arc<ManualClock>,
 }
 
 impl Plan {
     pub(crate) async fn new() -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let manual = Arc::new(ManualClock::default());
+        let clock: Arc<dyn Clock> = manual.clone();
         let ids: Arc<dyn Ids> = Arc::new(SequentialIds::new());
         let people = MemoryIdentity::new();
         let vault = Arc::new(Vault::new(&[7; 32]).expect("is long enough"));
@@ -155,31 +159,31 @@ impl Plan {
             executions: engine,
             ..ManageParts::closed(About { version: "1.2.3".to_owned(), features })
         };
-        Self { manage, door, people, identity }
+        Self { manage, door, people, identity, clock: manual }
     }
 
     pub(crate) async fn build(self) -> House {
-        let Self { manage, door, people, identity } = self;
+        let Self { manage, door, people, identity, clock } = self;
         let mut tokens = BTreeMap::new();
         for role in BuiltInRole::ALL {
             tokens.insert(role.as_str(), token(&identity, role.as_str(), "default", role).await);
         }
         tokens.insert("other", token(&identity, "other", "other", BuiltInRole::Admin).await);
         let live = Live::with(Setting { manage, ..Setting::default() }).await;
-        House { live, door, people, identity, tokens }
+        House { live, door, people, identity, clock, tokens }
     }
 }
 
 /// Sign-ins with a service that is not reached.
 fn sign_ins(people: &MemoryIdentity, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> SignInProviders {
     let url = |path: &str| Url::parse(&format!("https://github.test{path}")).expect("is an address");
-    let protocol = Protocol::OAuth2(OAuth2 {
+    let protocol = Protocol::OAuth2(Box::new(OAuth2 {
         issuer: "https://github.test".to_owned(),
         authorize: url("/authorize"),
         token: url("/token"),
         user: url("/user"),
         emails: None,
-    });
+    }));
     let github = ProviderSettings {
         protocol,
         client_id: "codeflow".to_owned(),

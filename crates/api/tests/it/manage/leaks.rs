@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use codeflow_api::{Control, Executions, NewStart, PutError, Workflows};
@@ -35,6 +36,7 @@ const ENGINE: [ErrorKind; 9] = [
 struct Broken {
     next: AtomicUsize,
     panics: AtomicBool,
+    hangs: AtomicBool,
 }
 
 impl Broken {
@@ -72,6 +74,9 @@ impl Executions for Broken {
     }
 
     async fn list(&self, _: &Tenant, _: ExecutionFilter, _: u32) -> Result<Vec<ExecutionRecord>, Error> {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.fail()
     }
 
@@ -189,4 +194,19 @@ async fn no_word_of_storage_that_is_away_gets_out() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_given_up() {
+    let mut plan = Plan::new().await;
+    let broken = Arc::new(Broken::default());
+    broken.hangs.store(true, Ordering::SeqCst);
+    plan.manage.executions = Arc::clone(&broken) as _;
+    plan.manage.settings.deadline = Duration::from_millis(20);
+    let house = plan.build().await;
+
+    let late = house.ask("viewer", "GET /api/v1/executions", None).await;
+    let next = house.ask("viewer", "GET /api/v1/me", None).await;
+
+    assert_eq!((late.status, late.code(), next.status), (503, "api.overdue", 200));
 }
