@@ -18,7 +18,6 @@ mod strict;
 use std::sync::Arc;
 
 use axum::Router;
-use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::ServiceExt;
@@ -44,9 +43,9 @@ impl Manage {
     pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
         let office = Office::new(parts);
         let (router, document) = routes::all(Desk::new(office.clone())).close();
-        let document = serde_json::to_vec_pretty(&document).unwrap_or_default();
+        let document = document::text(&document);
         // Nobody else sets it.
-        let _ = office.document.set(Bytes::from(document));
+        let _ = office.document.set(document);
         Self { router }
     }
 

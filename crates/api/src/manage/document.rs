@@ -1,5 +1,9 @@
 //! The document of the paths under `/api`: what the types do not say by themselves.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
@@ -41,6 +45,24 @@ pub(crate) fn begun() -> OpenApi {
     let key = ApiKeyValue::with_description("x-api-key", "An API key");
     components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(key)));
     OpenApiBuilder::new().info(info).components(Some(components)).build()
+}
+
+/// The document as it is read, the same in every process.
+pub(crate) fn text(document: &OpenApi) -> Bytes {
+    let document = sorted(json!(document));
+    serde_json::to_vec_pretty(&document).unwrap_or_default().into()
+}
+
+/// The same with the members of every object by name: some of them come in no order.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> = members.into_iter().collect();
+            Value::Object(members.into_iter().map(|(name, value)| (name, sorted(value))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
 }
 
 /// The operations of a path.

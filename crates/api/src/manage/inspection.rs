@@ -21,6 +21,8 @@ const TOLD: usize = 100;
 /// What an operation takes.
 pub(crate) struct Inspection {
     parameters: Vec<Parameter>,
+    /// Whether others add what they like to the query, which is not read.
+    open: bool,
     body: Option<Validator>,
 }
 
@@ -83,6 +85,7 @@ impl Inspection {
         let body = &operation["requestBody"]["content"]["application/json"]["schema"];
         Self {
             parameters: parameters.filter_map(|one| Parameter::of(one, components)).collect(),
+            open: operation["x-codeflow-open-query"] == true,
             body: (!body.is_null()).then(|| validator(body, components)),
         }
     }
@@ -134,6 +137,9 @@ impl Inspection {
                 return all;
             }
             if !self.parameters.iter().any(known) {
+                if self.open {
+                    continue;
+                }
                 errors.push(FieldError::of(shown(), Fault::UnknownParameter, "is not known here"));
             } else if all.insert(name.clone(), value).is_some() {
                 errors.push(FieldError::of(shown(), Fault::Invalid, "stands there twice"));

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_auth::{Authenticate, Error, ErrorKind, Identity, Principal, SignedTokens};
-use codeflow_ratelimit::{Decision, EndpointClass, Gate, RuleKeeper, Visitor};
-use http::HeaderMap;
+use codeflow_auth::{Authenticate, Error, ErrorKind, Identity, Principal, SignInProviders, SignedTokens};
+use codeflow_ratelimit::{Decision, EndpointClass, ForwardedHeaders, Gate, Network, RuleKeeper, Visitor};
+use http::{HeaderMap, HeaderName, header};
 
 use super::ports::{Absent, Executions, Workflows};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Everything that the paths under `/api` need, beside what all routes need.
 #[derive(Clone)]
@@ -23,6 +25,8 @@ pub struct ManageParts {
     pub identity: Option<Arc<Identity>>,
     /// The keys that access tokens are verified with, for others.
     pub tokens: Option<Arc<SignedTokens>>,
+    /// The other services with which people sign in.
+    pub sign_ins: Option<Arc<SignInProviders>>,
     /// Limits that can be changed.
     pub limits: Option<Arc<RuleKeeper>>,
     /// Workflows and their versions.
@@ -45,6 +49,7 @@ impl ManageParts {
             gate: Arc::new(Open),
             identity: None,
             tokens: None,
+            sign_ins: None,
             limits: None,
             workflows: Arc::new(Absent),
             executions: Arc::new(Absent),
@@ -92,6 +97,18 @@ impl ClientAddress {
     /// The address of the connection, whatever headers say.
     pub fn peer() -> Self {
         Self::of(|peer, _| peer)
+    }
+
+    /// Behind proxies that are trusted: what they say in `Forwarded` or `X-Forwarded-For`.
+    pub fn behind(trusted: Vec<Network>) -> Self {
+        Self::of(move |peer, headers| {
+            let texts = |name: HeaderName| -> Vec<&str> {
+                headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+            };
+            let (forwarded, x_forwarded_for) = (texts(header::FORWARDED), texts(X_FORWARDED_FOR));
+            let said = ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for };
+            codeflow_ratelimit::client_address(peer, &said, &trusted)
+        })
     }
 
     /// What this says, for those behind a proxy that they trust.

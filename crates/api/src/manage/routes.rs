@@ -8,6 +8,7 @@ mod keys;
 mod limits;
 mod lists;
 mod me;
+mod outside;
 mod own_keys;
 mod people;
 mod permissions;
@@ -32,6 +33,7 @@ pub(crate) fn all(desk: Desk) -> Desk {
     let desk = executions::routes(desk);
     let desk = control::routes(desk);
     let desk = sign_in::routes(desk);
+    let desk = outside::routes(desk);
     let desk = me::routes(desk);
     let desk = second_factor::routes(desk);
     let desk = own_keys::routes(desk);

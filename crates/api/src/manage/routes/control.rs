@@ -1,7 +1,7 @@
 //! `/api/v1/executions/{id}/…`: what an execution that is under way is told.
 
 use axum::extract::State;
-use codeflow_auth::{Permission, Principal};
+use codeflow_auth::{BuiltInRole, Permission, Principal};
 use codeflow_core::ExecutionId;
 use codeflow_core::workflow::StepName;
 use codeflow_engine::{Decider, Decision};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::executions::OfExecution;
-use crate::manage::extract::{Caller, Json, Path};
+use crate::manage::extract::{By, Caller, Json, Path};
 use crate::manage::guard::{BodyRule, Guard};
 use crate::manage::office::{Desk, Office};
 use crate::manage::ports::Control;
@@ -23,11 +23,11 @@ pub(super) fn routes(desk: Desk) -> Desk {
     let controls = Guard::needs(Permission::ExecutionsControl, EndpointClass::Write).takes(BodyRule::SMALL);
     let signals = Guard::needs(Permission::ExecutionsControl, EndpointClass::Write).takes(BodyRule::LARGE);
     let decides = Guard::needs(Permission::ExecutionsApprove, EndpointClass::Write).takes(BodyRule::SMALL);
-    desk.route(controls, routes!(cancel))
-        .route(controls, routes!(pause))
-        .route(controls, routes!(resume))
-        .route(signals, routes!(signal))
-        .route(decides, routes!(decide))
+    desk.route(controls, routes!(cancel_execution))
+        .route(controls, routes!(pause_execution))
+        .route(controls, routes!(resume_execution))
+        .route(signals, routes!(signal_execution))
+        .route(decides, routes!(decide_in_execution))
 }
 
 /// Why.
@@ -86,7 +86,7 @@ async fn tell(
     request_body = Because, responses((status = 202, description = "It is told"),
         (status = 409, description = "It has ended", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn cancel(
+async fn cancel_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -100,7 +100,7 @@ async fn cancel(
     request_body = Because, responses((status = 202, description = "It is told"),
         (status = 409, description = "It has ended or is paused", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn pause(
+async fn pause_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -114,7 +114,7 @@ async fn pause(
     request_body = Nothing, responses((status = 202, description = "It is told"),
         (status = 409, description = "It is not paused", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn resume(
+async fn resume_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -128,7 +128,7 @@ async fn resume(
     request_body = Signal, responses((status = 202, description = "It is told"),
         (status = 409, description = "Nothing waits for it any more", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn signal(
+async fn signal_execution(
     State(office): State<Office>,
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
@@ -142,14 +142,30 @@ async fn signal(
     request_body = Decide, responses((status = 202, description = "It is told"),
         (status = 409, description = "The execution has ended", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn decide(
+async fn decide_in_execution(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     Path(of): Path<OfExecution>,
     Json(body): Json<Decide>,
 ) -> Result<StatusCode, Problem> {
-    // Roles of an approval are names of roles, which a principal does not carry: the permission decides, until it does.
-    let by = Decider { name: caller.name.to_string(), roles: Vec::new() };
+    let by = Decider { name: caller.principal.name.to_string(), roles: roles(&office, &caller).await? };
     let decision = Decision { approved: body.approved, by, comment: body.comment };
-    tell(&office, &caller, of.id, Control::Decide(body.step, decision)).await
+    tell(&office, &caller.principal, of.id, Control::Decide(body.step, decision)).await
+}
+
+/// The roles by which whoever calls may decide: those of its user. Who may do everything in its tenant is an administrator
+/// to an approval, whatever the role is called, and also without a user.
+async fn roles(office: &Office, caller: &codeflow_auth::Caller) -> Result<Vec<String>, Problem> {
+    let admin = BuiltInRole::Admin;
+    if admin.permissions().without(caller.principal.permissions).is_empty() {
+        return Ok(vec![admin.as_str().to_owned()]);
+    }
+    match (caller.principal.user, &office.manage.identity) {
+        (Some(user), Some(identity)) if caller.principal.permissions.has(Permission::AccountManage) => {
+            let roles = identity.get_user(caller, user).await?.roles;
+            // A key reaches no further than its scopes, so that it is no administrator by its owner.
+            Ok(roles.into_iter().filter(|role| BuiltInRole::from_name(role).is_none()).collect())
+        }
+        (Some(_) | None, _) => Ok(Vec::new()),
+    }
 }

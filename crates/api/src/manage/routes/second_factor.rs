@@ -17,9 +17,9 @@ use crate::manage::problem::{Problem, ProblemBody};
 
 pub(super) fn routes(desk: Desk) -> Desk {
     let own = Guard::needs(Permission::AccountManage, EndpointClass::SignIn);
-    desk.route(own, routes!(begin))
-        .route(own.takes(BodyRule::SMALL), routes!(confirm))
-        .route(own.takes(BodyRule::SMALL), routes!(disable))
+    desk.route(own, routes!(begin_second_factor))
+        .route(own.takes(BodyRule::SMALL), routes!(confirm_second_factor))
+        .route(own.takes(BodyRule::SMALL), routes!(disable_second_factor))
 }
 
 /// A second factor that waits to be confirmed.
@@ -55,7 +55,7 @@ pub(crate) struct RecoveryCodes {
     responses((status = 201, description = "The secret for the device", body = EnrolmentView),
         (status = 409, description = "There is one already", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn begin(
+async fn begin_second_factor(
     State(office): State<Office>,
     By(caller): By,
 ) -> Result<(StatusCode, Json<EnrolmentView>), Problem> {
@@ -72,7 +72,7 @@ async fn begin(
     responses((status = 200, description = "Codes for the day on which the device is lost", body = RecoveryCodes),
         (status = 409, description = "None waits to be confirmed", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn confirm(
+async fn confirm_second_factor(
     State(office): State<Office>,
     By(caller): By,
     extract::Json(body): extract::Json<Code>,
@@ -87,7 +87,7 @@ async fn confirm(
     responses((status = 204, description = "It is gone"),
         (status = 409, description = "There is none", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
-async fn disable(
+async fn disable_second_factor(
     State(office): State<Office>,
     By(caller): By,
     extract::Json(body): extract::Json<Code>,
