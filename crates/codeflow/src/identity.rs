@@ -1,18 +1,23 @@
 //! Identity, put together from the settings and the database: for the server, and for operators at the command line.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use codeflow_auth::{
-    Identity, IdentityParts, IdentitySettings, PasswordSettings, SecretStore as _, SignedTokens, Signing,
-    TokenSettings, TokenSources, Vault,
+    Identity, IdentityParts, IdentitySettings, NewUsers, OAuth2, PasswordSettings, Protocol,
+    ProviderSettings, SecretStore as _, SignInProviders, SignInSettings, SignInSources, SignedTokens,
+    Signing, TokenSettings, TokenSources, Vault,
 };
-use codeflow_config::{AuthSettings, Environment, LocalSecrets, SecretReference, Settings, SigningAlgorithm};
+use codeflow_config::{
+    AuthSettings, Environment, LocalSecrets, SecretReference, Settings, SignInProtocol, SigningAlgorithm,
+};
+use codeflow_net::{Client, Guard, Limits, NetPolicy};
 use codeflow_persistence::Database;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::place::Place;
-use crate::{Error, Options, Project, local};
+use crate::{Error, ErrorKind, Options, Project, local};
 
 /// What the secret of the installation is called in the database, when settings name none.
 const SECRET: &str = "installation";
@@ -21,6 +26,8 @@ const SECRET: &str = "installation";
 pub(crate) struct Identities {
     pub(crate) identity: Arc<Identity>,
     pub(crate) tokens: Arc<SignedTokens>,
+    /// The other services with which people sign in, if settings name any.
+    pub(crate) sign_ins: Option<Arc<SignInProviders>>,
 }
 
 impl Identities {
@@ -43,12 +50,14 @@ impl Identities {
         let parts = IdentityParts {
             store,
             tokens: Arc::clone(&tokens) as _,
-            vault,
+            vault: Arc::clone(&vault),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
         };
         let identity = Arc::new(Identity::open(parts, identity_settings(auth)).await?);
-        Ok(Self { identity, tokens })
+        let sources = sources_of_sign_ins(settings, database, vault)?;
+        let sign_ins = sources.map(|sources| sign_ins(auth, &secrets, sources)).transpose()?;
+        Ok(Self { identity, tokens, sign_ins })
     }
 
     /// Runs in `tasks` what has to run beside them.
@@ -101,6 +110,64 @@ async fn vault(auth: &AuthSettings, secrets: &LocalSecrets, database: &Database)
         None => {
             let new = Vault::random::<32>()?;
             Ok(Vault::new(&database.secret(SECRET, &new).await?)?)
+        }
+    }
+}
+
+/// What sign-ins with other services are made from, if settings name any. Their hosts may be inside the network, since an
+/// operator names them.
+fn sources_of_sign_ins(
+    settings: &Settings,
+    database: &Database,
+    vault: Arc<Vault>,
+) -> Result<Option<SignInSources>, Error> {
+    if settings.auth.sign_in.providers.is_empty() {
+        return Ok(None);
+    }
+    let unusable = |error: codeflow_net::Error| {
+        Error::new(ErrorKind::Gateway, "the way out cannot be set up").with_source(error)
+    };
+    let client = Client::new(Guard::new(NetPolicy::default()), Limits::default()).map_err(unusable)?;
+    Ok(Some(SignInSources { store: Arc::new(database.clone()), vault, clock: Arc::new(SystemClock), client }))
+}
+
+fn sign_ins(
+    auth: &AuthSettings,
+    secrets: &LocalSecrets,
+    sources: SignInSources,
+) -> Result<Arc<SignInProviders>, Error> {
+    let missing = || codeflow_auth::Error::field("auth.sign_in.callback", "is missing");
+    let callback = auth.sign_in.callback.clone().ok_or_else(missing)?;
+    let mut providers = BTreeMap::new();
+    for (name, provider) in &auth.sign_in.providers {
+        let client_secret =
+            provider.client_secret.as_ref().map(|reference| secrets.read(reference)).transpose()?;
+        let new_users = provider.new_users.as_ref();
+        let settings = ProviderSettings {
+            protocol: protocol(&provider.protocol),
+            client_id: provider.client_id.clone(),
+            client_secret,
+            scopes: provider.scopes.clone(),
+            new_users: new_users.map(|new| NewUsers { tenant: new.tenant.clone(), roles: new.roles.clone() }),
+            email_domains: provider.email_domains.clone(),
+        };
+        providers.insert(name.clone(), settings);
+    }
+    Ok(Arc::new(SignInProviders::new(SignInSettings { callback, providers }, sources)?))
+}
+
+fn protocol(said: &SignInProtocol) -> Protocol {
+    match said {
+        SignInProtocol::OpenId { issuer } => Protocol::OpenId { issuer: issuer.clone() },
+        SignInProtocol::GitHub => Protocol::OAuth2(Box::new(OAuth2::github())),
+        SignInProtocol::OAuth2 { issuer, authorize, token, user, emails } => {
+            Protocol::OAuth2(Box::new(OAuth2 {
+                issuer: issuer.clone(),
+                authorize: authorize.clone(),
+                token: token.clone(),
+                user: user.clone(),
+                emails: emails.clone(),
+            }))
         }
     }
 }

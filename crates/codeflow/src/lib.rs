@@ -53,6 +53,7 @@ mod runner;
 mod running;
 mod schedules;
 mod server;
+mod sharing;
 mod view;
 mod watch;
 mod working;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ManageParts, ServerLimits, Serving};
+use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ServerLimits, Serving};
 use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
 use codeflow_gateway::{AccountStore, Caller};
 use codeflow_persistence::Database;
@@ -21,7 +21,7 @@ use crate::gateway::{self, Assembled};
 use crate::local;
 use crate::place::Place;
 use crate::{Error, ErrorKind, Project};
-use manage::Ground;
+use manage::{Ground, Managed};
 use threads::Threads;
 use vitals::Process;
 
@@ -62,9 +62,9 @@ impl Server {
             place: &place,
             database: &database,
         };
-        let (manage, identities) = manage::parts(&ground, &assembled, &tasks).await?;
-        let first = identities.identity.first_token().await?;
-        let parts = Parts { keys, assembled: &assembled, database: &database, draining: &draining, manage };
+        let managed = manage::parts(&ground, &assembled, &tasks).await?;
+        let first = managed.identities.identity.first_token().await?;
+        let parts = Parts { keys, assembled: &assembled, database: &database, draining: &draining, managed };
         let api = api(&settings, parts);
         let stop = tasks.stop_token();
         tasks.spawn("accounts", assembled.committer.run(stop));
@@ -129,11 +129,11 @@ struct Parts<'a> {
     assembled: &'a Assembled,
     database: &'a Database,
     draining: &'a Arc<AtomicBool>,
-    manage: ManageParts,
+    managed: Managed,
 }
 
 fn api(settings: &Settings, parts: Parts<'_>) -> Api {
-    let Parts { keys, assembled, database, draining, manage } = parts;
+    let Parts { keys, assembled, database, draining, managed } = parts;
     let vitals = Process {
         draining: Arc::clone(draining),
         metrics: Arc::clone(&assembled.metrics),
@@ -141,6 +141,8 @@ fn api(settings: &Settings, parts: Parts<'_>) -> Api {
         accounts: assembled.accounts.clone(),
         database: database.clone(),
         lost: AtomicU64::new(0),
+        limits: managed.limits,
+        identity: managed.identities.identity,
     };
     Api::new(ApiParts {
         gateway: assembled.gateway.clone(),
@@ -150,7 +152,7 @@ fn api(settings: &Settings, parts: Parts<'_>) -> Api {
         usage: Arc::new(database.clone()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
-        manage,
+        manage: managed.manage,
     })
 }
 

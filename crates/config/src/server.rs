@@ -7,6 +7,7 @@ use std::time::Duration;
 use codeflow_ratelimit::Network;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::checks::Checks;
 use crate::values::{Amount, Names};
@@ -34,6 +35,10 @@ pub struct ServerSettings {
     pub max_connections: usize,
     /// How long calls may go on after a stop.
     pub drain: Duration,
+    /// The origins whose pages may call the paths under `/api`.
+    pub cors_origins: Vec<String>,
+    /// For how long browsers are told to use TLS alone; `None`: they are not told.
+    pub hsts: Option<Duration>,
     /// Threads that serve; `None`: one per core.
     pub threads: Option<NonZeroUsize>,
     /// Whose word about the address of a client is believed.
@@ -64,6 +69,11 @@ pub(crate) struct RawServer {
     max_connections: usize,
     /// How long calls may go on after a stop.
     drain: Amount,
+    /// The origins whose pages may call the paths under `/api` from a browser, such as https://console.example.org.
+    cors_origins: Names,
+    /// For how long browsers are told to use TLS alone (`Strict-Transport-Security`). Left out: they are not told.
+    #[schemars(extend("x-example" = "365d"))]
+    hsts: Option<Amount>,
     /// Threads that serve. 0: one per core.
     threads: usize,
     /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are believed, as addresses or ranges such as
@@ -84,6 +94,8 @@ impl Default for RawServer {
             idle_timeout: Amount::text("75s"),
             max_connections: 10_000,
             drain: Amount::text("30s"),
+            cors_origins: Names::default(),
+            hsts: None,
             threads: 0,
             trusted_proxies: Names::default(),
         }
@@ -113,8 +125,21 @@ impl RawServer {
             idle_timeout: checks.duration("server.idle_timeout", &self.idle_timeout),
             max_connections: checks.count("server.max_connections", self.max_connections),
             drain: checks.duration("server.drain", &self.drain),
+            cors_origins: origins(self.cors_origins, checks),
+            hsts: self.hsts.map(|hsts| checks.duration("server.hsts", &hsts)),
             threads: NonZeroUsize::new(self.threads),
             trusted_proxies: trusted,
         }
     }
+}
+
+/// Each is exactly what a browser sends, so that it can be compared as text.
+fn origins(names: Names, checks: &mut Checks) -> Vec<String> {
+    let is_origin = |text: &str| Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
+    if !names.0.iter().all(|name| is_origin(name)) {
+        let problem =
+            "names origins as browsers write them, such as https://console.example.org: no path, no `*`";
+        checks.refuse("server.cors_origins", problem);
+    }
+    names.0
 }

@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use codeflow_api::{About, EnginePorts, ManageParts};
+use codeflow_api::{About, ClientAddress, EnginePorts, ManageParts, ManageSettings};
 use codeflow_config::{Environment, Settings};
 use codeflow_engine::{Engine, Parts, Silent};
 use codeflow_persistence::Database;
-use codeflow_ratelimit::{LocalGate, RuleBook, RuleKeeper, Rules};
+use codeflow_ratelimit::{Gate, LocalGate, RuleBook, RuleKeeper, SharedGate, SharedLimiter};
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
+use codeflow_telemetry::GateMetrics;
 
 use crate::gateway::{self, Assembled};
 use crate::identity::Identities;
 use crate::place::Place;
-use crate::{Error, Project, builtin, working};
+use crate::{Error, Project, builtin, sharing, working};
 
 /// Where everything is, and what the server is told.
 pub(super) struct Ground<'a> {
@@ -29,30 +30,68 @@ pub(super) async fn parts(
     ground: &Ground<'_>,
     assembled: &Assembled,
     tasks: &Tasks,
-) -> Result<(ManageParts, Identities), Error> {
+) -> Result<Managed, Error> {
     let identities = Identities::open(ground.settings, ground.environment, ground.database).await?;
     identities.run(tasks);
-    let (gate, keeper) = limits(ground, tasks)?;
+    if let Some(shared) = &assembled.shared {
+        sharing::run(shared, tasks);
+    }
+    let limits = limits(ground, tasks).await?;
     let engine = Arc::new(engine(ground, assembled, tasks)?);
-    let parts = ManageParts {
+    let server = &ground.settings.server;
+    let manage = ManageParts {
         authenticate: Arc::clone(&identities.identity) as _,
-        gate,
+        gate: Arc::clone(&limits.gate),
         identity: Some(Arc::clone(&identities.identity)),
         tokens: Some(Arc::clone(&identities.tokens)),
-        limits: Some(keeper),
+        sign_ins: identities.sign_ins.clone(),
+        limits: Some(Arc::clone(&limits.keeper)),
         workflows: Arc::clone(&engine) as _,
         executions: engine,
-        ..ManageParts::closed(about(ground.settings))
+        address: ClientAddress::behind(server.trusted_proxies.clone()),
+        about: about(ground.settings),
+        settings: ManageSettings {
+            hsts: server.hsts,
+            origins: server.cors_origins.clone(),
+            ..ManageSettings::default()
+        },
     };
-    Ok((parts, identities))
+    Ok(Managed { manage, identities, limits })
 }
 
-fn limits(ground: &Ground<'_>, tasks: &Tasks) -> Result<(Arc<LocalGate>, Arc<RuleKeeper>), Error> {
-    let book = Arc::new(RuleBook::new(Rules::default())?);
+/// What was put together.
+pub(super) struct Managed {
+    pub(super) manage: ManageParts,
+    pub(super) identities: Identities,
+    pub(super) limits: RequestLimits,
+}
+
+/// Limits on requests, and how they fare.
+pub(super) struct RequestLimits {
+    gate: Arc<dyn Gate>,
+    keeper: Arc<RuleKeeper>,
+    pub(super) metrics: Arc<GateMetrics>,
+    /// Counts together with other processes.
+    pub(super) shared: Option<Arc<SharedLimiter>>,
+}
+
+async fn limits(ground: &Ground<'_>, tasks: &Tasks) -> Result<RequestLimits, Error> {
+    let book = Arc::new(RuleBook::new(ground.settings.limits.requests.clone())?);
     let keeper = Arc::new(RuleKeeper::new(Arc::new(ground.database.clone()), Arc::clone(&book)));
+    keeper.refresh().await?;
     let (watching, stop) = (Arc::clone(&keeper), tasks.stop_token());
     tasks.spawn("limit rules", async move { watching.watch(stop).await });
-    Ok((Arc::new(LocalGate::new(book, Arc::new(SystemClock))), keeper))
+    let metrics = Arc::new(GateMetrics::new());
+    let shared = sharing::limiter(ground.settings, ground.environment, "requests")?;
+    let observer = Arc::clone(&metrics) as _;
+    let gate: Arc<dyn Gate> = match &shared {
+        Some(shared) => {
+            sharing::run(shared, tasks);
+            Arc::new(SharedGate::new(book, Arc::clone(shared)).observed(observer))
+        }
+        None => Arc::new(LocalGate::new(book, Arc::new(SystemClock)).observed(observer)),
+    };
+    Ok(RequestLimits { gate, keeper, metrics, shared })
 }
 
 fn engine(ground: &Ground<'_>, assembled: &Assembled, tasks: &Tasks) -> Result<EnginePorts, Error> {
