@@ -11,10 +11,11 @@ use codeflow_auth::{
 use codeflow_config::{
     AuthSettings, Environment, LocalSecrets, SecretReference, Settings, SignInProtocol, SigningAlgorithm,
 };
-use codeflow_net::{Client, Guard, Limits, NetPolicy};
+use codeflow_net::{AllowedHost, Client, Guard, Limits, NetPolicy};
 use codeflow_persistence::Database;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use crate::place::Place;
 use crate::{Error, ErrorKind, Options, Project, local};
@@ -127,8 +128,34 @@ fn sources_of_sign_ins(
     let unusable = |error: codeflow_net::Error| {
         Error::new(ErrorKind::Gateway, "the way out cannot be set up").with_source(error)
     };
-    let client = Client::new(Guard::new(NetPolicy::default()), Limits::default()).map_err(unusable)?;
+    let policy = NetPolicy { allowed_hosts: named_hosts(settings)?, ..NetPolicy::default() };
+    let client = Client::new(Guard::new(policy), Limits::default()).map_err(unusable)?;
     Ok(Some(SignInSources { store: Arc::new(database.clone()), vault, clock: Arc::new(SystemClock), client }))
+}
+
+fn named_hosts(settings: &Settings) -> Result<Vec<AllowedHost>, Error> {
+    let mut hosts = Vec::new();
+    for provider in settings.auth.sign_in.providers.values() {
+        let urls: Vec<Url> = match &provider.protocol {
+            SignInProtocol::OpenId { issuer } => Url::parse(issuer).into_iter().collect(),
+            SignInProtocol::GitHub => Vec::new(),
+            SignInProtocol::OAuth2 { authorize, token, user, emails, .. } => {
+                [Some(authorize), Some(token), Some(user), emails.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect()
+            }
+        };
+        for url in urls {
+            let Some(host) = url.host_str() else { continue };
+            let text = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+            hosts.push(text.parse().map_err(|error: codeflow_net::Error| {
+                Error::new(ErrorKind::Gateway, "a host of `auth.sign_in` cannot be used").with_source(error)
+            })?);
+        }
+    }
+    Ok(hosts)
 }
 
 fn sign_ins(
