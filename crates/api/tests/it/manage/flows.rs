@@ -147,7 +147,7 @@ async fn the_keys_of_tokens_are_public_and_only_their_public_part() {
 }
 
 #[tokio::test]
-async fn a_server_without_identity_says_so() {
+async fn a_server_without_identity_and_engine_says_so() {
     let live = crate::live::Live::new().await;
     let body = json!({ "name": "ana", "password": "x" }).to_string();
 

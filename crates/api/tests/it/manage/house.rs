@@ -155,8 +155,8 @@ impl Plan {
             tokens: Some(tokens),
             sign_ins: Some(Arc::new(sign_ins)),
             limits: Some(Arc::new(RuleKeeper::new(Arc::new(Shelf::default()), book))),
-            workflows: Arc::clone(&engine) as _,
-            executions: engine,
+            workflows: Some(Arc::clone(&engine) as _),
+            executions: Some(engine),
             ..ManageParts::closed(About { version: "1.2.3".to_owned(), features })
         };
         Self { manage, door, people, identity, clock: manual }
