@@ -11,7 +11,7 @@ use codeflow_core::workflow::WorkflowName;
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot, StoredVersion};
 
-use super::house::{House, Plan};
+use super::house::{House, Plan, stuck};
 use super::script::{Operation, operations};
 use crate::live::Answered;
 
@@ -209,4 +209,21 @@ async fn what_takes_too_long_is_given_up() {
     let next = house.ask("viewer", "GET /api/v1/me", None).await;
 
     assert_eq!((late.status, late.code(), next.status), (503, "api.overdue", 200));
+}
+
+#[tokio::test]
+async fn no_word_of_limits_that_cannot_be_kept_gets_out() {
+    use codeflow_ratelimit::ErrorKind::{Corrupt, Unavailable};
+
+    for (kind, status) in [(Unavailable, 503), (Corrupt, 500)] {
+        let mut plan = Plan::new().await;
+        plan.manage.limits = Some(stuck(kind, MARKER));
+        let house = plan.build().await;
+        let body = serde_json::json!({ "version": 0, "rules": null });
+
+        let failed = house.ask("admin", "PUT /api/v1/limits", Some(&body)).await;
+
+        assert_eq!((failed.status, failed.code()), (status, kind.code()));
+        assert!(!failed.body.contains("MARKER") && !failed.head.contains("MARKER"), "{failed:?}");
+    }
 }
