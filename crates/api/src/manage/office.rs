@@ -17,6 +17,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use super::document;
 use super::guard::Guard;
 use super::inspection::Inspection;
+use super::ports::{Executions, Workflows};
 use super::problem::Problem;
 use super::stack::{self, Station};
 use crate::front::ApiParts;
@@ -46,6 +47,16 @@ impl Office {
     /// Users, roles, keys and sign-ins, if this process has them.
     pub(crate) fn identity(&self) -> Result<&Identity, Problem> {
         self.manage.identity.as_deref().ok_or_else(|| Refusal::NotHere.into())
+    }
+
+    /// Workflows, if this process has an engine.
+    pub(crate) fn workflows(&self) -> Result<&dyn Workflows, Problem> {
+        self.manage.workflows.as_deref().ok_or_else(|| Refusal::NotHere.into())
+    }
+
+    /// Executions, if this process has an engine.
+    pub(crate) fn executions(&self) -> Result<&dyn Executions, Problem> {
+        self.manage.executions.as_deref().ok_or_else(|| Refusal::NotHere.into())
     }
 }
 

@@ -10,7 +10,7 @@ use codeflow_auth::{Authenticate, Error, ErrorKind, Identity, Principal, SignInP
 use codeflow_ratelimit::{Decision, EndpointClass, ForwardedHeaders, Gate, Network, RuleKeeper, Visitor};
 use http::{HeaderMap, HeaderName, header};
 
-use super::ports::{Absent, Executions, Workflows};
+use super::ports::{Executions, Workflows};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -29,10 +29,10 @@ pub struct ManageParts {
     pub sign_ins: Option<Arc<SignInProviders>>,
     /// Limits that can be changed.
     pub limits: Option<Arc<RuleKeeper>>,
-    /// Workflows and their versions.
-    pub workflows: Arc<dyn Workflows>,
-    /// Executions.
-    pub executions: Arc<dyn Executions>,
+    /// Workflows and their versions; without them, their paths answer that they are not here.
+    pub workflows: Option<Arc<dyn Workflows>>,
+    /// Executions, likewise.
+    pub executions: Option<Arc<dyn Executions>>,
     /// From which address a request comes.
     pub address: ClientAddress,
     /// What this process is.
@@ -51,8 +51,8 @@ impl ManageParts {
             tokens: None,
             sign_ins: None,
             limits: None,
-            workflows: Arc::new(Absent),
-            executions: Arc::new(Absent),
+            workflows: None,
+            executions: None,
             address: ClientAddress::peer(),
             about,
             settings: ManageSettings::default(),

@@ -5,9 +5,7 @@ mod engine;
 use async_trait::async_trait;
 use codeflow_core::workflow::{StepName, WorkflowName};
 use codeflow_core::{ExecutionId, Problems, Tenant};
-use codeflow_engine::{
-    Decision, Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot, StoredVersion,
-};
+use codeflow_engine::{Decision, Error, ExecutionFilter, ExecutionRecord, LogLine, Snapshot, StoredVersion};
 use serde_json::{Map, Value};
 
 pub use engine::EnginePorts;
@@ -27,13 +25,13 @@ pub trait Workflows: Send + Sync {
     /// Checks a document and keeps it as the latest version of its workflow.
     ///
     /// # Errors
-    /// Everything that is wrong with it, or [`Unavailable`](ErrorKind::Unavailable).
+    /// Everything that is wrong with it, or [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError>;
 
     /// The latest version of each workflow, by name, after this one.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable).
+    /// [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn list(
         &self,
         tenant: &Tenant,
@@ -44,7 +42,7 @@ pub trait Workflows: Send + Sync {
     /// The latest version of a workflow.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn get(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error>;
 }
 
@@ -80,14 +78,14 @@ pub trait Executions: Send + Sync {
     /// Starts an execution. True: it is new.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`InvalidInput`](ErrorKind::InvalidInput),
-    /// [`Unavailable`](ErrorKind::Unavailable).
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`InvalidInput`](codeflow_engine::ErrorKind::InvalidInput),
+    /// [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn start(&self, tenant: &Tenant, start: NewStart) -> Result<(ExecutionRecord, bool), Error>;
 
     /// Executions, newest first.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable).
+    /// [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn list(
         &self,
         tenant: &Tenant,
@@ -98,13 +96,13 @@ pub trait Executions: Send + Sync {
     /// An execution with its journal.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error>;
 
     /// Its log, oldest first.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn logs(
         &self,
         tenant: &Tenant,
@@ -116,8 +114,8 @@ pub trait Executions: Send + Sync {
     /// Tells it something, in somebody's name.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Conflict`](ErrorKind::Conflict), [`Forbidden`](ErrorKind::Forbidden),
-    /// [`Unavailable`](ErrorKind::Unavailable).
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Conflict`](codeflow_engine::ErrorKind::Conflict), [`Forbidden`](codeflow_engine::ErrorKind::Forbidden),
+    /// [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn control(
         &self,
         tenant: &Tenant,
@@ -125,49 +123,4 @@ pub trait Executions: Send + Sync {
         by: &str,
         control: Control,
     ) -> Result<(), Error>;
-}
-
-/// A process without an engine.
-pub(crate) struct Absent;
-
-fn absent() -> Error {
-    Error::new(ErrorKind::Unavailable, "this process has no engine")
-}
-
-#[async_trait]
-impl Workflows for Absent {
-    async fn put(&self, _: &Tenant, _: &str) -> Result<StoredVersion, PutError> {
-        Err(PutError::Engine(absent()))
-    }
-
-    async fn list(&self, _: &Tenant, _: Option<&WorkflowName>, _: u32) -> Result<Vec<StoredVersion>, Error> {
-        Err(absent())
-    }
-
-    async fn get(&self, _: &Tenant, _: &WorkflowName) -> Result<StoredVersion, Error> {
-        Err(absent())
-    }
-}
-
-#[async_trait]
-impl Executions for Absent {
-    async fn start(&self, _: &Tenant, _: NewStart) -> Result<(ExecutionRecord, bool), Error> {
-        Err(absent())
-    }
-
-    async fn list(&self, _: &Tenant, _: ExecutionFilter, _: u32) -> Result<Vec<ExecutionRecord>, Error> {
-        Err(absent())
-    }
-
-    async fn get(&self, _: &Tenant, _: ExecutionId) -> Result<Snapshot, Error> {
-        Err(absent())
-    }
-
-    async fn logs(&self, _: &Tenant, _: ExecutionId, _: u32, _: u32) -> Result<Vec<LogLine>, Error> {
-        Err(absent())
-    }
-
-    async fn control(&self, _: &Tenant, _: ExecutionId, _: &str, _: Control) -> Result<(), Error> {
-        Err(absent())
-    }
 }

@@ -18,6 +18,8 @@ use crate::manage::problem::{Problem, ProblemBody};
 
 pub(super) fn routes(desk: Desk) -> Desk {
     desk.route(Guard::needs(Permission::AuditRead, EndpointClass::Admin), routes!(list_audit))
+        // It reads what is of all tenants, so the wider of the two permissions that it needs.
+        .route(Guard::needs(Permission::TenantsAll, EndpointClass::Admin), routes!(verify_audit))
 }
 
 /// Which entries.
@@ -99,9 +101,38 @@ impl From<AuditEntry> for AuditView {
             request_id: event.request_id,
             outcome: event.outcome.as_str(),
             details: event.details,
-            hash: entry.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            hash: hex(&entry.hash),
         }
     }
+}
+
+fn hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a walk through the audit log found.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditVerdictView {
+    /// How many entries were looked at.
+    #[schema(example = 1_742)]
+    entries: u64,
+    /// The first entry that is not what it was; `null` when all are.
+    #[schema(example = 17)]
+    broken: Option<i64>,
+    /// The hash of the last good entry. Kept elsewhere, it shows later whether the end was cut off.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    last: String,
+}
+
+/// Walks through the whole audit log, that of all tenants, and says where it was changed. It needs `audit:read` as well.
+#[utoipa::path(get, path = "/api/v1/audit/verdict", tag = "audit",
+    responses((status = 200, description = "What was found", body = AuditVerdictView)))]
+async fn verify_audit(
+    State(office): State<Office>,
+    By(caller): By,
+) -> Result<Json<AuditVerdictView>, Problem> {
+    let found = office.identity()?.verify_audit(&caller).await?;
+    Ok(Json(AuditVerdictView { entries: found.entries, broken: found.broken, last: hex(&found.last) }))
 }
 
 /// Lists the audit log, in its order.

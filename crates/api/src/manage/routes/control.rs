@@ -77,7 +77,7 @@ async fn tell(
     id: ExecutionId,
     what: Control,
 ) -> Result<StatusCode, Problem> {
-    office.manage.executions.control(&who.tenant, id, &who.name, what).await?;
+    office.executions()?.control(&who.tenant, id, &who.name, what).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

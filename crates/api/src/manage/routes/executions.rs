@@ -110,7 +110,7 @@ async fn start_execution(
     extract::Json(body): extract::Json<StartExecution>,
 ) -> Result<(StatusCode, Json<ExecutionView>), Problem> {
     let start = NewStart { workflow: body.workflow, inputs: body.inputs, key: headers.key };
-    let (record, is_new) = office.manage.executions.start(&caller.tenant, start).await?;
+    let (record, is_new) = office.executions()?.start(&caller.tenant, start).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(record.into())))
 }
@@ -131,7 +131,7 @@ async fn list_executions(
         before: query.before,
         ..ExecutionFilter::default()
     };
-    let rows = office.manage.executions.list(&caller.tenant, filter, limit).await?;
+    let rows = office.executions()?.list(&caller.tenant, filter, limit).await?;
     Ok(Json(Page::of(rows, limit, |row| row.id.to_string())))
 }
 
@@ -143,7 +143,7 @@ async fn get_execution(
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
 ) -> Result<Json<ExecutionView>, Problem> {
-    let snapshot = office.manage.executions.get(&caller.tenant, of.id).await?;
+    let snapshot = office.executions()?.get(&caller.tenant, of.id).await?;
     Ok(Json(snapshot.record.into()))
 }
 
@@ -157,7 +157,7 @@ async fn execution_logs(
     Query(query): Query<LogQuery>,
 ) -> Result<Json<Page<LogLineView>>, Problem> {
     let (limit, skip) = (query.limit.unwrap_or(lists::USUAL), query.after.unwrap_or(0));
-    let lines = office.manage.executions.logs(&caller.tenant, of.id, skip, limit).await?;
+    let lines = office.executions()?.logs(&caller.tenant, of.id, skip, limit).await?;
     let next = skip.saturating_add(u32::try_from(lines.len()).unwrap_or(u32::MAX));
     Ok(Json(Page::of(lines, limit, |_| next.to_string())))
 }

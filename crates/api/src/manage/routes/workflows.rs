@@ -69,7 +69,7 @@ async fn list_workflows(
     Query(query): Query<WorkflowsQuery>,
 ) -> Result<Json<Page<WorkflowView>>, Problem> {
     let limit = query.limit.unwrap_or(lists::USUAL);
-    let rows = office.manage.workflows.list(&caller.tenant, query.after.as_ref(), limit).await?;
+    let rows = office.workflows()?.list(&caller.tenant, query.after.as_ref(), limit).await?;
     Ok(Json(Page::of(rows, limit, |row| row.name.to_string())))
 }
 
@@ -81,7 +81,7 @@ async fn put_workflow(
     Caller(caller): Caller,
     extract::Json(body): extract::Json<PutWorkflow>,
 ) -> Result<(StatusCode, Json<WorkflowView>), Problem> {
-    let put = office.manage.workflows.put(&caller.tenant, &body.document).await;
+    let put = office.workflows()?.put(&caller.tenant, &body.document).await;
     let stored = put.map_err(|error| match error {
         PutError::Invalid(problems) => Problem::from(problems),
         PutError::Engine(error) => Problem::from(error),
@@ -97,5 +97,5 @@ async fn get_workflow(
     Caller(caller): Caller,
     Path(of): Path<OfWorkflow>,
 ) -> Result<Json<WorkflowDocument>, Problem> {
-    Ok(Json(office.manage.workflows.get(&caller.tenant, &of.name).await?.into()))
+    Ok(Json(office.workflows()?.get(&caller.tenant, &of.name).await?.into()))
 }

@@ -124,6 +124,11 @@ async fn limits_are_changed_by_whoever_saw_the_last_ones() {
     house.identity.flush().await.expect("storage is there");
     let noted = house.ask("admin", "GET /api/v1/audit?action=limits.change", None).await.json();
 
+    let verdict = house.ask("operator", "GET /api/v1/audit/verdict", None).await.json();
+    let admin = house.ask("admin", "GET /api/v1/audit/verdict", None).await;
+
+    assert!(verdict["entries"].as_u64().is_some_and(|entries| entries > 5) && verdict["broken"].is_null());
+    assert_eq!(admin.status, 403, "it is about all tenants");
     assert_eq!(changed.status, 200, "{changed:?}");
     assert_eq!((late.status, late.code()), (409, "limits.conflict"));
     assert_eq!(odd.status, 422);
@@ -147,7 +152,7 @@ async fn the_keys_of_tokens_are_public_and_only_their_public_part() {
 }
 
 #[tokio::test]
-async fn a_server_without_identity_says_so() {
+async fn a_server_without_identity_and_engine_says_so() {
     let live = crate::live::Live::new().await;
     let body = json!({ "name": "ana", "password": "x" }).to_string();
 

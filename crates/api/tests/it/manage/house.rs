@@ -75,24 +75,42 @@ impl ActionRunner for Nothing {
     }
 }
 
-/// Limits in memory.
+/// Limits in memory, or none that can be read.
 #[derive(Default)]
-struct Shelf(Mutex<Option<StoredRules>>);
+struct Shelf {
+    kept: Mutex<Option<StoredRules>>,
+    /// What it fails with, if it does.
+    fails: Option<(codeflow_ratelimit::ErrorKind, &'static str)>,
+}
+
+impl Shelf {
+    fn check(&self) -> Result<(), LimitsError> {
+        self.fails.map_or(Ok(()), |(kind, text)| Err(LimitsError::with_source(kind, text, text)))
+    }
+}
 
 #[async_trait]
 impl RuleStore for Shelf {
     async fn load(&self) -> Result<Option<StoredRules>, LimitsError> {
-        Ok(self.0.lock().expect("nobody panicked").clone())
+        self.check()?;
+        Ok(self.kept.lock().expect("nobody panicked").clone())
     }
 
     async fn save(&self, rules: Option<&Rules>, seen: u64) -> Result<u64, LimitsError> {
-        let mut kept = self.0.lock().expect("nobody panicked");
+        self.check()?;
+        let mut kept = self.kept.lock().expect("nobody panicked");
         if kept.as_ref().map_or(0, |kept| kept.version) != seen {
             return Err(LimitsError::new(codeflow_ratelimit::ErrorKind::Conflict, "they were changed"));
         }
         *kept = Some(StoredRules { version: seen + 1, rules: rules.cloned() });
         Ok(seen + 1)
     }
+}
+
+/// Limits that cannot be changed, because storage fails like this.
+pub(crate) fn stuck(kind: codeflow_ratelimit::ErrorKind, text: &'static str) -> Arc<RuleKeeper> {
+    let book = Arc::new(RuleBook::new(Rules::default()).expect("nothing is limited"));
+    Arc::new(RuleKeeper::new(Arc::new(Shelf { fails: Some((kind, text)), ..Shelf::default() }), book))
 }
 
 /// A server and everything behind it.
@@ -155,8 +173,8 @@ impl Plan {
             tokens: Some(tokens),
             sign_ins: Some(Arc::new(sign_ins)),
             limits: Some(Arc::new(RuleKeeper::new(Arc::new(Shelf::default()), book))),
-            workflows: Arc::clone(&engine) as _,
-            executions: engine,
+            workflows: Some(Arc::clone(&engine) as _),
+            executions: Some(engine),
             ..ManageParts::closed(About { version: "1.2.3".to_owned(), features })
         };
         Self { manage, door, people, identity, clock: manual }

@@ -11,7 +11,7 @@ use codeflow_core::workflow::WorkflowName;
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot, StoredVersion};
 
-use super::house::{House, Plan};
+use super::house::{House, Plan, stuck};
 use super::script::{Operation, operations};
 use crate::live::Answered;
 
@@ -121,8 +121,8 @@ fn check(operation: &Operation, answered: &Answered) {
 async fn no_word_of_a_failing_engine_gets_out() {
     let mut plan = Plan::new().await;
     let broken = Arc::new(Broken::default());
-    plan.manage.workflows = Arc::clone(&broken) as _;
-    plan.manage.executions = Arc::clone(&broken) as _;
+    plan.manage.workflows = Some(Arc::clone(&broken) as _);
+    plan.manage.executions = Some(Arc::clone(&broken) as _);
     let house = plan.build().await;
     let all = operations(&house.document().await);
     let reached = |one: &&Operation| one.path.contains("/executions") || one.path.contains("/workflows");
@@ -144,7 +144,7 @@ async fn a_route_that_panics_is_answered_like_any_fault_and_the_next_one_is_serv
     let mut plan = Plan::new().await;
     let broken = Arc::new(Broken::default());
     broken.panics.store(true, Ordering::SeqCst);
-    plan.manage.executions = Arc::clone(&broken) as _;
+    plan.manage.executions = Some(Arc::clone(&broken) as _);
     let house = plan.build().await;
 
     let panicked = house.ask("user", "GET /api/v1/executions", None).await;
@@ -201,7 +201,7 @@ async fn what_takes_too_long_is_given_up() {
     let mut plan = Plan::new().await;
     let broken = Arc::new(Broken::default());
     broken.hangs.store(true, Ordering::SeqCst);
-    plan.manage.executions = Arc::clone(&broken) as _;
+    plan.manage.executions = Some(Arc::clone(&broken) as _);
     plan.manage.settings.deadline = Duration::from_millis(20);
     let house = plan.build().await;
 
@@ -209,4 +209,21 @@ async fn what_takes_too_long_is_given_up() {
     let next = house.ask("viewer", "GET /api/v1/me", None).await;
 
     assert_eq!((late.status, late.code(), next.status), (503, "api.overdue", 200));
+}
+
+#[tokio::test]
+async fn no_word_of_limits_that_cannot_be_kept_gets_out() {
+    use codeflow_ratelimit::ErrorKind::{Corrupt, Unavailable};
+
+    for (kind, status) in [(Unavailable, 503), (Corrupt, 500)] {
+        let mut plan = Plan::new().await;
+        plan.manage.limits = Some(stuck(kind, MARKER));
+        let house = plan.build().await;
+        let body = serde_json::json!({ "version": 0, "rules": null });
+
+        let failed = house.ask("admin", "PUT /api/v1/limits", Some(&body)).await;
+
+        assert_eq!((failed.status, failed.code()), (status, kind.code()));
+        assert!(!failed.body.contains("MARKER") && !failed.head.contains("MARKER"), "{failed:?}");
+    }
 }
