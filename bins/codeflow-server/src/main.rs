@@ -1,5 +1,6 @@
 //! The model gateway as a server. It reads its flags, runs, and ends in good order.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use clap::Parser;
 use codeflow::Server;
 use codeflow::config::{Environment, Flags, Settings};
 use codeflow::core::{Class, Coded};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -83,15 +84,11 @@ async fn serve(settings: Settings, environment: Environment) -> anyhow::Result<b
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut server = Server::open(settings, environment).await?;
     let address = server.address()?;
-    if let Some(token) = server.first_token() {
-        println!("there is no user yet; within a day, this makes the first administrator, once:");
-        println!("  curl http://{address}/api/v1/auth/bootstrap -H 'content-type: application/json' \\");
-        println!(
-            "    -d '{{\"token\":\"{}\",\"name\":\"admin\",\"password\":\"…\"}}'",
-            token.expose_secret()
-        );
-    }
     println!("listening on http://{address}");
+    if let Some(token) = server.first_token() {
+        // Whoever waited for the first line may have closed the pipe by now.
+        let _ = tell_first(&address, &token);
+    }
     let run = server.run(async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -99,4 +96,12 @@ async fn serve(settings: Settings, environment: Environment) -> anyhow::Result<b
         }
     });
     Ok(run.await?)
+}
+
+fn tell_first(address: &SocketAddr, token: &SecretString) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let token = token.expose_secret();
+    writeln!(out, "there is no user yet. Within a day, this makes the first administrator, once:")?;
+    writeln!(out, "  curl http://{address}/api/v1/auth/bootstrap -H 'content-type: application/json' \\")?;
+    writeln!(out, "    -d '{{\"token\":\"{token}\",\"name\":\"admin\",\"password\":\"…\"}}'")
 }

@@ -46,8 +46,8 @@ pub(super) async fn parts(
         tokens: Some(Arc::clone(&identities.tokens)),
         sign_ins: identities.sign_ins.clone(),
         limits: Some(Arc::clone(&limits.keeper)),
-        workflows: Arc::clone(&engine) as _,
-        executions: engine,
+        workflows: Some(Arc::clone(&engine) as _),
+        executions: Some(engine),
         address: ClientAddress::behind(server.trusted_proxies.clone()),
         about: about(ground.settings),
         settings: ManageSettings {

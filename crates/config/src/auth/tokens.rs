@@ -57,7 +57,7 @@ pub(super) struct RawTokens {
     /// With what they are signed: `EdDSA` or `ES256`, whose keys are made and replaced by themselves, or `HS256` with
     /// `secret`.
     signing: SigningAlgorithm,
-    /// The secret for `signing = "HS256"`, at least 32 characters.
+    /// The secret for `signing = "HS256"`, at least 32 characters; others do without.
     #[schemars(extend("x-example" = { "file": "/run/secrets/jwt" }))]
     secret: Option<RawSecret>,
     /// How long one lives: up to 1h, in whole seconds.
@@ -87,8 +87,8 @@ impl Default for RawTokens {
 
 impl RawTokens {
     pub(super) fn settle(self, checks: &mut Checks) -> TokenSettings {
-        if (self.signing == SigningAlgorithm::HS256) != self.secret.is_some() {
-            checks.refuse("auth.tokens.secret", "belongs to `signing = \"HS256\"`: say both, or neither");
+        if self.signing == SigningAlgorithm::HS256 && self.secret.is_none() {
+            checks.refuse("auth.tokens.secret", "is missing, and `signing` is `HS256`");
         }
         let settings = TokenSettings {
             issuer: checks.text("auth.tokens.issuer", self.issuer),
