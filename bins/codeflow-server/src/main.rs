@@ -10,7 +10,6 @@ use clap::Parser;
 use codeflow::Server;
 use codeflow::config::{Environment, Flags, Settings};
 use codeflow::core::{Class, Coded};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -83,11 +82,10 @@ async fn serve(settings: Settings, environment: Environment) -> anyhow::Result<b
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut server = Server::open(settings, environment).await?;
-    let address = server.address()?;
-    println!("listening on http://{address}");
-    if let Some(token) = server.first_token() {
+    println!("listening on http://{}", server.address()?);
+    if let Some(text) = server.welcome()? {
         // Whoever waited for the first line may have closed the pipe by now.
-        let _ = tell_first(&address, &token);
+        let _ = std::io::stdout().write_all(text.as_bytes());
     }
     let run = server.run(async {
         tokio::select! {
@@ -96,12 +94,4 @@ async fn serve(settings: Settings, environment: Environment) -> anyhow::Result<b
         }
     });
     Ok(run.await?)
-}
-
-fn tell_first(address: &SocketAddr, token: &SecretString) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let token = token.expose_secret();
-    writeln!(out, "there is no user yet. Within a day, this makes the first administrator, once:")?;
-    writeln!(out, "  curl http://{address}/api/v1/auth/bootstrap -H 'content-type: application/json' \\")?;
-    writeln!(out, "    -d '{{\"token\":\"{token}\",\"name\":\"admin\",\"password\":\"…\"}}'")
 }

@@ -23,8 +23,9 @@ pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> R
     let principal = manage.authenticate.authenticate(presented).await;
     let principal = principal.map_err(|error| {
         // What has the form of no credential of ours is most often a key of somebody else.
+        let is_empty = error.kind() == ErrorKind::MissingCredential;
         let is_foreign = error.kind() == ErrorKind::MalformedCredential && !presented.contains('.');
-        if is_foreign || error.kind() == ErrorKind::UnknownKey {
+        if is_empty || is_foreign || error.kind() == ErrorKind::UnknownKey {
             unknown()
         } else {
             Failure::from(Problem::from(error))

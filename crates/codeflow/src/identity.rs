@@ -73,6 +73,7 @@ impl Identities {
 /// What operators do with users, keys and roles on the machine of the database.
 pub struct Admin {
     identity: Arc<Identity>,
+    tokens: Arc<SignedTokens>,
 }
 
 impl Admin {
@@ -85,13 +86,19 @@ impl Admin {
         let project = Project::around(&folder)?;
         let place = Place::of(&settings.database, &project)?;
         let database = local::open(&place, &settings).await?;
-        let Identities { identity, .. } = Identities::open(&settings, &environment, &database).await?;
-        Ok(Self { identity })
+        let Identities { identity, tokens, .. } =
+            Identities::open(&settings, &environment, &database).await?;
+        Ok(Self { identity, tokens })
     }
 
     /// Users, keys and roles.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// What signs access tokens.
+    pub fn tokens(&self) -> &SignedTokens {
+        &self.tokens
     }
 
     /// Writes what is left to write, such as the audit log.
@@ -139,8 +146,8 @@ fn named_hosts(settings: &Settings) -> Result<Vec<AllowedHost>, Error> {
         let urls: Vec<Url> = match &provider.protocol {
             SignInProtocol::OpenId { issuer } => Url::parse(issuer).into_iter().collect(),
             SignInProtocol::GitHub => Vec::new(),
-            SignInProtocol::OAuth2 { authorize, token, user, emails, .. } => {
-                [Some(authorize), Some(token), Some(user), emails.as_ref()]
+            SignInProtocol::OAuth2(paths) => {
+                [Some(&paths.authorize), Some(&paths.token), Some(&paths.user), paths.emails.as_ref()]
                     .into_iter()
                     .flatten()
                     .cloned()
@@ -187,15 +194,13 @@ fn protocol(said: &SignInProtocol) -> Protocol {
     match said {
         SignInProtocol::OpenId { issuer } => Protocol::OpenId { issuer: issuer.clone() },
         SignInProtocol::GitHub => Protocol::OAuth2(Box::new(OAuth2::github())),
-        SignInProtocol::OAuth2 { issuer, authorize, token, user, emails } => {
-            Protocol::OAuth2(Box::new(OAuth2 {
-                issuer: issuer.clone(),
-                authorize: authorize.clone(),
-                token: token.clone(),
-                user: user.clone(),
-                emails: emails.clone(),
-            }))
-        }
+        SignInProtocol::OAuth2(paths) => Protocol::OAuth2(Box::new(OAuth2 {
+            issuer: paths.issuer.clone(),
+            authorize: paths.authorize.clone(),
+            token: paths.token.clone(),
+            user: paths.user.clone(),
+            emails: paths.emails.clone(),
+        })),
     }
 }
 

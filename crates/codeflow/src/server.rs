@@ -15,7 +15,7 @@ use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
 use codeflow_gateway::{AccountStore, Caller};
 use codeflow_persistence::Database;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::gateway::{self, Assembled};
 use crate::local;
@@ -52,7 +52,7 @@ impl Server {
         let keys = keys(&settings, &environment).await?;
         let store: Arc<dyn AccountStore> = Arc::new(database.clone());
         let assembled = gateway::assemble(&settings, &environment, store)?;
-        announce(&settings, &assembled);
+        announce(&assembled);
         let tasks = Tasks::new();
         let draining = Arc::new(AtomicBool::new(false));
         let ground = Ground {
@@ -89,6 +89,23 @@ impl Server {
     /// server.
     pub fn first_token(&mut self) -> Option<SecretString> {
         self.first.take()
+    }
+
+    /// What whoever starts the server has to know while there is nobody in it: how the first administrator is made. It holds
+    /// the token, and is told once.
+    ///
+    /// # Errors
+    /// [`Listen`](ErrorKind::Listen) when the system does not say where it listens.
+    pub fn welcome(&mut self) -> Result<Option<String>, Error> {
+        let address = self.address()?;
+        Ok(self.first_token().map(|token| {
+            format!(
+                "there is no user yet. Within a day, this makes the first administrator, once:\n  \
+                 curl http://{address}/api/v1/auth/bootstrap -H 'content-type: application/json' \\\n    \
+                 -d '{{\"token\":\"{}\",\"name\":\"admin\",\"password\":\"…\"}}'\n",
+                token.expose_secret()
+            )
+        }))
     }
 
     /// Answers until `stop` is over. Then nobody new is accepted, requests may end within the time that settings give
@@ -185,14 +202,9 @@ fn limits(settings: &ServerSettings) -> ServerLimits {
 }
 
 /// Says what an operator would otherwise find out by a failing call.
-fn announce(settings: &Settings, assembled: &Assembled) {
+fn announce(assembled: &Assembled) {
     use codeflow_gateway::ModelSource as _;
 
-    if settings.keys.is_empty() {
-        tracing::warn!(
-            "there is no key, so every call is refused: set CODEFLOW_MASTER_KEY, or write `[keys.<name>]`"
-        );
-    }
     let providers = assembled.clients.providers().join(", ");
     if providers.is_empty() {
         tracing::warn!("no provider is configured, so no call can be answered");

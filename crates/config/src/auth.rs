@@ -15,7 +15,7 @@ use crate::checks::Checks;
 use crate::secrets::RawSecret;
 use crate::values::Amount;
 
-pub use sign_in::{NewUserSettings, SignInProtocol, SignInProvider, SignInSettings};
+pub use sign_in::{NewUserSettings, SignInPaths, SignInProtocol, SignInProvider, SignInSettings};
 pub use tokens::{SigningAlgorithm, TokenSettings};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -38,8 +38,8 @@ mod variables;
 mod worker;
 
 pub use auth::{
-    AuthSettings, NewUserSettings, SignInProtocol, SignInProvider, SignInSettings, SigningAlgorithm,
-    TokenSettings,
+    AuthSettings, NewUserSettings, SignInPaths, SignInProtocol, SignInProvider, SignInSettings,
+    SigningAlgorithm, TokenSettings,
 };
 pub use budgets::{BudgetPeriod, BudgetScope, BudgetSettings};
 pub use cache::CacheSettings;

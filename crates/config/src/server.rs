@@ -49,7 +49,7 @@ pub struct ServerSettings {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawServer {
-    /// The address and port. An address beyond this machine needs keys; use a proxy for TLS.
+    /// The address and port. Beyond this machine, use a proxy for TLS.
     listen: String,
     /// All headers of one request together.
     max_header_bytes: Amount,

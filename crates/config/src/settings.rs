@@ -8,15 +8,14 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::checks::Checks;
-use crate::error::Problem;
 use crate::raw::{RawDatabase, RawLog, RawSettings};
 use crate::secrets::RawSecret;
 use crate::sources::Sources;
 use crate::{
-    AuthSettings, BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key,
-    KeySettings, LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings,
-    RetentionSettings, RetrySettings, RouteSettings, SandboxSettings, SecretReference, SecretSource,
-    ServerSettings, WorkerSettings, budgets, keys,
+    AuthSettings, BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, Key, KeySettings,
+    LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetentionSettings,
+    RetrySettings, RouteSettings, SandboxSettings, SecretReference, SecretSource, ServerSettings,
+    WorkerSettings, budgets, keys,
 };
 
 /// Everything that can be set.
@@ -99,8 +98,7 @@ impl Settings {
     /// too, so that a mistake in them does not wait for the day on which they hold.
     ///
     /// # Errors
-    /// Every [`ErrorKind`] but [`Unsafe`](ErrorKind::Unsafe); the message names every setting that is wrong and where it
-    /// was made.
+    /// Every [`ErrorKind`](crate::ErrorKind); the message names every setting that is wrong and where it was made.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
         let profile = Profile::chosen(environment)?;
         let sources = Sources::read(file, environment)?;
@@ -127,29 +125,6 @@ impl Settings {
         self.server.listen = flags.listen.unwrap_or(self.server.listen);
         self.database.url = flags.database_url.or(self.database.url);
         self
-    }
-
-    /// Refuses to serve where that would be dangerous: without keys to callers beyond this machine, in any profile; and
-    /// without keys at all in profiles `staging` and `prod`. Asked before listening, because other programs share the
-    /// settings and do not listen.
-    ///
-    /// # Errors
-    /// [`Unsafe`](ErrorKind::Unsafe).
-    pub fn check_serving(&self) -> Result<(), Error> {
-        if !self.keys.is_empty() {
-            return Ok(());
-        }
-        let advice = "set CODEFLOW_MASTER_KEY, or write `[keys.<name>]` with a `secret`";
-        let mut problems = Vec::new();
-        let mut refuse = |context| problems.push(Problem { kind: ErrorKind::Unsafe, context });
-        if !self.server.listen.ip().is_loopback() {
-            let listen = self.server.listen;
-            refuse(format!("`server.listen` is {listen}, which others reach, and there is no key; {advice}"));
-        }
-        if self.profile != Profile::Dev {
-            refuse(format!("profile `{}` serves nobody without a key; {advice}", self.profile));
-        }
-        if problems.is_empty() { Ok(()) } else { Err(Error::several(problems)) }
     }
 
     /// Fetches the keys and keeps their digests.

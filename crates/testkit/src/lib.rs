@@ -30,6 +30,8 @@ mod memory_rules;
 #[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
 pub mod providers;
 mod proxy;
+#[cfg(feature = "databases")]
+mod redis_server;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod sources;
@@ -44,5 +46,7 @@ pub use memory_identity::MemoryIdentity;
 pub use memory_limits::MemoryLimits;
 pub use memory_rules::MemoryRules;
 pub use proxy::Proxy;
+#[cfg(feature = "databases")]
+pub use redis_server::RedisServer;
 pub use sources::{ManualClock, SequentialIds};
 pub use tokio_clock::TokioClock;

@@ -2,6 +2,7 @@
 
 mod keys;
 mod roles;
+mod signing;
 mod users;
 
 use std::io::Read;
@@ -21,6 +22,7 @@ use crate::terminal;
 
 pub(crate) use keys::KeyCommand;
 pub(crate) use roles::RoleCommand;
+pub(crate) use signing::SigningKeyCommand;
 pub(crate) use users::UserCommand;
 
 /// The longest input that is taken for a password.
@@ -43,6 +45,9 @@ pub(crate) enum AdminCommand {
     /// Roles: list, put and remove them
     #[command(subcommand)]
     Role(RoleCommand),
+    /// Keys that sign access tokens: list them, or take one back that others may know
+    #[command(subcommand)]
+    SigningKey(SigningKeyCommand),
     /// Check that nothing in the audit log was changed
     Audit(AuditOptions),
 }
@@ -97,6 +102,7 @@ impl AdminCommand {
             Self::User(command) => command.format(),
             Self::Key(command) => command.format(),
             Self::Role(command) => command.format(),
+            Self::SigningKey(command) => command.format(),
             Self::Audit(options) => options.format,
         }
     }
@@ -110,6 +116,7 @@ pub(crate) async fn run(context: &Context, command: AdminCommand) -> anyhow::Res
         AdminCommand::User(command) => users::run(&admin, command).await,
         AdminCommand::Key(command) => keys::run(&admin, command).await,
         AdminCommand::Role(command) => roles::run(&admin, command).await,
+        AdminCommand::SigningKey(command) => signing::run(&admin, command).await,
         AdminCommand::Audit(options) => audit(&admin, &options).await,
     };
     // What was done before it went wrong is in the audit log all the same.

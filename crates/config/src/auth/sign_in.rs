@@ -49,18 +49,22 @@ pub enum SignInProtocol {
     /// GitHub.
     GitHub,
     /// OAuth 2 with these paths.
-    OAuth2 {
-        /// What its users are remembered under.
-        issuer: String,
-        /// Where people say yes.
-        authorize: Url,
-        /// Where a code becomes a token.
-        token: Url,
-        /// What tells who somebody is.
-        user: Url,
-        /// What tells their addresses.
-        emails: Option<Url>,
-    },
+    OAuth2(Box<SignInPaths>),
+}
+
+/// The paths of a service that speaks OAuth 2 alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInPaths {
+    /// What its users are remembered under.
+    pub issuer: String,
+    /// Where people say yes.
+    pub authorize: Url,
+    /// Where a code becomes a token.
+    pub token: Url,
+    /// What tells who somebody is.
+    pub user: Url,
+    /// What tells their addresses.
+    pub emails: Option<Url>,
 }
 
 /// What becomes of people who are new.
@@ -225,7 +229,8 @@ fn protocol(
                 checks.refuse(format!("{at}.issuer"), "is missing");
             }
             let (Some(authorize), Some(token), Some(user)) = found else { return None };
-            Some(SignInProtocol::OAuth2 { issuer, authorize, token, user, emails: emails.flatten() })
+            let paths = SignInPaths { issuer, authorize, token, user, emails: emails.flatten() };
+            Some(SignInProtocol::OAuth2(Box::new(paths)))
         }
     }
 }

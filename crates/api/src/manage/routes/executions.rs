@@ -129,7 +129,6 @@ async fn list_executions(
         workflow: query.workflow,
         status: query.status.map(Into::into),
         before: query.before,
-        ..ExecutionFilter::default()
     };
     let rows = office.executions()?.list(&caller.tenant, filter, limit).await?;
     Ok(Json(Page::of(rows, limit, |row| row.id.to_string())))
