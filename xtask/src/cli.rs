@@ -84,9 +84,9 @@ enum Task {
         /// Only show which fences there are.
         #[arg(long)]
         list: bool,
-        /// Only those whose names hold this.
+        /// Only those whose names hold this; may be given several times.
         #[arg(long)]
-        only: Option<String>,
+        only: Vec<String>,
     },
     /// Run everything, as continuous integration does.
     Ci,
@@ -132,7 +132,7 @@ fn dispatch(task: &Task) -> Result<()> {
         Task::Chaos { minutes, seed } => chaos::run(*minutes, *seed),
         Task::Simulate { seeds, from } => simulation::run(*seeds, *from),
         Task::Mutate { list: true, .. } => mutation::list(&root),
-        Task::Mutate { list: false, only } => mutation::run(&root, only.as_deref()),
+        Task::Mutate { list: false, only } => mutation::run(&root, only),
         Task::Ci => ci::run(&root),
         Task::Hooks => hooks::install_hooks(&root),
     }

@@ -36,7 +36,7 @@ mod workspace;
 pub use cli::{Cli, run};
 pub use coverage::{Coverage, judge_coverage};
 pub use hooks::install_hooks;
-pub use mutation::{Mutation, mutations};
+pub use mutation::{Mutation, MutationOutcome, MutationTable, judge_mutations};
 pub use rules::violations_in;
 pub use sweep::sweep;
 pub use testing::{examples_run, tests_run};

@@ -1,5 +1,6 @@
 //! The model gateway as a server. It reads its flags, runs, and ends in good order.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,8 +81,12 @@ fn run(arguments: Arguments) -> anyhow::Result<bool> {
 async fn serve(settings: Settings, environment: Environment) -> anyhow::Result<bool> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = Server::open(settings, environment).await?;
+    let mut server = Server::open(settings, environment).await?;
     println!("listening on http://{}", server.address()?);
+    if let Some(text) = server.welcome()? {
+        // Whoever waited for the first line may have closed the pipe by now.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
     let run = server.run(async {
         tokio::select! {
             _ = terminate.recv() => {}

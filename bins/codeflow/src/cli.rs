@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::admin::AdminCommand;
 use crate::commands::backup::{BackupOptions, RestoreOptions};
 use crate::commands::dead_letter::DeadLetterCommand;
 use crate::commands::doctor::DoctorOptions;
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     DeadLetter(DeadLetterCommand),
     /// Look whether everything that is not over will go on
     Doctor(DoctorOptions),
+    /// Manage who may call the server: users, keys, roles
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Look at models: limits, prices and what they can do
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -111,6 +115,7 @@ impl Command {
             Self::Restore(options) => options.format == Format::Json,
             Self::DeadLetter(command) => command.format() == Format::Json,
             Self::Doctor(options) => options.format() == Format::Json,
+            Self::Admin(command) => command.format() == Format::Json,
             Self::Models(command) => command.wants_json(),
         }
     }

@@ -1,5 +1,6 @@
 //! What each command does, one module each.
 
+pub(crate) mod admin;
 pub(crate) mod backup;
 mod called;
 pub(crate) mod dead_letter;
@@ -33,5 +34,6 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::DeadLetter(command) => dead_letter::run(&context, command).await,
         Command::Doctor(options) => doctor::run(&context, options).await,
         Command::Models(command) => models::run(command),
+        Command::Admin(command) => admin::run(&context, command).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use codeflow::config::{Environment, Settings};
-use codeflow::{Backups, Local, Options};
+use codeflow::{Admin, Backups, Local, Options};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Global;
@@ -39,6 +39,13 @@ impl Context {
         let mut settings = self.settings.clone();
         settings.database.url = None;
         self.open_with(settings).await
+    }
+
+    /// Users, keys and roles in the database that the settings name.
+    pub(crate) async fn admin(&self) -> anyhow::Result<Admin> {
+        let settings = self.named(self.settings.clone());
+        let options = Options::new(&self.global.repo, settings, self.environment.clone());
+        Ok(Admin::open(options).await?)
     }
 
     /// Backups of the database that the settings name. It is not opened.

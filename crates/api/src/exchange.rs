@@ -1,8 +1,11 @@
 //! One request and what all routes do with it: who calls, what the body is, how a failure is told.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use codeflow_auth::Permission;
 use codeflow_model::WireFormat;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -11,7 +14,7 @@ use crate::body::Outgoing;
 use crate::keys::{Key, Unknown};
 use crate::reading::{self, Unread};
 use crate::refusal::Refusal;
-use crate::{Api, Failure, evidence};
+use crate::{Api, Failure, evidence, strangers};
 
 /// How many headers an answer has, and a few to spare.
 const HEADERS: usize = 16;
@@ -25,11 +28,13 @@ pub(crate) struct Exchange<'a> {
     pub(crate) format: WireFormat,
     /// Names the request.
     pub(crate) request_id: Arc<str>,
+    /// The address of the connection.
+    pub(crate) peer: IpAddr,
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn begin(api: &'a Api, format: WireFormat) -> Self {
-        Self { api, format, request_id: evidence::request_id(&*api.ids) }
+    pub(crate) fn begin(api: &'a Api, format: WireFormat, peer: IpAddr) -> Self {
+        Self { api, format, request_id: evidence::request_id(&*api.ids), peer }
     }
 
     /// The answer, or what went wrong in the client's format; either under the request's name.
@@ -65,19 +70,26 @@ impl<'a> Exchange<'a> {
         response
     }
 
-    /// Who calls.
-    pub(crate) fn key(&self, headers: &HeaderMap) -> Result<&'a Key, Failure> {
-        self.api.keys.find(headers).map_err(|unknown| match unknown {
-            Unknown::Missing => {
+    /// Who calls, if they may do this. A key of the settings is found at once; what else it may be is asked of storage,
+    /// behind the limits of whoever has not been recognised.
+    pub(crate) async fn key(&self, headers: &HeaderMap, needs: Permission) -> Result<Cow<'a, Key>, Failure> {
+        let key = match self.api.keys.find(headers) {
+            Ok(key) => Cow::Borrowed(key),
+            Err(Unknown::Wrong) => Cow::Owned(Box::pin(strangers::recognise(self, headers)).await?),
+            Err(Unknown::Missing) => {
                 let text = "this path needs a key, as `Authorization: Bearer …` or `x-api-key: …`";
-                Refusal::MissingKey.told(text)
+                return Err(Refusal::MissingKey.told(text));
             }
-            Unknown::Malformed => {
+            Err(Unknown::Malformed) => {
                 let text = "the key cannot be read: send one, as `Authorization: Bearer …` or `x-api-key: …`";
-                Refusal::MalformedKey.told(text)
+                return Err(Refusal::MalformedKey.told(text));
             }
-            Unknown::Wrong => Refusal::UnknownKey.told("the key is not known here"),
-        })
+        };
+        if key.permissions.has(needs) {
+            return Ok(key);
+        }
+        let text = format!("this needs the permission `{needs}`");
+        Err(Failure::new(403, codeflow_auth::ErrorKind::Forbidden.code(), text))
     }
 
     /// Whether a key may ask for a name.
@@ -91,12 +103,7 @@ impl<'a> Exchange<'a> {
 
     /// The body of a request, which has to be JSON.
     pub(crate) async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Failure> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let is_json = kind.is_some_and(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            kind.eq_ignore_ascii_case("application/json")
-        });
-        if !is_json {
+        if !announces_json(request.headers()) {
             let text = "the body must be JSON, announced by `content-type: application/json`";
             return Err(Refusal::ContentType.told(text));
         }
@@ -113,6 +120,15 @@ impl<'a> Exchange<'a> {
             Unread::Broken => Refusal::BodyBroken.told("the body ended before it was whole"),
         })
     }
+}
+
+/// Whether a body is said to be JSON.
+pub(crate) fn announces_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json")
+    })
 }
 
 /// A response of JSON.

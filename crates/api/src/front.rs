@@ -1,6 +1,7 @@
 //! The door: from a request to the route that answers it. Routes are few and fixed, and their cost is part of every model
-//! call, so they are told apart by one `match`.
+//! call, so they are told apart by one `match`. What is under `/api` has a router of its own beside it.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,11 @@ use hyper::body::Incoming;
 use crate::body::Outgoing;
 use crate::exchange::Exchange;
 use crate::keys::KeyRing;
+use crate::manage::{Arrival, Manage};
 use crate::reading::BodyLimits;
 use crate::refusal::Refusal;
-use crate::routes::{chat, embeddings, models, openapi, tokens, usage, vitals};
-use crate::{Failure, Vitals};
+use crate::routes::{chat, embeddings, models, openapi, tokens, vitals};
+use crate::{Failure, ManageParts, Vitals};
 
 /// Everything that the routes need.
 pub struct ApiParts {
@@ -37,12 +39,15 @@ pub struct ApiParts {
     pub clock: Arc<dyn Clock>,
     /// Names for requests.
     pub ids: Arc<dyn Ids>,
+    /// What the paths under `/api` need beside.
+    pub manage: ManageParts,
 }
 
 /// All routes. A clone is the same.
 #[derive(Clone)]
 pub struct Api {
     parts: Arc<ApiParts>,
+    managed: Manage,
 }
 
 impl std::ops::Deref for Api {
@@ -56,12 +61,13 @@ impl std::ops::Deref for Api {
 impl Api {
     /// Puts the parts together.
     pub fn new(parts: ApiParts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let parts = Arc::new(parts);
+        Self { managed: Manage::new(Arc::clone(&parts)), parts }
     }
 
-    /// Answers one request, whatever happens.
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
-        let exchange = Exchange::begin(self, format_of(&request));
+    /// Answers one request that came from this address, whatever happens.
+    pub async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Outgoing> {
+        let exchange = Exchange::begin(self, format_of(&request), peer);
         let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| {
             tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
@@ -91,15 +97,7 @@ const TAKES_POST: [&str; 4] =
     ["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/messages/count_tokens"];
 
 /// The paths that take GET alone.
-const TAKES_GET: [&str; 7] = [
-    "/v1/models",
-    "/health/live",
-    "/health/ready",
-    "/metrics",
-    "/api/v1/providers",
-    "/api/v1/usage",
-    "/openapi.json",
-];
+const TAKES_GET: [&str; 5] = ["/v1/models", "/health/live", "/health/ready", "/metrics", "/openapi.json"];
 
 async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Response<Outgoing>, Failure> {
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -108,14 +106,16 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
         "/v1/chat/completions" | "/v1/messages" if is_post => chat::answer(exchange, request).await,
         "/v1/embeddings" if is_post => Box::pin(embeddings::answer(exchange, request)).await,
         "/v1/messages/count_tokens" if is_post => Box::pin(tokens::answer(exchange, request)).await,
-        "/v1/models" if is_get => models::list(exchange, &request),
+        "/v1/models" if is_get => models::list(exchange, &request).await,
         "/health/live" if is_get => Ok(vitals::live()),
         "/health/ready" if is_get => Ok(vitals::ready(exchange)),
-        "/metrics" if is_get => vitals::metrics(exchange, &request),
-        "/api/v1/providers" if is_get => vitals::providers(exchange, &request),
-        "/api/v1/usage" if is_get => usage::list(exchange, &request).await,
+        "/metrics" if is_get => vitals::metrics(exchange, &request).await,
         "/openapi.json" if is_get => Ok(openapi::answer()),
-        path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request),
+        path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request).await,
+        path if path.starts_with("/api/") => {
+            let arrival = Arrival { request_id: Arc::clone(&exchange.request_id), peer: exchange.peer };
+            Ok(Box::pin(exchange.api.managed.answer(request, arrival)).await)
+        }
         path if TAKES_POST.contains(&path) => {
             read_away(request).await;
             Ok(exchange.not_allowed("POST"))

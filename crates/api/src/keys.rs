@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use codeflow_auth::{Credential, Permission, Permissions, Principal};
 use codeflow_gateway::Caller;
 use http::{HeaderMap, HeaderName, header};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,10 @@ pub struct Key {
     pub caller: Arc<Caller>,
     /// The names of routes and models that it may ask for; `None` allows all. A `*` at the end stands for any rest.
     pub models: Option<Vec<String>>,
+    /// What it may do under `/api`.
+    pub permissions: Permissions,
+    /// The tier of its limits there.
+    pub tier: Arc<str>,
 }
 
 impl fmt::Debug for Key {
@@ -29,6 +34,35 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
+    /// What a key of the settings may do if nothing else is said: what keys could do before there were permissions.
+    pub fn usual_permissions() -> Permissions {
+        let all = [
+            Permission::ModelsCall,
+            Permission::ProvidersRead,
+            Permission::UsageRead,
+            Permission::MetricsRead,
+        ];
+        all.into_iter().collect()
+    }
+
+    /// Whoever calls with it; nobody when its tenant has a name that no tenant can have.
+    fn principal(&self) -> Option<Arc<Principal>> {
+        let name = &self.caller.key;
+        let Ok(tenant) = self.caller.tenant.parse() else {
+            tracing::warn!(key.name = %name, "a key is of a tenant with an impossible name: nothing under /api knows it");
+            return None;
+        };
+        Some(Arc::new(Principal {
+            tenant,
+            name: Arc::clone(name),
+            user: None,
+            credential: Credential::Settings(Arc::clone(name)),
+            permissions: self.permissions,
+            models: self.models.as_ref().map(|models| models.as_slice().into()),
+            tier: Arc::clone(&self.tier),
+        }))
+    }
+
     /// Whether it may ask for this name.
     pub(crate) fn may_ask(&self, model: &str) -> bool {
         let matches = |pattern: &String| match pattern.strip_suffix('*') {
@@ -43,6 +77,7 @@ impl Key {
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
     keys: HashMap<[u8; 32], Key>,
+    principals: HashMap<[u8; 32], Arc<Principal>>,
 }
 
 /// Why a request is nobody's.
@@ -59,12 +94,26 @@ pub(crate) enum Unknown {
 impl KeyRing {
     /// A ring of these keys. Of two keys with one digest the later one counts; settings refuse such pairs.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
-        Self { keys: keys.into_iter().map(|key| (key.digest, key)).collect() }
+        let keys: HashMap<_, _> = keys.into_iter().map(|key| (key.digest, key)).collect();
+        let principals = keys.values().filter_map(|key| Some((key.digest, key.principal()?))).collect();
+        Self { keys, principals }
     }
 
     /// Finds whose key a request brings, as OpenAI's SDKs send it or as Anthropic's do. Digests are compared, so the
     /// time it takes tells nothing about any key.
     pub(crate) fn find(&self, headers: &HeaderMap) -> Result<&Key, Unknown> {
+        let digest: [u8; 32] = Sha256::digest(Self::presented(headers)?).into();
+        self.keys.get(&digest).ok_or(Unknown::Wrong)
+    }
+
+    /// Whoever calls with this key.
+    pub(crate) fn principal(&self, presented: &str) -> Option<Arc<Principal>> {
+        let digest: [u8; 32] = Sha256::digest(presented).into();
+        self.principals.get(&digest).cloned()
+    }
+
+    /// The key or token that a request brings, whosever it is.
+    pub(crate) fn presented(headers: &HeaderMap) -> Result<&str, Unknown> {
         let bearer = only(headers, &header::AUTHORIZATION).map(|value| {
             let (scheme, key) = value?.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
@@ -75,9 +124,7 @@ impl KeyRing {
             (Some(one), None) | (None, Some(one)) => one,
             (Some(one), Some(two)) => one.filter(|_| one == two),
         };
-        let presented = presented.ok_or(Unknown::Malformed)?;
-        let digest: [u8; 32] = Sha256::digest(presented).into();
-        self.keys.get(&digest).ok_or(Unknown::Wrong)
+        presented.ok_or(Unknown::Malformed)
     }
 }
 

@@ -1,4 +1,5 @@
-//! HTTP in: the routes of OpenAI's and Anthropic's SDKs over the gateway. It decides nothing about models or money.
+//! HTTP in: the routes of OpenAI's and Anthropic's SDKs over the gateway, and the guarded paths under `/api`. It decides
+//! nothing about models, money or executions.
 //!
 //! The two public wire formats as clients speak them are pure, from bytes to our requests and from our replies to
 //! bytes; [`Api`] answers HTTP with them, and [`serve`] runs it.
@@ -27,6 +28,7 @@ mod fields;
 mod front;
 mod health;
 mod keys;
+mod manage;
 mod messages;
 mod reading;
 mod refusal;
@@ -36,6 +38,7 @@ mod server;
 mod sketch;
 mod sse;
 mod stage;
+mod strangers;
 
 pub use body::Outgoing;
 pub use chat_completions::{ChatCompletions, ChatCompletionsStream};
@@ -46,6 +49,10 @@ pub use failure::Failure;
 pub use front::{Api, ApiParts};
 pub use health::{Health, serve_health};
 pub use keys::{Key, KeyRing};
+pub use manage::{
+    About, ClientAddress, Control, EnginePorts, Executions, ManageParts, ManageSettings, NewStart, PutError,
+    Workflows,
+};
 pub use messages::{Messages, MessagesStream};
 pub use reading::BodyLimits;
 pub use reply::{ReplyStream, Stamp, decode_chat, encode_chat};

@@ -7,5 +7,4 @@ pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod streams;
 pub(crate) mod tokens;
-pub(crate) mod usage;
 pub(crate) mod vitals;

@@ -134,11 +134,11 @@ impl Connection {
         let requests = Requests::default();
         let heads = Heads::new(limits.header_time, requests.clone());
         let io = TokioIo::new(Impatient::new(stream, &limits, heads));
-        let api = self.serving.api.clone();
+        let (api, peer) = (self.serving.api.clone(), self.peer.ip());
         let service = service_fn(move |request: Request<Incoming>| {
             let (api, begun) = (api.clone(), requests.begin());
             async move {
-                let response = api.answer(request).await;
+                let response = api.answer(request, peer).await;
                 Ok::<_, Infallible>(response.map(|body| UntilSent { body, _begun: begun }))
             }
         });

@@ -12,7 +12,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Error {
     kind: ErrorKind,
     context: String,
-    field: Option<String>,
+    problems: Vec<(String, String)>,
     retry_after: Option<std::time::Duration>,
     #[source]
     source: Option<BoxError>,
@@ -138,7 +138,7 @@ impl ErrorKind {
 impl Error {
     /// An error without a cause.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self { kind, context: context.into(), field: None, retry_after: None, source: None }
+        Self { kind, context: context.into(), problems: Vec::new(), retry_after: None, source: None }
     }
 
     /// An error with its cause.
@@ -148,7 +148,15 @@ impl Error {
 
     /// Something is wrong with one field of what was handed in.
     pub fn field(field: impl Into<String>, context: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(ErrorKind::InvalidInput, context) }
+        let context = context.into();
+        let problems = vec![(field.into(), context.clone())];
+        Self { problems, ..Self::new(ErrorKind::InvalidInput, context) }
+    }
+
+    /// Something is wrong with each of these fields of what was handed in; it is said of the first what.
+    pub fn fields(problems: Vec<(String, String)>) -> Self {
+        let context = problems.first().map_or_else(String::new, |(field, what)| format!("{field}: {what}"));
+        Self { problems, ..Self::new(ErrorKind::InvalidInput, context) }
     }
 
     /// Trying again before that is of no use.
@@ -162,9 +170,14 @@ impl Error {
         self.kind
     }
 
-    /// The field that is wrong, if it is one.
+    /// The field that is wrong, or the first of them.
     pub fn path(&self) -> Option<&str> {
-        self.field.as_deref()
+        self.problems.first().map(|(field, _)| field.as_str())
+    }
+
+    /// All fields that are wrong, each with what is wrong with it.
+    pub fn problems(&self) -> &[(String, String)] {
+        &self.problems
     }
 
     /// How long to wait before trying again.

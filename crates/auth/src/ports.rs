@@ -1,5 +1,11 @@
 //! What storage keeps for identity. Secrets come here hashed or sealed; nothing that is handed in or out can be used to
 //! call. All times are handed in. Lists are paged by key, in the order of ids: `after` is the last one seen.
+//!
+//! Whatever keeps a text refuses one with a zero character as [`InvalidInput`](crate::ErrorKind::InvalidInput), except the
+//! audit log, which replaces it; whoever looks for one finds nothing. A call that failed as
+//! [`Unavailable`](crate::ErrorKind::Unavailable) may have been made. What ends, revokes, removes, puts a role or touches
+//! keys can be called again; what adds conflicts with itself then, and `rotate`, `replace_user`, `put_connection` and
+//! `add_signing_key` are false, so that a look at what is kept tells whether the first one was made.
 
 mod audit;
 mod keys;

@@ -54,6 +54,7 @@ pub trait Tokens: Send + Sync {
     /// [`UnknownSigningKey`](crate::ErrorKind::UnknownSigningKey),
     /// [`ExpiredToken`](crate::ErrorKind::ExpiredToken), [`EarlyToken`](crate::ErrorKind::EarlyToken),
     /// [`WrongAudience`](crate::ErrorKind::WrongAudience), [`WrongIssuer`](crate::ErrorKind::WrongIssuer),
-    /// [`InvalidClaims`](crate::ErrorKind::InvalidClaims).
+    /// [`InvalidClaims`](crate::ErrorKind::InvalidClaims); [`Unavailable`](crate::ErrorKind::Unavailable) as long as the
+    /// keys were never read.
     async fn verify(&self, token: &str) -> Result<Claims, Error>;
 }

@@ -1,5 +1,6 @@
 //! The one error of the facade. What the engine says passes through with its own code.
 
+use codeflow_auth as auth;
 use codeflow_config as config;
 use codeflow_core::{Class, Coded, Problems};
 use codeflow_engine as engine;
@@ -49,6 +50,8 @@ pub enum ErrorKind {
     Config(config::ErrorKind),
     /// The engine refused; its own kind is inside.
     Engine(engine::ErrorKind),
+    /// Identity refused; its own kind is inside.
+    Identity(auth::ErrorKind),
 }
 
 impl ErrorKind {
@@ -70,6 +73,7 @@ impl ErrorKind {
             Self::BackupFailed => "codeflow.backup_failed",
             Self::Config(kind) => kind.code(),
             Self::Engine(kind) => kind.code(),
+            Self::Identity(kind) => kind.code(),
         }
     }
 }
@@ -119,6 +123,7 @@ impl Coded for Error {
             }
             ErrorKind::Worker => Class::Internal,
             ErrorKind::Engine(kind) => engine::Error::new(kind, "").class(),
+            ErrorKind::Identity(kind) => auth::Error::new(kind, "").class(),
         }
     }
 }
@@ -132,6 +137,24 @@ impl From<engine::Error> for Error {
             Some(_) => Self::new(kind, context).with_source(Cause(error)),
             None => Self::new(kind, context),
         }
+    }
+}
+
+impl From<auth::Error> for Error {
+    fn from(error: auth::Error) -> Self {
+        let (kind, context) = (ErrorKind::Identity(error.kind()), error.to_string());
+        let problems: Vec<String> =
+            error.problems().iter().map(|(field, text)| format!("`{field}`: {text}")).collect();
+        match problems.len() {
+            0 | 1 => Self::new(kind, context),
+            _ => Self::new(kind, problems.join("\n")),
+        }
+    }
+}
+
+impl From<codeflow_ratelimit::Error> for Error {
+    fn from(error: codeflow_ratelimit::Error) -> Self {
+        Self::new(ErrorKind::Config(config::ErrorKind::InvalidValue), error.to_string())
     }
 }
 

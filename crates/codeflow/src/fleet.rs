@@ -14,7 +14,7 @@ use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use tokio::task::JoinHandle;
 
 use crate::place::Place;
-use crate::{Error, ErrorKind, Options, Project, builtin, gateway, local, retention, working};
+use crate::{Error, ErrorKind, Options, Project, builtin, gateway, local, retention, sharing, working};
 use health::FleetHealth;
 
 /// What a worker may need beyond its grace period to give work back and to close its session.
@@ -50,6 +50,9 @@ impl FleetWorker {
         let lines = Tasks::new();
         let wakeups = working::wakeups(wire, &lines);
         let assembled = gateway::assemble(&settings, &environment, Arc::new(database.clone()))?;
+        if let Some(shared) = &assembled.shared {
+            sharing::run(shared, &lines);
+        }
         let metrics = Arc::clone(&assembled.metrics);
         let (models, committer) = match models {
             Some(models) => (models, None),

@@ -18,13 +18,14 @@ use codeflow_gateway::{
 };
 use codeflow_model::{Registry, Repeat};
 use codeflow_providers::{Availability, CircuitSettings};
+use codeflow_ratelimit::SharedLimiter;
 use codeflow_runtime::{SystemClock, SystemIds};
 use codeflow_telemetry::{GatewayMetrics, ModelName};
 
 pub(crate) use clients::Clients;
 pub(crate) use unkept::Unkept;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, sharing};
 use ask::GatewayModels;
 use limits::MinuteLimits;
 use observer::Metrics;
@@ -38,6 +39,8 @@ pub(crate) struct Assembled {
     pub(crate) availability: Arc<Availability>,
     pub(crate) metrics: Arc<GatewayMetrics>,
     pub(crate) clients: Arc<Clients>,
+    /// Counts limits of models together with other processes; it has to be run.
+    pub(crate) shared: Option<Arc<SharedLimiter>>,
 }
 
 /// Puts a gateway together. Nothing is sent and nothing runs yet.
@@ -69,11 +72,12 @@ pub(crate) fn assemble(
         Arc::new(SystemIds),
         AccountSettings::default(),
     );
+    let shared = sharing::limiter(settings, environment, "models")?;
     let gateway = Gateway::new(Parts {
         routes,
         source,
         accounts: accounts.clone(),
-        limits: Arc::new(MinuteLimits::new(settings, clock.clone())),
+        limits: Arc::new(MinuteLimits::new(settings, clock.clone(), shared.clone())),
         cache: cache(settings),
         policies: policies(settings),
         repeat: Repeat {
@@ -86,7 +90,7 @@ pub(crate) fn assemble(
         clock,
         ids: Arc::new(SystemIds),
     });
-    Ok(Assembled { gateway, accounts, committer, availability, metrics, clients })
+    Ok(Assembled { gateway, accounts, committer, availability, metrics, clients, shared })
 }
 
 /// Whom the `llm/*` steps ask: the gateway, if a provider is configured; and what writes its accounts.
@@ -104,6 +108,11 @@ pub(crate) fn ask(assembled: Assembled) -> (Arc<dyn Models>, Option<Committer>) 
         return (Arc::new(NoModels), None);
     }
     (Arc::new(GatewayModels::new(assembled.gateway)), Some(assembled.committer))
+}
+
+/// Whom steps ask, of a gateway that others use, too.
+pub(crate) fn steps(assembled: &Assembled) -> Arc<dyn Models> {
+    Arc::new(GatewayModels::new(assembled.gateway.clone()))
 }
 
 /// The models that have a series of their own; others are counted together.

@@ -43,6 +43,7 @@ mod commands;
 mod error;
 mod fleet;
 mod gateway;
+mod identity;
 mod local;
 mod place;
 mod project;
@@ -52,6 +53,7 @@ mod runner;
 mod running;
 mod schedules;
 mod server;
+mod sharing;
 mod view;
 mod watch;
 mod working;
@@ -61,6 +63,7 @@ pub use backups::{BackupReport, Backups};
 pub use builtin::{BuiltIn, check};
 pub use error::{Error, ErrorKind};
 pub use fleet::{AtWork, FleetWorker};
+pub use identity::Admin;
 pub use local::{Local, Options};
 pub use project::Project;
 pub use replaying::ReplayCost;
@@ -80,6 +83,8 @@ pub use codeflow_runtime::SystemClock;
 pub use codeflow_actions as actions;
 #[doc(no_inline)]
 pub use codeflow_analysis as analysis;
+#[doc(no_inline)]
+pub use codeflow_auth as auth;
 #[doc(no_inline)]
 pub use codeflow_config as config;
 #[doc(no_inline)]

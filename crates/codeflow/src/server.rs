@@ -1,5 +1,6 @@
 //! The model gateway as a server: settings in, answers out, an orderly end.
 
+mod manage;
 mod threads;
 mod vitals;
 
@@ -14,11 +15,13 @@ use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
 use codeflow_gateway::{AccountStore, Caller};
 use codeflow_persistence::Database;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::gateway::{self, Assembled};
 use crate::local;
 use crate::place::Place;
 use crate::{Error, ErrorKind, Project};
+use manage::{Ground, Managed};
 use threads::Threads;
 use vitals::Process;
 
@@ -32,6 +35,7 @@ pub struct Server {
     api: Api,
     tasks: Tasks,
     draining: Arc<AtomicBool>,
+    first: Option<SecretString>,
 }
 
 impl Server {
@@ -41,7 +45,6 @@ impl Server {
     /// [`Config`](ErrorKind::Config), [`Gateway`](ErrorKind::Gateway), [`Listen`](ErrorKind::Listen), and those of the
     /// database.
     pub async fn open(settings: Settings, environment: Environment) -> Result<Self, Error> {
-        settings.check_serving()?;
         codeflow_net::install_crypto_provider();
         let project = Project::around(Path::new("."))?;
         let place = Place::of(&settings.database, &project)?;
@@ -49,17 +52,27 @@ impl Server {
         let keys = keys(&settings, &environment).await?;
         let store: Arc<dyn AccountStore> = Arc::new(database.clone());
         let assembled = gateway::assemble(&settings, &environment, store)?;
-        announce(&settings, &assembled);
+        announce(&assembled);
         let tasks = Tasks::new();
         let draining = Arc::new(AtomicBool::new(false));
-        let api = api(&settings, keys, &assembled, &database, &draining);
+        let ground = Ground {
+            settings: &settings,
+            environment: &environment,
+            project: &project,
+            place: &place,
+            database: &database,
+        };
+        let managed = manage::parts(&ground, &assembled, &tasks).await?;
+        let first = managed.identities.identity.first_token().await?;
+        let parts = Parts { keys, assembled: &assembled, database: &database, draining: &draining, managed };
+        let api = api(&settings, parts);
         let stop = tasks.stop_token();
         tasks.spawn("accounts", assembled.committer.run(stop));
         let listen = settings.server.listen;
         let listener = bind(listen).map_err(|error| {
             Error::new(ErrorKind::Listen, format!("could not listen on {listen}")).with_source(error)
         })?;
-        Ok(Self { listener, settings: settings.server, api, tasks, draining })
+        Ok(Self { listener, settings: settings.server, api, tasks, draining, first })
     }
 
     /// Where it listens.
@@ -70,6 +83,29 @@ impl Server {
         self.listener.local_addr().map_err(|error| {
             Error::new(ErrorKind::Listen, "could not tell where the server listens").with_source(error)
         })
+    }
+
+    /// The token with which the first administrator is made, while there is none: to be shown once to whoever starts the
+    /// server.
+    pub fn first_token(&mut self) -> Option<SecretString> {
+        self.first.take()
+    }
+
+    /// What whoever starts the server has to know while there is nobody in it: how the first administrator is made. It holds
+    /// the token, and is told once.
+    ///
+    /// # Errors
+    /// [`Listen`](ErrorKind::Listen) when the system does not say where it listens.
+    pub fn welcome(&mut self) -> Result<Option<String>, Error> {
+        let address = self.address()?;
+        Ok(self.first_token().map(|token| {
+            format!(
+                "there is no user yet. Within a day, this makes the first administrator, once:\n  \
+                 curl http://{address}/api/v1/auth/bootstrap -H 'content-type: application/json' \\\n    \
+                 -d '{{\"token\":\"{}\",\"name\":\"admin\",\"password\":\"…\"}}'\n",
+                token.expose_secret()
+            )
+        }))
     }
 
     /// Answers until `stop` is over. Then nobody new is accepted, requests may end within the time that settings give
@@ -104,13 +140,17 @@ fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(listener)
 }
 
-fn api(
-    settings: &Settings,
+/// What the routes are made of.
+struct Parts<'a> {
     keys: KeyRing,
-    assembled: &Assembled,
-    database: &Database,
-    draining: &Arc<AtomicBool>,
-) -> Api {
+    assembled: &'a Assembled,
+    database: &'a Database,
+    draining: &'a Arc<AtomicBool>,
+    managed: Managed,
+}
+
+fn api(settings: &Settings, parts: Parts<'_>) -> Api {
+    let Parts { keys, assembled, database, draining, managed } = parts;
     let vitals = Process {
         draining: Arc::clone(draining),
         metrics: Arc::clone(&assembled.metrics),
@@ -118,6 +158,8 @@ fn api(
         accounts: assembled.accounts.clone(),
         database: database.clone(),
         lost: AtomicU64::new(0),
+        limits: managed.limits,
+        identity: managed.identities.identity,
     };
     Api::new(ApiParts {
         gateway: assembled.gateway.clone(),
@@ -127,6 +169,7 @@ fn api(
         usage: Arc::new(database.clone()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
+        manage: managed.manage,
     })
 }
 
@@ -136,7 +179,13 @@ async fn keys(settings: &Settings, environment: &Environment) -> Result<KeyRing,
         let own = key.settings;
         let caller =
             Caller { tenant: own.tenant.into(), user: own.user.map(Into::into), key: own.name.into() };
-        Key { digest: key.digest, caller: Arc::new(caller), models: own.models }
+        Key {
+            digest: key.digest,
+            caller: Arc::new(caller),
+            models: own.models,
+            permissions: Key::usual_permissions(),
+            tier: "authenticated".into(),
+        }
     })))
 }
 
@@ -153,14 +202,9 @@ fn limits(settings: &ServerSettings) -> ServerLimits {
 }
 
 /// Says what an operator would otherwise find out by a failing call.
-fn announce(settings: &Settings, assembled: &Assembled) {
+fn announce(assembled: &Assembled) {
     use codeflow_gateway::ModelSource as _;
 
-    if settings.keys.is_empty() {
-        tracing::warn!(
-            "there is no key, so every call is refused: set CODEFLOW_MASTER_KEY, or write `[keys.<name>]`"
-        );
-    }
     let providers = assembled.clients.providers().join(", ");
     if providers.is_empty() {
         tracing::warn!("no provider is configured, so no call can be answered");

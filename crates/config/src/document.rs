@@ -45,7 +45,7 @@ impl Writer<'_> {
             self.table(path, self.definition(entry), false);
         } else {
             self.line(is_live, format_args!("[{path}]"));
-            self.table(path, self.definition(about), is_live);
+            self.table(path, self.with_defaults(about), is_live);
         }
     }
 
@@ -76,6 +76,17 @@ impl Writer<'_> {
     fn definition(&self, about: &Value) -> Value {
         let name = about["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
         name.map(|name| self.definitions[name].clone()).unwrap_or_default()
+    }
+
+    /// The definition, with the defaults of this place, which may differ from those of its type.
+    fn with_defaults(&self, about: &Value) -> Value {
+        let mut definition = self.definition(about);
+        for (key, value) in entries(&about["default"]) {
+            if let Some(property) = definition["properties"].get_mut(key) {
+                property["default"] = value.clone();
+            }
+        }
+        definition
     }
 
     fn comment(&mut self, about: &Value) {

@@ -26,8 +26,6 @@ pub enum ErrorKind {
     InvalidValue,
     /// A secret is not where the settings say, or cannot be one.
     UnreadableSecret,
-    /// The settings are valid one by one, and dangerous together.
-    Unsafe,
 }
 
 impl ErrorKind {
@@ -38,7 +36,6 @@ impl ErrorKind {
             Self::UnknownKey => "config.unknown_key",
             Self::InvalidValue => "config.invalid_value",
             Self::UnreadableSecret => "config.unreadable_secret",
-            Self::Unsafe => "config.unsafe",
         }
     }
 }

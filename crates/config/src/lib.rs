@@ -10,6 +10,7 @@
 //! # Ok::<(), codeflow_config::Error>(())
 //! ```
 
+mod auth;
 mod budgets;
 mod cache;
 mod checks;
@@ -23,6 +24,7 @@ mod policy;
 mod profile;
 mod providers;
 mod raw;
+mod requests;
 mod resilience;
 mod retention;
 mod routes;
@@ -35,6 +37,10 @@ mod values;
 mod variables;
 mod worker;
 
+pub use auth::{
+    AuthSettings, NewUserSettings, SignInPaths, SignInProtocol, SignInProvider, SignInSettings,
+    SigningAlgorithm, TokenSettings,
+};
 pub use budgets::{BudgetPeriod, BudgetScope, BudgetSettings};
 pub use cache::CacheSettings;
 pub use document::default_toml;

@@ -13,9 +13,9 @@ pub enum Profile {
     /// Somebody's own machine.
     #[default]
     Dev,
-    /// Like production, before production. Serving needs keys.
+    /// Like production, before production.
     Staging,
-    /// Where it counts. Serving needs keys, and the file holds no secrets.
+    /// Where it counts. The file holds no secrets.
     Prod,
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::auth::RawAuth;
 use crate::budgets::RawBudget;
 use crate::cache::RawCache;
 use crate::keys::RawKey;
@@ -36,6 +37,8 @@ pub(crate) struct RawSettings {
     pub(crate) log: RawLog,
     /// How `codeflow-server` listens, and how much it takes from whoever connects.
     pub(crate) server: RawServer,
+    /// Who may sign in at the server, and how they prove who they are. See the guide to identity.
+    pub(crate) auth: RawAuth,
     /// A key that callers of the server may use, under the name that logs and limits know it by.
     #[schemars(extend("x-name" = "team-a"))]
     pub(crate) keys: BTreeMap<String, RawKey>,
@@ -68,7 +71,8 @@ pub(crate) struct RawSettings {
 }
 
 impl RawSettings {
-    pub(crate) const SECTIONS: [&'static str; 17] = [
+    pub(crate) const SECTIONS: [&'static str; 18] = [
+        "auth",
         "breaker",
         "budgets",
         "cache",
@@ -96,6 +100,7 @@ impl RawSettings {
             retention: sections.read("retention"),
             log: sections.read("log"),
             server: sections.read("server"),
+            auth: sections.read("auth"),
             keys: sections.read("keys"),
             providers: sections.read("providers"),
             routes: sections.read("routes"),

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use codeflow_ratelimit::Network;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::checks::Checks;
-use crate::values::Amount;
+use crate::values::{Amount, Names};
 
 /// How `codeflow-server` listens, and how much it takes from whoever connects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +35,21 @@ pub struct ServerSettings {
     pub max_connections: usize,
     /// How long calls may go on after a stop.
     pub drain: Duration,
+    /// The origins whose pages may call the paths under `/api`.
+    pub cors_origins: Vec<String>,
+    /// For how long browsers are told to use TLS alone; `None`: they are not told.
+    pub hsts: Option<Duration>,
     /// Threads that serve; `None`: one per core.
     pub threads: Option<NonZeroUsize>,
+    /// Whose word about the address of a client is believed.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// See [`ServerSettings`].
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawServer {
-    /// The address and port. An address beyond this machine needs keys; use a proxy for TLS.
+    /// The address and port. Beyond this machine, use a proxy for TLS.
     listen: String,
     /// All headers of one request together.
     max_header_bytes: Amount,
@@ -61,8 +69,16 @@ pub(crate) struct RawServer {
     max_connections: usize,
     /// How long calls may go on after a stop.
     drain: Amount,
+    /// The origins whose pages may call the paths under `/api` from a browser, such as https://console.example.org.
+    cors_origins: Names,
+    /// For how long browsers are told to use TLS alone (`Strict-Transport-Security`). Left out: they are not told.
+    #[schemars(extend("x-example" = "365d"))]
+    hsts: Option<Amount>,
     /// Threads that serve. 0: one per core.
     threads: usize,
+    /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are believed, as addresses or ranges such as
+    /// 10.0.0.0/8. Without any, the address of a client is the one that it connects from.
+    trusted_proxies: Names,
 }
 
 impl Default for RawServer {
@@ -78,7 +94,10 @@ impl Default for RawServer {
             idle_timeout: Amount::text("75s"),
             max_connections: 10_000,
             drain: Amount::text("30s"),
+            cors_origins: Names::default(),
+            hsts: None,
             threads: 0,
+            trusted_proxies: Names::default(),
         }
     }
 }
@@ -92,6 +111,9 @@ impl RawServer {
             checks
                 .refuse("server.max_header_bytes", "must be at least 8 KiB, which clients take for granted");
         }
+        let wanted = "a list of addresses or ranges, such as 10.0.0.0/8 or 2001:db8::/32";
+        let network = |text: &String| checks.parsed("server.trusted_proxies", text, wanted);
+        let trusted = self.trusted_proxies.0.iter().filter_map(network).collect();
         ServerSettings {
             listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             max_header_bytes,
@@ -103,7 +125,21 @@ impl RawServer {
             idle_timeout: checks.duration("server.idle_timeout", &self.idle_timeout),
             max_connections: checks.count("server.max_connections", self.max_connections),
             drain: checks.duration("server.drain", &self.drain),
+            cors_origins: origins(self.cors_origins, checks),
+            hsts: self.hsts.map(|hsts| checks.duration("server.hsts", &hsts)),
             threads: NonZeroUsize::new(self.threads),
+            trusted_proxies: trusted,
         }
     }
+}
+
+/// Each is exactly what a browser sends, so that it can be compared as text.
+fn origins(names: Names, checks: &mut Checks) -> Vec<String> {
+    let is_origin = |text: &str| Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
+    if !names.0.iter().all(|name| is_origin(name)) {
+        let problem =
+            "names origins as browsers write them, such as https://console.example.org: no path, no `*`";
+        checks.refuse("server.cors_origins", problem);
+    }
+    names.0
 }

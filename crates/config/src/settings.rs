@@ -8,12 +8,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::checks::Checks;
-use crate::error::Problem;
 use crate::raw::{RawDatabase, RawLog, RawSettings};
 use crate::secrets::RawSecret;
 use crate::sources::Sources;
 use crate::{
-    BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, ErrorKind, Key, KeySettings,
+    AuthSettings, BreakerSettings, BudgetSettings, CacheSettings, Environment, Error, Key, KeySettings,
     LimitSettings, LocalSecrets, ModelSettings, PolicySettings, Profile, ProviderSettings, RetentionSettings,
     RetrySettings, RouteSettings, SandboxSettings, SecretReference, SecretSource, ServerSettings,
     WorkerSettings, budgets, keys,
@@ -34,6 +33,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// How the server listens, and how much it takes from whoever connects.
     pub server: ServerSettings,
+    /// Who may sign in, and how they prove who they are.
+    pub auth: AuthSettings,
     /// Who may call the server, by name. `CODEFLOW_MASTER_KEY` is the last one.
     pub keys: Vec<KeySettings>,
     /// The providers that settings name. Those of vendors' own variables are not among them.
@@ -97,8 +98,7 @@ impl Settings {
     /// too, so that a mistake in them does not wait for the day on which they hold.
     ///
     /// # Errors
-    /// Every [`ErrorKind`] but [`Unsafe`](ErrorKind::Unsafe); the message names every setting that is wrong and where it
-    /// was made.
+    /// Every [`ErrorKind`](crate::ErrorKind); the message names every setting that is wrong and where it was made.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
         let profile = Profile::chosen(environment)?;
         let sources = Sources::read(file, environment)?;
@@ -127,29 +127,6 @@ impl Settings {
         self
     }
 
-    /// Refuses to serve where that would be dangerous: without keys to callers beyond this machine, in any profile; and
-    /// without keys at all in profiles `staging` and `prod`. Asked before listening, because other programs share the
-    /// settings and do not listen.
-    ///
-    /// # Errors
-    /// [`Unsafe`](ErrorKind::Unsafe).
-    pub fn check_serving(&self) -> Result<(), Error> {
-        if !self.keys.is_empty() {
-            return Ok(());
-        }
-        let advice = "set CODEFLOW_MASTER_KEY, or write `[keys.<name>]` with a `secret`";
-        let mut problems = Vec::new();
-        let mut refuse = |context| problems.push(Problem { kind: ErrorKind::Unsafe, context });
-        if !self.server.listen.ip().is_loopback() {
-            let listen = self.server.listen;
-            refuse(format!("`server.listen` is {listen}, which others reach, and there is no key; {advice}"));
-        }
-        if self.profile != Profile::Dev {
-            refuse(format!("profile `{}` serves nobody without a key; {advice}", self.profile));
-        }
-        if problems.is_empty() { Ok(()) } else { Err(Error::several(problems)) }
-    }
-
     /// Fetches the keys and keeps their digests.
     ///
     /// # Errors
@@ -171,19 +148,21 @@ impl RawSettings {
         let providers = self.providers.into_iter();
         let routes = self.routes.into_iter();
         let (database, address) = self.database.settle(checks);
+        let worker = self.worker.settle(checks);
         let settings = Settings {
             profile,
             database,
-            worker: self.worker.settle(checks),
             retention: self.retention.settle(checks),
             log: self.log.settle(checks),
             server: self.server.settle(checks),
+            auth: self.auth.settle(checks),
             keys: keys::settle(self.keys, environment, checks),
             providers: providers.map(|(name, raw)| raw.settle(name, checks)).collect(),
             routes: routes.map(|(alias, raw)| raw.settle(alias, checks)).collect(),
             models: self.routing.settle(self.models, checks),
             budgets: budgets::settle(self.budgets, checks),
-            limits: self.limits.settle(checks),
+            limits: self.limits.settle(worker.redis_url.is_some(), checks),
+            worker,
             cache: self.cache.settle(checks),
             retry: self.retry.settle(checks),
             breaker: self.breaker.settle(checks),

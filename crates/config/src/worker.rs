@@ -35,7 +35,7 @@ pub struct WorkerSettings {
     pub poll: Duration,
     /// How processes wake each other.
     pub wakeups: WakeupMode,
-    /// The Redis that carries wake-ups.
+    /// The Redis that carries wake-ups and the count of limits.
     pub redis_url: Option<SecretReference>,
     /// Where `codeflow-worker` tells its health and metrics; `None`: nowhere.
     pub listen: Option<SocketAddr>,
@@ -70,8 +70,8 @@ pub(crate) struct RawWorker {
     /// How processes that share a PostgreSQL wake each other: `listen` over the database itself; `redis`, where a pooler
     /// shares sessions between clients; or `poll`, not at all.
     wakeups: WakeupMode,
-    /// The Redis for `wakeups = "redis"`: `redis://…` or `rediss://…`. It may hold a password, so `{ env = "NAME" }` and
-    /// `{ file = "/path" }` work, too.
+    /// The Redis for `wakeups = "redis"` and for `limits.shared`: `redis://…` or `rediss://…`. It may hold a password, so
+    /// `{ env = "NAME" }` and `{ file = "/path" }` work, too.
     #[schemars(extend("x-example" = { "file": "/run/secrets/redis-url" }))]
     redis_url: Option<RawSecret>,
     /// Where `codeflow-worker` tells its health and metrics, such as 127.0.0.1:9464. Empty: nowhere.

@@ -15,7 +15,7 @@ use crate::account::{Account, Ending, Governors, Opening};
 use crate::cache::{CacheKey, CachedReply, ResponseCache};
 use crate::call::{Call, Evidence, Facts, Failed, Inbound, RawInbound, Reply, ReplyBody};
 use crate::route::{Needs, Ranking, Route, Routes};
-use crate::{Accounts, CallLimits, GatewayObserver, ModelSource, Policy, Reads};
+use crate::{Accounts, CallLimits, GatewayObserver, Limited, ModelSource, Policy, Reads};
 use attempt::Asked;
 
 /// Everything that a gateway is made of.
@@ -140,15 +140,12 @@ impl Inner {
         if !self.policies.is_empty() {
             self.check_models(&call, &route, &mut order, evidence)?;
         }
-        self.governors.limits.admit(&call.caller, &route.name, facts.reserved_tokens()).map_err(
-            |limited| {
-                let details = codeflow_model::Details {
-                    retry_after: limited.retry_after,
-                    ..codeflow_model::Details::default()
-                };
-                ApiClientError::new(ErrorKind::RateLimited, limited.reason).about(details)
-            },
-        )?;
+        let (limits, tokens) = (&self.governors.limits, facts.reserved_tokens());
+        let admitted = match limits.admit_together(&call.caller, &route.name, tokens) {
+            None => limits.admit(&call.caller, &route.name, tokens),
+            Some(asking) => asking.await,
+        };
+        admitted.map_err(limited)?;
         let opening = Opening {
             call,
             facts,
@@ -270,4 +267,10 @@ impl Inbound {
             Self::Embed(request) => &request.model,
         }
     }
+}
+
+fn limited(limited: Limited) -> ApiClientError {
+    let details =
+        codeflow_model::Details { retry_after: limited.retry_after, ..codeflow_model::Details::default() };
+    ApiClientError::new(ErrorKind::RateLimited, limited.reason).about(details)
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use crate::Caller;
 
-/// Limits on how much a caller may ask in a minute. Asking costs nothing that waits.
+/// Limits on how much a caller may ask in a minute. Only limits that are counted together with other processes wait.
 pub trait CallLimits: Send + Sync {
     /// Takes one request and an estimate of its tokens from what a caller may still use.
     ///
@@ -12,6 +14,17 @@ pub trait CallLimits: Send + Sync {
     ///
     /// The limit that is used up; nothing is taken then.
     fn admit(&self, caller: &Caller, model: &str, tokens: u64) -> Result<(), Limited>;
+
+    /// Does what [`admit`](Self::admit) does where other processes count the same limits and may have to be asked.
+    /// `None` where nobody has to be, so that [`admit`](Self::admit) decides.
+    fn admit_together<'a>(
+        &'a self,
+        _caller: &'a Caller,
+        _model: &'a str,
+        _tokens: u64,
+    ) -> Option<BoxFuture<'a, Result<(), Limited>>> {
+        None
+    }
 
     /// Corrects an estimate once the tokens are known.
     fn settle(&self, caller: &Caller, model: &str, estimated: u64, used: u64);

@@ -55,7 +55,7 @@ impl Client {
         let deadline = self.limits.total.map(|total| Instant::now() + total);
         let mut request = request;
         let mut phase = Phase::NotSent;
-        for _ in 0..=MAX_REDIRECTS {
+        for _ in 0..=self.limits.redirects.min(MAX_REDIRECTS) {
             let answer = self.hop(&request, deadline).await.map_err(|error| error.at_least(phase))?;
             let Some(next) = redirect::next(&request, answer.status(), answer.headers())? else {
                 return Response::new(answer, request.url, self.limits, deadline);

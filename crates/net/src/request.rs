@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::redirect::MAX_REDIRECTS;
 
 /// One request. Its body is whole, so that a redirect can carry it on.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct Limits {
     pub total: Option<Duration>,
     /// The bytes of a body. Answers are never decompressed, so these are also the bytes received.
     pub max_body: u64,
+    /// How many redirects are followed, never more than three. With none, a body stays where it was sent to.
+    pub redirects: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +58,7 @@ impl Default for Limits {
             idle: Duration::from_secs(30),
             total: Some(Duration::from_secs(60)),
             max_body: 10 * 1024 * 1024,
+            redirects: MAX_REDIRECTS,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps executions, journals and the queue of due work in SQLite or PostgreSQL, from one source. What is
+//! Keeps executions, journals, the queue of due work, accounts and identities in SQLite or PostgreSQL, from one source. What is
 //! due and what a result unlocks is the engine's; here it is only made durable.
 //!
 //! ```
@@ -29,7 +29,10 @@ mod conn;
 mod database;
 mod doctor;
 mod error;
+#[cfg(feature = "auth")]
+mod identity;
 mod journal;
+mod limit_rules;
 mod lock;
 mod payload;
 mod probe;

@@ -28,6 +28,16 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+
+    limit_rules (id) {
+        id -> Integer,
+        version -> BigInt,
+        rules -> Nullable<Text>,
+    }
+}
+
+table! {
     workflow_actions (version_id, order_index) {
         version_id -> Text,
         order_index -> Integer,

@@ -1,7 +1,10 @@
 //! SQL types that serve both databases: an id is `uuid` or text, a moment is `timestamptz` or whole
 //! microseconds, JSON that people query is `jsonb` or text.
 
-use codeflow_core::{BatchId, ExecutionId, MessageId, ScheduleId, SessionId, TaskId, Timestamp, WorkflowId};
+use codeflow_core::{
+    BatchId, ExecutionId, KeyId, LoginId, MessageId, ScheduleId, SessionId, TaskId, Timestamp, UserId,
+    WorkflowId,
+};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::query_builder::QueryId;
@@ -77,7 +80,7 @@ macro_rules! ids {
     };
 }
 
-ids!(BatchId, ExecutionId, MessageId, ScheduleId, SessionId, TaskId, WorkflowId);
+ids!(BatchId, ExecutionId, KeyId, LoginId, MessageId, ScheduleId, SessionId, TaskId, UserId, WorkflowId);
 
 #[cfg(feature = "postgres")]
 mod postgres {

@@ -63,13 +63,6 @@ impl Decision {
         }
     }
 
-    /// Whether this one leaves a smaller part of its burst than `other`.
-    pub(crate) fn is_stricter_than(&self, other: &Self) -> bool {
-        let left =
-            |decision: &Self, over: &Self| u64::from(decision.remaining) * u64::from(over.limit.burst.get());
-        left(self, other) < left(other, self)
-    }
-
     /// The headers that tell a client, in seconds rounded up: `RateLimit-Policy` and `RateLimit` as the draft of the
     /// HTTP working group has them, `X-RateLimit-*` as many clients read them, and `Retry-After` when waiting helps.
     pub fn headers(&self) -> Vec<Header> {
@@ -84,6 +77,24 @@ impl Decision {
         ];
         headers.extend(self.retry_after().map(|wait| ("retry-after", whole_seconds(wait).to_string())));
         headers
+    }
+}
+
+/// The one that matters most to whoever asked: it refuses for longest, or leaves the smallest part of its burst.
+pub(crate) fn strictest(decisions: &[Decision]) -> Option<Decision> {
+    decisions.iter().copied().reduce(|one, other| if is_stricter(&other, &one) { other } else { one })
+}
+
+fn is_stricter(one: &Decision, other: &Decision) -> bool {
+    let refusal = |decision: &Decision| match decision.verdict {
+        Verdict::Allowed => None,
+        Verdict::Later(wait) => Some(wait),
+        Verdict::Never => Some(Duration::MAX),
+    };
+    let left = |one: &Decision, over: &Decision| u64::from(one.remaining) * u64::from(over.limit.burst.get());
+    match (refusal(one), refusal(other)) {
+        (None, None) => left(one, other) < left(other, one),
+        (one, other) => one > other,
     }
 }
 

@@ -1,5 +1,13 @@
-//! Rate limits in process: how much of a limit a caller may use now, and when more comes back. Who calls and which limit
-//! holds is decided elsewhere.
+//! Rate limits: how much of a limit a caller may use now, and when more comes back; alone or together with other processes.
+//!
+//! - [`Limiter`] counts in process: exact, bounded, without waiting. [`SharedLimiter`] counts together with others over
+//!   [`SharedLimits`], and alone with a part of each limit while those are away.
+//! - A [`Gate`] decides about requests, by the [`Rules`] in a [`RuleBook`]: for everybody, by address, by tier and by class
+//!   of route. [`LocalGate`] counts in process, [`SharedGate`] together with others. A [`RuleKeeper`] changes the rules while
+//!   servers run.
+//! - [`client_address`] finds out whose address it is behind proxies.
+//!
+//! Who calls, which tier that is and what a route does is decided elsewhere.
 //!
 //! ```
 //! use std::num::NonZeroU32;
@@ -32,14 +40,30 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+mod address;
+mod book;
 mod bucket;
 mod decision;
+mod error;
 mod gate;
+mod keeper;
 mod limit;
 mod limiter;
+mod local;
+mod observer;
+mod rules;
 mod shard;
+mod shared;
 
+pub use address::{ForwardedHeaders, InvalidNetwork, Network, client_address};
+pub use book::RuleBook;
 pub use decision::{Decision, Header, Verdict};
+pub use error::{BoxError, Error, ErrorKind};
 pub use gate::{EndpointClass, Gate, Visitor};
+pub use keeper::{RuleKeeper, RuleStore, StoredRules};
 pub use limit::Limit;
 pub use limiter::{Ask, Limiter};
+pub use local::LocalGate;
+pub use observer::{GateObserver, NoGateObserver, Outcome, Scope};
+pub use rules::{ClassRates, Rate, RuleProblem, Rules};
+pub use shared::{LeaseReply, LeaseRequest, Report, SharedGate, SharedLimiter, SharedLimits, Sharing};

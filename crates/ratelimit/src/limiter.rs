@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use codeflow_core::{Clock, Timestamp};
 
 use crate::bucket::Bucket;
+use crate::decision::strictest;
 use crate::shard::Shard;
 use crate::{Decision, Limit};
 
-const SHARDS: usize = 64;
-const MAX_SUBJECTS: usize = 100_000;
+pub(crate) const SHARDS: usize = 64;
+pub(crate) const MAX_SUBJECTS: usize = 100_000;
 
 /// A wish to use something of a limit.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ pub struct Ask<'a> {
 /// its strictness, but never memory, and never a well-behaved subject its turn.
 pub struct Limiter {
     clock: Arc<dyn Clock>,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<Shard<Bucket>>]>,
     hasher: RandomState,
     most_in_shard: usize,
 }
@@ -65,23 +66,17 @@ impl Limiter {
         self.with(ask, |bucket, now| bucket.take(now, ask.limit, ask.cost))
     }
 
-    /// Takes all that is asked for, or nothing: what was taken before one refused is given back. The decision is that of
-    /// the one that refused, or of the one that leaves the smallest part of its burst; `None` when nothing is asked for.
+    /// Takes all that is asked for, or nothing: what was taken is given back when another refuses. The decision is that
+    /// of the one that refuses for longest, or of the one that leaves the smallest part of its burst; `None` when nothing
+    /// is asked for.
     pub fn check_all(&self, asks: &[Ask<'_>]) -> Option<Decision> {
-        let mut strictest: Option<Decision> = None;
-        for (index, ask) in asks.iter().enumerate() {
-            let decision = self.check(ask);
-            if !decision.is_allowed() {
-                for taken in &asks[..index] {
-                    self.settle(taken, 0);
-                }
-                return Some(decision);
-            }
-            if strictest.is_none_or(|other| decision.is_stricter_than(&other)) {
-                strictest = Some(decision);
-            }
+        let decisions: Vec<Decision> = asks.iter().map(|ask| self.check(ask)).collect();
+        let strictest = strictest(&decisions)?;
+        if !strictest.is_allowed() {
+            let taken = asks.iter().zip(&decisions).filter(|(_, decision)| decision.is_allowed());
+            taken.for_each(|(ask, _)| self.settle(ask, 0));
         }
-        strictest
+        Some(strictest)
     }
 
     /// Says what an ask that was allowed came to: gives back what was taken too much, or takes what was taken too little.
@@ -109,7 +104,7 @@ impl Limiter {
     }
 }
 
-/// Nothing in here panics half-way, so a poisoned lock guards a whole shard all the same.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+/// Nothing in here panics half-way, so a poisoned lock guards something whole all the same.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,6 @@
-//! Wake-ups across processes over Redis, where the database cannot carry them. Nothing is kept there: without Redis every
-//! worker finds its work by looking at the queue.
+//! What processes share over Redis: wake-ups, where the database cannot carry them, and the count of limits. Nothing is
+//! kept there that anybody depends on: without Redis every worker finds its work by looking at the queue, and every process
+//! counts a part of each limit alone.
 //!
 //! ```
 //! use codeflow_redis::RedisWire;
@@ -9,6 +10,8 @@
 //! # Ok::<(), codeflow_engine::Error>(())
 //! ```
 
+mod limits;
 mod wakeups;
 
+pub use limits::RedisLimits;
 pub use wakeups::RedisWire;

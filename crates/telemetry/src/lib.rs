@@ -13,11 +13,13 @@
 
 mod buckets;
 mod families;
+mod gate;
 mod gateway;
 mod invariants;
 mod model;
 mod worker;
 
+pub use gate::GateMetrics;
 pub use gateway::{CONTENT_TYPE, CacheResult, GatewayMetrics, LimitScope, ModelName};
 pub use invariants::InvariantSample;
 pub use model::{CallSample, CircuitLevel, ModelMetrics};

@@ -5,8 +5,10 @@ pub mod accounts;
 pub mod commits;
 pub mod doctor;
 pub mod executions;
+pub mod identity;
 pub mod jobs;
 pub mod leases;
+pub mod limit_rules;
 pub mod messages;
 pub mod queue;
 pub mod races;
@@ -19,6 +21,8 @@ pub mod values;
 pub mod versions;
 
 pub use accounts::AccountsSubject;
+pub use identity::IdentitySubject;
+pub use limit_rules::LimitRulesSubject;
 pub use subject::Subject;
 
 /// Makes a test of every case. `$subject` is an async function that returns a fresh
@@ -77,6 +81,8 @@ macro_rules! conformance {
             queue: work_of_every_kind_comes_back,
             queue: a_repeated_claim_gives_what_its_batch_still_holds,
             queue: a_task_that_is_done_before_it_is_claimed_is_gone,
+            queue: what_is_dropped_takes_no_place_in_a_claim,
+            queue: what_a_lost_move_drops_is_still_there,
             queue: a_delayed_task_waits_for_its_time,
             queue: promotion_moves_no_more_than_asked,
             jobs: a_job_that_is_done_is_gone,
@@ -88,12 +94,15 @@ macro_rules! conformance {
             turns: keys_take_turns_within_a_priority,
             turns: who_waits_for_a_place_gets_it_in_order,
             turns: places_are_counted_within_one_call,
+            turns: a_move_that_lost_a_race_changes_nothing_about_places,
             turns: who_would_have_to_wait_may_be_skipped,
             turns: who_replaces_names_everybody_older,
             turns: no_place_leaks_when_everything_happens_at_once,
             turns: a_retried_execution_has_its_place_at_once,
             leases: a_stale_session_writes_nothing_after_its_lease,
             leases: a_stale_session_writes_nothing_after_its_recovery,
+            leases: a_stale_session_forgets_no_batch,
+            leases: a_session_of_another_epoch_closes_nothing,
             leases: a_session_opens_only_once,
             leases: a_renewal_tells_what_is_to_be_stopped,
             leases: a_renewal_keeps_what_is_held,
@@ -125,12 +134,15 @@ macro_rules! conformance {
             doctor: an_execution_that_nothing_moves_is_stuck,
             doctor: a_caller_is_not_stuck_until_its_answer_is_lost,
             doctor: only_a_lost_task_is_put_back,
+            doctor: what_waits_for_something_is_not_lost,
+            doctor: what_was_lost_is_repaired_once,
             doctor: a_chore_has_one_holder,
             upkeep: what_ended_long_ago_is_removed_whole,
             upkeep: nothing_that_lives_is_removed,
             upkeep: a_key_outlives_what_it_found,
             upkeep: the_key_of_a_job_lasts_until_it_is_done,
             upkeep: sessions_that_ended_are_removed,
+            upkeep: slots_that_are_over_are_removed,
             upkeep: what_is_not_there_is_not_removed,
             races: two_workers_never_claim_one_task,
             races: two_parents_that_end_at_once_both_count,
@@ -165,6 +177,82 @@ macro_rules! accounts_conformance {
             accounts: a_killed_process_leaves_no_reservation_behind,
             accounts: a_storm_of_calls_never_exceeds_a_budget,
             accounts: a_budget_that_comes_with_a_call_holds_too,
+        }
+    };
+}
+
+/// Makes a test of every case of identity. `$subject` is an async function that returns a fresh
+/// [`IdentitySubject`](crate::conformance::IdentitySubject).
+#[macro_export]
+macro_rules! identity_conformance {
+    ($subject:path) => {
+        $crate::conformance_cases! { $subject;
+            identity: a_change_of_what_changed_meanwhile_is_refused,
+            identity: a_removed_user_takes_its_keys_and_sign_ins_along,
+            identity: a_user_is_read_back_whole,
+            identity: a_zero_character_is_refused_and_never_found,
+            identity: names_and_identities_belong_to_one_user,
+            identity: names_and_identities_stay_unique_when_users_change,
+            identity: no_sign_in_outlives_a_user_that_is_removed_meanwhile,
+            identity: nothing_is_added_for_a_user_that_is_gone,
+            identity: of_eight_changes_of_one_version_one_is_made,
+            identity: of_eight_users_with_one_name_one_is_added,
+            identity: users_are_counted_no_further_than_asked,
+            identity: users_are_listed_in_pages_of_a_tenant,
+            identity: a_role_is_kept_and_replaced,
+            identity: a_role_is_not_removed_while_a_user_has_it,
+            identity: roles_come_by_name_byte_by_byte,
+            identity: a_key_is_added_once,
+            identity: a_key_is_read_back_whole,
+            identity: a_key_is_revoked_once,
+            identity: a_key_that_is_not_in_use_is_not_replaced,
+            identity: a_replaced_key_names_its_successor_and_ends_in_time,
+            identity: keys_are_listed_in_pages_of_a_tenant_and_an_owner,
+            identity: of_eight_replacements_of_one_key_one_is_made,
+            identity: the_last_use_of_a_key_never_goes_back,
+            identity: uses_of_the_same_keys_cross_without_a_deadlock,
+            identity: a_sign_in_ends_once,
+            identity: a_sign_in_is_read_back_whole,
+            identity: a_sign_in_that_has_begun_is_finished_once,
+            identity: a_token_is_exchanged_by_whoever_has_the_last_one,
+            identity: all_sign_ins_of_a_user_but_one_end,
+            identity: ends_of_the_same_sign_ins_tell_of_each_once,
+            identity: no_renewed_sign_in_survives_the_end_of_all,
+            identity: of_eight_exchanges_of_one_token_one_is_made,
+            identity: old_sign_ins_are_removed_in_pieces_the_oldest_first,
+            identity: sign_ins_are_listed_in_pages_while_they_last,
+            identity: old_revocations_are_removed_in_pieces,
+            identity: revocations_come_in_their_order,
+            identity: revocations_of_many_writers_are_all_read,
+            identity: a_moment_has_one_signing_key,
+            identity: a_secret_is_taken_once,
+            identity: a_secret_is_the_same_for_all,
+            identity: a_token_is_replaced_only_in_the_version_that_was_seen,
+            identity: a_withdrawn_signing_key_is_over_at_once,
+            identity: of_eight_replacements_of_one_token_one_is_made,
+            identity: of_eight_signing_keys_for_one_moment_one_is_added,
+            identity: signing_keys_come_by_the_time_from_which_they_sign,
+            identity: tokens_are_listed_by_service_and_name_and_removed,
+            identity: an_append_that_fails_leaves_no_gap,
+            identity: an_entry_is_read_back_whole,
+            identity: entries_of_many_writers_make_one_chain,
+            identity: no_list_is_longer_than_a_thousand,
+            identity: the_log_is_filtered_and_read_in_pages,
+            identity: the_log_takes_whatever_was_sent,
+        }
+    };
+}
+
+/// Makes a test of every case of changed limits. `$subject` is an async function that returns a fresh
+/// [`LimitRulesSubject`](crate::conformance::LimitRulesSubject), with what must live as long.
+#[macro_export]
+macro_rules! limit_rules_conformance {
+    ($subject:path) => {
+        $crate::conformance_cases! { $subject;
+            limit_rules: limits_are_loaded_as_they_were_saved,
+            limit_rules: limits_are_only_changed_by_who_has_seen_the_latest,
+            limit_rules: limits_can_go_back_to_those_of_the_settings,
+            limit_rules: of_many_changes_at_once_one_is_made,
         }
     };
 }

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 use crate::ManualClock;
-use crate::conformance::{AccountsSubject, Subject};
+use crate::conformance::{AccountsSubject, IdentitySubject, LimitRulesSubject, Subject};
 
 /// The address of a server on which tests may make databases.
 const SERVER: &str = "CODEFLOW_TEST_POSTGRES";
@@ -116,6 +116,17 @@ impl TestDb {
     pub async fn into_accounts(self) -> AccountsSubject {
         let (one, other) = (self.open().await, self.open().await);
         AccountsSubject::new(Arc::new(one), Arc::new(other), self)
+    }
+
+    /// Opens it twice, as two processes would, as a subject of the conformance suite of identity.
+    pub async fn into_identity(self) -> IdentitySubject {
+        let (one, other) = (self.open().await, self.open().await);
+        IdentitySubject::new(Arc::new(one), Arc::new(other), self)
+    }
+
+    /// Opens it as a subject of the conformance suite of changed limits.
+    pub async fn into_limit_rules(self) -> LimitRulesSubject {
+        LimitRulesSubject::new(Arc::new(self.open().await), self)
     }
 }
 

@@ -36,11 +36,14 @@ struct Faults {
     refused_flushes: u32,
     lost_answers: u32,
     largest_flush: Option<usize>,
+    lost_starts: u32,
     lost_claims: u32,
+    lost_returns: u32,
     holds_claim: bool,
     held_claim: Option<(Session, Claim)>,
     before_flush: Option<Hook>,
     after_renewal: Option<Hook>,
+    after_claim: Option<Hook>,
     calls_left: Option<u32>,
     alarms: VecDeque<Vec<Finding>>,
 }
@@ -81,9 +84,19 @@ impl FaultyStore {
         self.faults().lost_answers = count;
     }
 
+    /// The next `count` starts are done, and reported as `Unavailable` all the same.
+    pub fn lose_starts(&self, count: u32) {
+        self.faults().lost_starts = count;
+    }
+
     /// The next `count` claims are granted, and reported as `Unavailable` all the same.
     pub fn lose_claims(&self, count: u32) {
         self.faults().lost_claims = count;
+    }
+
+    /// The next `count` times that tasks are given back, they are, and it is reported as `Unavailable` all the same.
+    pub fn lose_returns(&self, count: u32) {
+        self.faults().lost_returns = count;
     }
 
     /// The next claim fails with `Unavailable`, and is under way until [`FaultyStore::land_claim`].
@@ -126,6 +139,14 @@ impl FaultyStore {
         self.faults().after_renewal = Some(Arc::new(move || Box::pin(hook())));
     }
 
+    /// The answer of each claim waits for what `hook` gives.
+    pub fn after_claim<F>(&self, hook: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.faults().after_claim = Some(Arc::new(move || Box::pin(hook())));
+    }
+
     fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,7 +183,8 @@ impl Journal for FaultyStore {
         executions: Vec<NewExecution>,
         taker: Option<Session>,
     ) -> Result<Vec<Started>, Error> {
-        self.heard(self.inner().await?.start_all(executions, taker).await)
+        let started = self.heard(self.inner().await?.start_all(executions, taker).await)?;
+        if take(&mut self.faults().lost_starts) { Err(unavailable()) } else { Ok(started) }
     }
 
     async fn read(&self, id: ExecutionId, after: Option<i64>) -> Result<Option<Snapshot>, Error> {
@@ -234,11 +256,16 @@ impl TaskQueue for FaultyStore {
             return Err(unavailable());
         }
         let claimed = self.inner().await?.claim(session, claim).await?;
+        let hook = self.faults().after_claim.clone();
+        if let Some(hook) = hook {
+            hook().await;
+        }
         if take(&mut self.faults().lost_claims) { Err(unavailable()) } else { Ok(claimed) }
     }
 
     async fn give_back(&self, session: Session, tasks: &[TaskId]) -> Result<(), Error> {
-        self.inner().await?.give_back(session, tasks).await
+        self.inner().await?.give_back(session, tasks).await?;
+        if take(&mut self.faults().lost_returns) { Err(unavailable()) } else { Ok(()) }
     }
 
     async fn admit(&self, limit: u32) -> Result<Admitted, Error> {

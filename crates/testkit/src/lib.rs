@@ -23,10 +23,15 @@ mod databases;
 mod faults;
 mod memory;
 mod memory_accounts;
+mod memory_identity;
+mod memory_limits;
+mod memory_rules;
 #[cfg(feature = "providers")]
 #[expect(clippy::panic, reason = "a test whose server does not come to what it awaits fails")]
 pub mod providers;
 mod proxy;
+#[cfg(feature = "databases")]
+mod redis_server;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod sources;
@@ -37,6 +42,11 @@ pub use databases::TestDb;
 pub use faults::FaultyStore;
 pub use memory::{MemoryStore, Seat, TaskPlace};
 pub use memory_accounts::MemoryAccounts;
+pub use memory_identity::MemoryIdentity;
+pub use memory_limits::MemoryLimits;
+pub use memory_rules::MemoryRules;
 pub use proxy::Proxy;
+#[cfg(feature = "databases")]
+pub use redis_server::RedisServer;
 pub use sources::{ManualClock, SequentialIds};
 pub use tokio_clock::TokioClock;

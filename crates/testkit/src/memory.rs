@@ -109,6 +109,8 @@ enum Place {
     /// Its execution waits for a place under its key.
     Held,
     Quarantine(Timestamp),
+    /// The batch that it was claimed with was forgotten.
+    Lost,
 }
 
 struct Lease {

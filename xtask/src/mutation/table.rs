@@ -1,6 +1,6 @@
 //! The table of fences: where each one is, what is left when it is removed, and the tests that notice.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -21,23 +21,41 @@ pub struct Mutation {
     pub new: String,
     /// The package whose tests notice.
     pub package: String,
-    /// The tests, as nextest chooses them.
-    pub tests: String,
+    /// Parts of the names of the tests that notice. Each part chooses some, and one red test is enough.
+    pub tests: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Table {
-    mutation: Vec<Mutation>,
+/// All fences, and how to know that what is left without one still works.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MutationTable {
+    /// By package: parts of the names of tests that are green without any of its fences. A mutation that makes them
+    /// red broke more than its fence, and a red test says nothing.
+    pub controls: BTreeMap<String, Vec<String>>,
+    /// The fences.
+    #[serde(rename = "mutation")]
+    pub mutations: Vec<Mutation>,
 }
 
-/// All fences of the table.
-///
-/// # Errors
-/// When the table cannot be read.
-pub fn mutations(root: &Path) -> Result<Vec<Mutation>> {
-    let text = fs::read_to_string(root.join(TABLE)).with_context(|| format!("could not read {TABLE}"))?;
-    let table: Table = toml::from_str(&text).with_context(|| format!("{TABLE} is not a table of fences"))?;
-    Ok(table.mutation)
+impl MutationTable {
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has no controls for a package.
+    pub fn read(root: &Path) -> Result<Self> {
+        let text = fs::read_to_string(root.join(TABLE)).with_context(|| format!("could not read {TABLE}"))?;
+        let table: Self =
+            toml::from_str(&text).with_context(|| format!("{TABLE} is not a table of fences"))?;
+        for one in &table.mutations {
+            ensure!(table.controls.contains_key(&one.package), "{TABLE} has no controls for {}", one.package);
+        }
+        Ok(table)
+    }
+
+    /// The controls of a mutation's package.
+    pub(super) fn controls_of(&self, mutation: &Mutation) -> &[String] {
+        self.controls.get(&mutation.package).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Mutation {

@@ -2,7 +2,9 @@
 
 mod program;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use codeflow_testkit::providers::{Behaviour, Manner, Misbehaviour, Moment, ProviderServer, Reply};
@@ -130,12 +132,19 @@ fn a_weak_key_is_refused_and_not_told() {
 }
 
 #[test]
-fn an_address_beyond_this_machine_needs_a_key() {
+fn whoever_starts_it_first_is_shown_how_the_first_administrator_is_made() {
     let folder = folder();
+    let mut command = server(folder.path());
+    command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it can be started");
 
-    let said = server(folder.path()).args(["--listen", "0.0.0.0:0"]).output().expect("it can be run");
+    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().take(4);
+    let said: Vec<String> = lines.map(|line| line.expect("it is text")).collect();
+    child.kill().and_then(|()| child.wait()).expect("it runs");
 
-    assert_eq!(said.status.code(), Some(2), "{}", String::from_utf8_lossy(&said.stderr));
+    assert!(said[0].starts_with("listening on http://127.0.0.1:"), "{said:#?}");
+    assert!(said[1].contains("there is no user yet"), "{said:#?}");
+    assert!(said[2].contains("/api/v1/auth/bootstrap") && said[3].contains("\"token\":\"cff_"), "{said:#?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `POST /v1/chat/completions` and `POST /v1/messages`: a conversation in, the next message out.
 
 use bytes::Bytes;
+use codeflow_auth::Permission;
 use codeflow_core::Coded;
 use codeflow_gateway::{
     Call, Decoded as Read, Evidence, Facts, Failed, Inbound, RawInbound, Reply, ReplyBody,
@@ -25,12 +26,12 @@ pub(crate) async fn answer(
     exchange: &Exchange<'_>,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers())?;
+    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
     let use_cache = may_cache(request.headers());
     let passed = passed(request.headers());
     let body = exchange.body(request).await?;
     let inbound = read(exchange, body, passed)?;
-    exchange.allow(key, &inbound.request.model)?;
+    exchange.allow(&key, &inbound.request.model)?;
     let wants_usage = inbound.request.wants_usage;
     let call = Call {
         caller: key.caller.clone(),

@@ -1,5 +1,6 @@
 //! `POST /v1/embeddings`: texts in, vectors out.
 
+use codeflow_auth::Permission;
 use codeflow_gateway::{Call, Inbound, ReplyBody};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -14,10 +15,10 @@ pub(crate) async fn answer(
     exchange: &Exchange<'_>,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers())?;
+    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
     let body = exchange.body(request).await?;
     let decoded = Embeddings::decode(&body).map_err(|error| Failure::from(&error))?;
-    exchange.allow(key, &decoded.request.model)?;
+    exchange.allow(&key, &decoded.request.model)?;
     let call = Call {
         caller: key.caller.clone(),
         request_id: exchange.request_id.clone(),

@@ -1,5 +1,6 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`: the names that can be asked for, in the shape of either SDK.
 
+use codeflow_auth::Permission;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -19,12 +20,12 @@ struct Name {
     owner: String,
 }
 
-pub(crate) fn list(
+pub(crate) async fn list(
     exchange: &Exchange<'_>,
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers())?;
-    let names = names(exchange, key);
+    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
+    let names = names(exchange, &key);
     let anthropic = request.headers().contains_key(VERSION);
     let data: Vec<Value> = names.iter().map(|name| name.view(anthropic)).collect();
     let document = if anthropic {
@@ -36,16 +37,16 @@ pub(crate) fn list(
     Ok(exchange::json(document.to_string().into()))
 }
 
-pub(crate) fn show(
+pub(crate) async fn show(
     exchange: &Exchange<'_>,
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers())?;
+    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
     let path = request.uri().path();
     let path = path.strip_prefix("/v1/models/").unwrap_or(path);
     let asked = percent_decode_str(path).decode_utf8_lossy();
-    let listed = names(exchange, key).into_iter().find(|name| name.id == *asked);
-    let found = listed.or_else(|| known(exchange, key, &asked));
+    let listed = names(exchange, &key).into_iter().find(|name| name.id == *asked);
+    let found = listed.or_else(|| known(exchange, &key, &asked));
     let name = found.ok_or_else(|| {
         Failure::new(404, codeflow_model::ErrorKind::ModelNotAvailable.code(), "there is no such model here")
     })?;

@@ -1,5 +1,6 @@
 //! `POST /v1/messages/count_tokens`: an estimate of what a request would take in. It asks no provider.
 
+use codeflow_auth::Permission;
 use codeflow_model::estimate_tokens;
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -15,10 +16,10 @@ pub(crate) async fn answer(
     exchange: &Exchange<'_>,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers())?;
+    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
     let body = exchange.body(request).await?;
     let decoded = Messages::decode_count(&body).map_err(|error| Failure::from(&error))?;
-    exchange.allow(key, &decoded.request.model)?;
+    exchange.allow(&key, &decoded.request.model)?;
     let tokens = estimate_tokens(&decoded.request);
     let mut response = json(Messages::encode_count(tokens).into());
     response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));

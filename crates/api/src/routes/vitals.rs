@@ -1,5 +1,6 @@
 //! How the process is, for those who watch it: `/health/live`, `/health/ready`, `/metrics`, `/api/v1/providers`.
 
+use codeflow_auth::Permission;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -25,6 +26,9 @@ pub trait Vitals: Send + Sync {
 
     /// How each provider and model fares.
     fn providers(&self) -> Value;
+
+    /// Counts a route that panicked.
+    fn panicked(&self) {}
 }
 
 /// The process answers.
@@ -45,20 +49,12 @@ pub(crate) fn ready(exchange: &Exchange<'_>) -> Response<Outgoing> {
     }
 }
 
-pub(crate) fn metrics(
+pub(crate) async fn metrics(
     exchange: &Exchange<'_>,
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    exchange.key(request.headers())?;
+    exchange.key(request.headers(), Permission::MetricsRead).await?;
     let mut response = Response::new(Outgoing::Whole(exchange.api.vitals.metrics().into()));
     response.headers_mut().insert(header::CONTENT_TYPE, PROMETHEUS);
     Ok(response)
-}
-
-pub(crate) fn providers(
-    exchange: &Exchange<'_>,
-    request: &Request<Incoming>,
-) -> Result<Response<Outgoing>, Failure> {
-    exchange.key(request.headers())?;
-    Ok(exchange::json(exchange.api.vitals.providers().to_string().into()))
 }

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ServerLimits, Serving, serve};
+use codeflow_api::{
+    About, Api, ApiParts, BodyLimits, Key, KeyRing, ManageParts, ServerLimits, Serving, serve,
+};
 use codeflow_core::{Clock, Ids, Usd};
 use codeflow_gateway::{
     AccountSettings, Accounts, BudgetRule, Caller, Committer, Gateway, ModelSource, NoObserver, Parts,
@@ -36,6 +38,7 @@ pub(crate) struct Setting {
     pub(crate) body: BodyLimits,
     pub(crate) budget: Option<u64>,
     pub(crate) call_limits: Arc<dyn codeflow_gateway::CallLimits>,
+    pub(crate) manage: ManageParts,
 }
 
 impl Default for Setting {
@@ -46,6 +49,7 @@ impl Default for Setting {
             body: BodyLimits::default(),
             budget: None,
             call_limits: unlimited(),
+            manage: ManageParts::closed(About::default()),
         }
     }
 }
@@ -119,6 +123,7 @@ impl Live {
             usage: Arc::clone(&storage) as Arc<dyn UsageStore>,
             clock,
             ids,
+            manage: setting.manage,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it has an address");
@@ -149,6 +154,8 @@ fn keys() -> KeyRing {
         digest: Sha256::digest(text).into(),
         caller: Arc::new(Caller { tenant: tenant.into(), user: None, key: format!("{text}-name").into() }),
         models: models.map(|models| models.iter().map(|model| (*model).to_owned()).collect()),
+        permissions: Key::usual_permissions(),
+        tier: "authenticated".into(),
     };
     KeyRing::new([key("k1", "acme", None), key("k2", "other", Some(&["alpha/t*", "exact"]))])
 }

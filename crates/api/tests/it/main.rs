@@ -3,10 +3,12 @@
 mod chat_completions;
 mod embeddings;
 mod failures;
+mod floods;
 mod health;
 mod hostile;
 mod keys;
 mod live;
+mod manage;
 mod messages;
 mod readers;
 mod routes;

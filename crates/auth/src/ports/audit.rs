@@ -84,10 +84,12 @@ pub struct AuditFilter {
 /// Keeps the audit log.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Adds entries at the end, all or none. `chain` is given the position and the hash of the last entry and makes the
-    /// entries that follow; the end of the log is locked meanwhile.
+    /// Adds entries at the end, all or none. `chain` is given the place of an entry, the hash of the one before it, and what
+    /// happened, as it is kept: without zero characters, and with no more than 256 characters of the actor and the action.
+    /// The end of the log is locked meanwhile.
     ///
     /// # Errors
+    /// [`Internal`](crate::ErrorKind::Internal) when `chain` puts an entry elsewhere;
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn append_audit(
         &self,

@@ -55,12 +55,12 @@ pub struct KeyFilter {
 /// Keeps API keys.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// Adds a key. With `replaces`, that key, unless it is revoked or replaced already, names it as its successor and
-    /// expires at the given time at the latest; both happen, or neither.
+    /// Adds a key. With `replaces`, that key of the same tenant, unless it is revoked or replaced already, names it as its
+    /// successor and expires at the given time at the latest; both happen, or neither.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) when the key to replace cannot be;
-    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    /// [`Conflict`](crate::ErrorKind::Conflict) when the key to replace cannot be, the owner is gone, or there is a key with
+    /// this id; [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn add_key(&self, key: &ApiKey, replaces: Option<(KeyId, Timestamp)>) -> Result<(), Error>;
 
     /// Finds a key.

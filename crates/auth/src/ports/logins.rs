@@ -56,6 +56,7 @@ pub trait LoginStore: Send + Sync {
     /// Adds a sign-in.
     ///
     /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when the user is gone, or there is a sign-in with this id;
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn add_login(&self, login: &Login) -> Result<(), Error>;
 
@@ -100,7 +101,8 @@ pub trait LoginStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Vec<LoginId>, Error>;
 
-    /// Removes sign-ins that ended or were over before this time, at most so many; says how many it removed.
+    /// Removes sign-ins that ended or were over before this time, the oldest first, at most so many; says how many it
+    /// removed.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
@@ -121,9 +123,10 @@ pub struct Attempt {
 /// Keeps sign-ins that have begun.
 #[async_trait]
 pub trait AttemptStore: Send + Sync {
-    /// Keeps one, and removes those that are void by `now`.
+    /// Keeps one, and removes those that are void by `now`, at most 1,000.
     ///
     /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when there is one with this state;
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn add_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Error>;
 

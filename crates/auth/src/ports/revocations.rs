@@ -39,8 +39,9 @@ pub trait RevocationStore: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn revoke(&self, revocations: &[Revocation]) -> Result<(), Error>;
 
-    /// Revocations after a position, in their order, at most so many, each with its position. One that is committed late
-    /// may have a position before others that were seen: readers begin some way before the last one.
+    /// Revocations after a position, in their order, at most so many and no more than 1,000, each with its position. One
+    /// that is committed late may have a position before others that were seen: readers begin some way before the last one.
+    /// A call of `revoke` is one statement, so what is late comes within its time limit; a position is never given twice.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).

@@ -27,8 +27,8 @@ pub struct SigningKey {
 /// Keeps signing keys.
 #[async_trait]
 pub trait SigningKeyStore: Send + Sync {
-    /// Adds a key, unless there is already one that signs at its `signs_from`; then nothing is changed. Of several processes
-    /// at once one adds. True when it was added.
+    /// Adds a key, unless there is already one that signs at its `signs_from` or has its id; then nothing is changed. Of
+    /// several processes at once one adds. True when it was added.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).

@@ -131,7 +131,8 @@ pub trait RoleStore: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn put_role(&self, role: &Role) -> Result<(), Error>;
 
-    /// Removes a role. False when there is none.
+    /// Removes a role. False when there is none. Of a user that gets it at the same moment the name may stay, and stands for
+    /// nothing.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) while a user of the tenant has it;

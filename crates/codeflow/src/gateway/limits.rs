@@ -1,4 +1,4 @@
-//! Limits on requests and tokens per minute, counted in this process.
+//! Limits on requests and tokens per minute, counted in this process or together with others.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -8,11 +8,15 @@ use codeflow_config as config;
 use codeflow_config::Settings;
 use codeflow_core::Clock;
 use codeflow_gateway::{CallLimits, Caller, Limited};
-use codeflow_ratelimit::{Ask, Limit, Limiter};
+use codeflow_ratelimit::{Ask, Decision, Limit, Limiter, SharedLimiter};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 /// The limits of the settings.
 pub(crate) struct MinuteLimits {
     limiter: Limiter,
+    /// Whoever counts instead, together with other processes.
+    shared: Option<Arc<SharedLimiter>>,
     /// For keys that have limits of their own.
     keys: HashMap<String, Pair>,
     /// For all other keys, each for itself.
@@ -49,7 +53,12 @@ impl Pair {
 }
 
 impl MinuteLimits {
-    pub(crate) fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Self {
+    /// Without `shared`, this process counts alone. Somebody else has to run `shared`.
+    pub(crate) fn new(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        shared: Option<Arc<SharedLimiter>>,
+    ) -> Self {
         let each = &settings.limits.each_key;
         let own = settings.keys.iter().map(|key| {
             let requests = key.requests_per_minute.or(each.requests);
@@ -57,6 +66,7 @@ impl MinuteLimits {
         });
         Self {
             limiter: Limiter::new(clock),
+            shared,
             keys: own.collect(),
             each: Pair::of(each),
             models: settings
@@ -72,6 +82,16 @@ impl MinuteLimits {
         self.keys.get(key).unwrap_or(&self.each)
     }
 
+    /// What is asked for, and the subject of the model's part, which has to live as long.
+    fn asks<'a>(&'a self, caller: &'a Caller, model: &str, own: &'a mut String, tokens: u32) -> Vec<Ask<'a>> {
+        let pair = self.of_model(model);
+        *own = pair.map(|_| subject(model)).unwrap_or_default();
+        let mut asks = Vec::with_capacity(4);
+        asks.extend(self.of_key(&caller.key).asks(&caller.key, tokens));
+        asks.extend(pair.into_iter().flat_map(|pair| pair.asks(own, tokens)));
+        asks
+    }
+
     fn of_model(&self, model: &str) -> Option<&Pair> {
         self.models
             .iter()
@@ -83,31 +103,46 @@ impl MinuteLimits {
 
 impl CallLimits for MinuteLimits {
     fn admit(&self, caller: &Caller, model: &str, tokens: u64) -> Result<(), Limited> {
-        let tokens = whole(tokens);
-        let key = self.of_key(&caller.key);
-        let pair = self.of_model(model);
-        let own = pair.map(|_| subject(model)).unwrap_or_default();
-        let mut asks = Vec::with_capacity(4);
-        asks.extend(key.asks(&caller.key, tokens));
-        asks.extend(pair.into_iter().flat_map(|pair| pair.asks(&own, tokens)));
-        let decision = self.limiter.check_all(&asks);
-        match decision.and_then(|decision| Some((decision.reason()?, decision))) {
-            None => Ok(()),
-            Some((reason, decision)) => Err(Limited { reason, retry_after: decision.retry_after() }),
-        }
+        let mut own = String::new();
+        said(self.limiter.check_all(&self.asks(caller, model, &mut own, whole(tokens))))
+    }
+
+    fn admit_together<'a>(
+        &'a self,
+        caller: &'a Caller,
+        model: &'a str,
+        tokens: u64,
+    ) -> Option<BoxFuture<'a, Result<(), Limited>>> {
+        let shared = self.shared.as_ref()?;
+        let asking = async move {
+            let mut own = String::new();
+            said(shared.check_all(&self.asks(caller, model, &mut own, whole(tokens))).await)
+        };
+        Some(asking.boxed())
     }
 
     fn settle(&self, caller: &Caller, model: &str, estimated: u64, used: u64) {
         let (estimated, used) = (whole(estimated), whole(used));
         let settle = |subject: &str, pair: &Pair| {
             if let Some(limit) = &pair.tokens {
-                self.limiter.settle(&Ask { subject, limit, cost: estimated }, used);
+                let ask = Ask { subject, limit, cost: estimated };
+                match &self.shared {
+                    None => self.limiter.settle(&ask, used),
+                    Some(shared) => shared.settle(&ask, used),
+                }
             }
         };
         settle(&caller.key, self.of_key(&caller.key));
         if let Some(pair) = self.of_model(model) {
             settle(&subject(model), pair);
         }
+    }
+}
+
+fn said(decision: Option<Decision>) -> Result<(), Limited> {
+    match decision.and_then(|decision| Some((decision.reason()?, decision))) {
+        None => Ok(()),
+        Some((reason, decision)) => Err(Limited { reason, retry_after: decision.retry_after() }),
     }
 }
 

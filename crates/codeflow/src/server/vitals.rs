@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use codeflow_api::Vitals;
+use codeflow_auth::Identity;
 use codeflow_gateway::Accounts;
 use codeflow_persistence::Database;
 use codeflow_providers::{Availability, CircuitState, ModelAvailability, Setup};
 use codeflow_telemetry::{CircuitLevel, GatewayMetrics};
 use serde_json::{Value, json};
 
+use super::manage::RequestLimits;
+
 /// Rows that wait to be written: more than this means that the database does not keep up.
 const BEHIND: usize = 32_768;
+
+/// For how long revocations may not be read before the process says that it is not ready.
+const STALE: Duration = Duration::from_secs(30);
 
 /// How the process is.
 pub(super) struct Process {
@@ -22,6 +29,8 @@ pub(super) struct Process {
     pub(super) database: Database,
     /// How many lost rows have been counted.
     pub(super) lost: AtomicU64,
+    pub(super) limits: RequestLimits,
+    pub(super) identity: Arc<Identity>,
 }
 
 impl Vitals for Process {
@@ -31,6 +40,10 @@ impl Vitals for Process {
         }
         if self.accounts.backlog() > BEHIND {
             return Err("the database does not keep up");
+        }
+        // Who was let in must not stay in because nobody hears of it.
+        if self.identity.revocations().stale_for().is_some_and(|stale| stale > STALE) {
+            return Err("revocations cannot be read");
         }
         Ok(())
     }
@@ -46,7 +59,8 @@ impl Vitals for Process {
         let lost = self.accounts.lost_rows();
         let counted = self.lost.fetch_max(lost, Ordering::Relaxed);
         self.metrics.usage_rows_dropped(lost.saturating_sub(counted));
-        self.metrics.render()
+        let is_degraded = self.limits.shared.as_ref().is_some_and(|shared| shared.is_degraded());
+        self.limits.metrics.render(&self.metrics.render(), is_degraded)
     }
 
     fn providers(&self) -> Value {

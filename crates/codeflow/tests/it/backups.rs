@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use codeflow::config::{Environment, Settings};
@@ -9,6 +10,7 @@ use codeflow::core::Coded;
 use codeflow::engine::{Anew, ExecutionFilter, ReplayRequest, StartRequest};
 use codeflow::{Backups, ErrorKind, Local, Options, engine};
 use codeflow_testkit::TestDb;
+use codeflow_testkit::conformance::identity::fill;
 use serde_json::Map;
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
@@ -90,6 +92,7 @@ async fn every_row_of_a_postgres_comes_back_and_what_a_backup_under_load_holds_i
         (TestDb::postgres().await, TestDb::empty_postgres().await, TestDb::empty_postgres().await);
     let (world, to, during) = (World::new(source.url()), World::new(target.url()), World::new(loaded.url()));
     let local = world.open().await;
+    fill(Arc::new(source.open().await)).await;
     start(&local, 300).await;
     let worker = local.work().expect("it works");
 
@@ -104,6 +107,7 @@ async fn every_row_of_a_postgres_comes_back_and_what_a_backup_under_load_holds_i
         (rows(source.url()).await, rows(target.url()).await, rows(loaded.url()).await);
     assert!(before == after, "the rows differ");
     assert_eq!((still.rows.clone(), before["workflow_executions"].len()), (restored.rows, 300));
+    assert_eq!((before["audit_log"].len(), before["app_user"].len(), before["api_key"].len()), (20, 2, 3));
     assert!(moving.rows["step_result"] < still.rows["step_result"], "nobody wrote: {moving:?}");
     for table in ["step_result", "blob", "execution_logs", "workflow_versions", "workflow_actions"] {
         assert!(then[table].is_subset(&before[table]), "{table} has rows that were never there");

@@ -8,6 +8,7 @@ mod circuits;
 mod doors;
 mod drains;
 mod hanging_up;
+mod identity;
 mod limits;
 mod local;
 mod misbehaviours;

@@ -8,6 +8,7 @@ use codeflow::config::{Environment, Settings};
 use codeflow::{Error, Server};
 use codeflow_testkit::TestDb;
 use codeflow_testkit::providers::{Format, ProviderServer};
+use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -18,6 +19,8 @@ use crate::wire::{KEY, Told, get};
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) database: Arc<TestDb>,
+    /// The token with which the first administrator is made.
+    pub(crate) first: Option<SecretString>,
     stop: Option<oneshot::Sender<()>>,
     run: JoinSet<Result<bool, Error>>,
     _folder: TempDir,
@@ -67,15 +70,16 @@ impl Served {
         }
         text.push_str(settings);
         std::fs::write(&file, text).expect("the folder can be written");
-        let server = Server::open(Settings::load(Some(&file), &environment)?, environment).await?;
+        let mut server = Server::open(Settings::load(Some(&file), &environment)?, environment).await?;
         let address = server.address()?;
+        let first = server.first_token();
         let (stop, stopped) = oneshot::channel();
         let mut run = JoinSet::new();
         run.spawn(server.run(async {
             stopped.await.ok();
         }));
         let database = Arc::clone(database);
-        Ok(Self { address, database, stop: Some(stop), run, _folder: folder })
+        Ok(Self { address, database, first, stop: Some(stop), run, _folder: folder })
     }
 
     /// Begins the end.

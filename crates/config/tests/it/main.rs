@@ -10,6 +10,7 @@ mod models;
 mod money;
 mod profiles;
 mod providers;
+mod requests;
 mod retention;
 mod sandbox;
 mod secrets;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_config::{
-    BudgetPeriod, BudgetScope, CacheSettings, LimitSettings, PolicySettings, RetrySettings,
+    BudgetPeriod, BudgetScope, CacheSettings, MinuteLimits, PolicySettings, RetrySettings,
 };
 use codeflow_core::Usd;
 
@@ -121,7 +121,8 @@ fn the_breaker_needs_calls_and_failures() {
 
 #[test]
 fn a_policy_bounds_models_and_answers() {
-    assert_eq!(settings("").limits, LimitSettings::default());
+    let limits = settings("").limits;
+    assert_eq!((limits.each_key, limits.models.len()), (MinuteLimits::default(), 0));
     assert_eq!(settings("").policy, PolicySettings::default());
 
     let policy = settings(

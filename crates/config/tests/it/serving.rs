@@ -1,20 +1,11 @@
-//! How the server listens, and when it refuses to.
+//! How the server listens.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use codeflow_config::{Environment, Error, ErrorKind, Settings};
+use codeflow_config::{Environment, Settings};
 
-use crate::given::{load, refused, settings};
-
-fn serving(profile: &str, listen: &str, key: &str) -> Result<(), Error> {
-    let environment = Environment::from([
-        ("CODEFLOW_PROFILE", profile),
-        ("CODEFLOW_SERVER__LISTEN", listen),
-        ("CODEFLOW_MASTER_KEY", key),
-    ]);
-    load("", &environment).expect("each setting is valid").check_serving()
-}
+use crate::given::{refused, settings};
 
 #[test]
 fn without_settings_the_server_serves_its_own_machine() {
@@ -32,7 +23,6 @@ fn without_settings_the_server_serves_its_own_machine() {
     assert_eq!(server.max_connections, 10_000);
     assert_eq!(server.drain, Duration::from_secs(30));
     assert_eq!(server.threads, None);
-    assert!(settings.check_serving().is_ok());
 }
 
 #[test]
@@ -65,6 +55,10 @@ fn values_that_make_no_sense_are_refused() {
         ("[server]\nmax_headers = 0", "`server.max_headers` must be at least 1"),
         ("[server]\nmax_connections = 0", "`server.max_connections` must be at least 1"),
         ("[server]\ndrain = 0", "`server.drain` must be longer than nothing"),
+        (
+            "[server]\ntrusted_proxies = [\"10/8\"]",
+            "`server.trusted_proxies` is not a list of addresses or ranges",
+        ),
         ("[server]\nport = 1", "sets `server.port`, which does not exist"),
     ]);
 }
@@ -75,29 +69,16 @@ fn the_number_of_threads_may_be_set() {
 }
 
 #[test]
-fn nobody_beyond_this_machine_is_served_without_a_key() {
-    for listen in ["0.0.0.0:80", "192.168.1.5:80", "[::]:80"] {
-        let error = serving("dev", listen, "").expect_err("others reach it");
+fn trusted_proxies_are_addresses_and_ranges() {
+    let shown = |text: &str| -> Vec<String> {
+        settings(text).server.trusted_proxies.iter().map(ToString::to_string).collect()
+    };
 
-        assert_eq!(error.kind(), ErrorKind::Unsafe);
-        assert!(error.to_string().starts_with(&format!("`server.listen` is {listen}")), "{error}");
-        assert!(error.to_string().contains("CODEFLOW_MASTER_KEY"), "{error}");
-        assert!(serving("dev", listen, "k").is_ok());
-    }
-    assert!(serving("dev", "127.0.0.1:80", "").is_ok());
-    assert!(serving("dev", "[::1]:80", "").is_ok());
-}
-
-#[test]
-fn staging_and_prod_serve_nobody_without_a_key() {
-    for profile in ["staging", "prod"] {
-        let error = serving(profile, "127.0.0.1:80", "").expect_err("there is no key");
-        assert_eq!(error.kind(), ErrorKind::Unsafe);
-        assert!(error.to_string().starts_with(&format!("profile `{profile}` serves nobody")), "{error}");
-
-        let error = serving(profile, "0.0.0.0:80", "").expect_err("there is no key, and others reach it");
-        assert_eq!(error.problems().len(), 2);
-
-        assert!(serving(profile, "0.0.0.0:80", "k").is_ok());
-    }
+    assert!(shown("").is_empty());
+    let both = "[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"2001:db8::1\"]\n";
+    assert_eq!(shown(both), ["10.0.0.0/8", "2001:db8::1/128"]);
+    assert_eq!(
+        shown("[server]\ntrusted_proxies = \"10.0.0.0/8, 192.0.2.1\"\n"),
+        ["10.0.0.0/8", "192.0.2.1/32"]
+    );
 }

@@ -183,11 +183,14 @@ async fn work_on_another_worker_is_told_with_its_next_heartbeat() {
     let first = world.work_as(&world.engine, busy);
     world.called("a", 1).await;
     let second = world.work_as(&world.other_engine(), Default::default());
+    let asked = world.clock.now();
 
     world.engine.cancel(id, "ann", None).await.unwrap();
     let view = world.ended(id).await;
 
     assert_eq!((view.status(), view.is("a")), (ExecutionStatus::Cancelled, "cancelled"));
+    let waited = world.clock.now().since(asked);
+    assert!(waited < Duration::from_secs(3), "it ended after {waited:?}, by its own deadline");
     first.stop().await;
     second.stop().await;
 }

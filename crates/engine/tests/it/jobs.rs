@@ -223,3 +223,29 @@ async fn what_was_claimed_ahead_and_waits_behind_slow_jobs_goes_to_another_worke
     one.stop().await;
     two.stop().await;
 }
+
+/// The queue has it again, and gives it to the worker that believes to hold it still.
+#[tokio::test(start_paused = true)]
+async fn what_was_given_back_without_an_answer_is_done_once() {
+    let world = World::new();
+    world.script.on("job", |call, _| async move {
+        let seconds = call.inputs.get("seconds").and_then(serde_json::Value::as_f64).unwrap_or_default();
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        done(json!({}))
+    });
+    let lasting = |seconds: f64| JobRequest {
+        inputs: json!({ "seconds": seconds }).as_object().unwrap().clone(),
+        ..request()
+    };
+    // Fast at first, so that many are claimed ahead; then one waits behind four that block every slot.
+    let mut requests = vec![request(); 400];
+    requests.extend([2.5, 2.5, 2.5, 2.5, 10.0].map(lasting));
+    let all = world.engine.enqueue(requests).await.unwrap();
+    world.store.lose_returns(2);
+
+    let worker = world.work_as(&world.engine, WorkerSettings { concurrency: 4, ..WorkerSettings::default() });
+
+    ended(&world, all.last().unwrap().0, 1).await;
+    worker.stop().await;
+    assert_eq!(world.script.count("job"), 405, "each is done once");
+}

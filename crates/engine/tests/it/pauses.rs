@@ -6,7 +6,7 @@ use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::{ActionErrorKind, Clock, ExecutionId};
 use codeflow_engine::{Decider, Decision, ErrorKind, MessageBody};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::script::{done, failed};
 use crate::world::{View, World, name, workflow};
@@ -19,13 +19,16 @@ async fn paused(world: &World, id: ExecutionId) -> View {
 
 /// Waits until so many attempts are held.
 async fn held(world: &World, id: ExecutionId, count: usize) -> View {
-    loop {
-        let view = world.view(id).await;
-        if view.state.held().len() == count {
-            return view;
+    let look = async {
+        loop {
+            let view = world.view(id).await;
+            if view.state.held().len() == count {
+                return view;
+            }
+            sleep(Duration::from_millis(10)).await;
         }
-        sleep(Duration::from_millis(10)).await;
-    }
+    };
+    timeout(Duration::from_secs(600), look).await.expect("so many are held")
 }
 
 #[tokio::test(start_paused = true)]

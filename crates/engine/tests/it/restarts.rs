@@ -1,10 +1,15 @@
 //! Taking an execution up again after it has ended.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use codeflow_core::ActionErrorKind;
 use codeflow_core::execution::ExecutionStatus;
-use codeflow_engine::{Decider, Decision, ErrorKind, MessageBody};
+use codeflow_engine::{Decider, Decision, ErrorKind, MessageBody, WorkerSettings};
 use serde_json::json;
+use tokio::time::sleep;
 
+use crate::script::done;
 use crate::world::{View, World, name, workflow};
 
 async fn restarted(world: &World, view: &View, from: Option<&str>) -> View {
@@ -144,8 +149,8 @@ async fn a_restart_has_the_whole_time_budget_again() {
     let first = world.run(&document).await;
     assert_eq!(first.status(), ExecutionStatus::TimedOut);
     world.script.on("b", |_, _| async {
-        tokio::time::sleep(std::time::Duration::from_secs(200)).await;
-        crate::script::done(json!({}))
+        sleep(Duration::from_secs(200)).await;
+        done(json!({}))
     });
 
     let view = restarted(&world, &first, None).await;
@@ -207,4 +212,38 @@ async fn two_restarts_at_once_are_one() {
     assert_eq!(view.snapshot.record.generation, 1);
     assert_eq!(counts(&world), [1, 1, 2, 1]);
     worker.stop().await;
+}
+
+/// It is claimed while a cancel drops it, and the answer to the claim comes when the execution runs again.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_dropped_before_a_restart_is_not_made_after_it() {
+    let world = World::new();
+    world.script.fails("a", ActionErrorKind::Unavailable);
+    let id = world.start(&workflow("  a: { uses: test/x, retry: { attempts: 3, initial: 10s } }")).await;
+    let (one, two) = (world.work(), world.work_as(&world.other_engine(), WorkerSettings::default()));
+    world.until(id, |view| view.snapshot.tasks.iter().any(|task| task.attempt == 2)).await;
+    sleep(Duration::from_secs(9)).await;
+    world.store.before_flush(|| sleep(Duration::from_secs(2)));
+    let claims = AtomicU32::new(0);
+
+    world.engine.cancel(id, "ann", None).await.unwrap();
+    sleep(Duration::from_millis(500)).await;
+    // The first one is of the retry, which falls due now.
+    world.store.after_claim(move || {
+        let first = claims.fetch_add(1, Ordering::Relaxed) == 0;
+        sleep(Duration::from_secs(if first { 10 } else { 0 }))
+    });
+    let cancelled = world.ended(id).await;
+    world.script.on("a", |_, _| async {
+        sleep(Duration::from_secs(60)).await;
+        done(json!({}))
+    });
+    world.engine.restart(id, None, "ann").await.unwrap();
+    let again = |view: &View| view.snapshot.record.generation > 0 && view.status().is_final();
+    let view = world.until(id, again).await;
+
+    assert_eq!(cancelled.status(), ExecutionStatus::Cancelled);
+    assert_eq!((view.status(), world.script.count("a")), (ExecutionStatus::Succeeded, 2));
+    one.stop().await;
+    two.stop().await;
 }

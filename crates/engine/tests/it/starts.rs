@@ -35,6 +35,25 @@ async fn a_key_has_an_end() {
     world.finish(id).await;
 }
 
+/// A worker took it with the commit, and nobody told it.
+#[tokio::test(start_paused = true)]
+async fn a_start_whose_answer_is_lost_runs_all_the_same() {
+    let world = World::new();
+    let before = world.start(ONE).await;
+    let worker = world.work();
+    world.ended(before).await;
+    world.store.lose_starts(1);
+
+    let refused = world.start_with(ONE, Map::new(), None).await.unwrap_err();
+
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    let newest = world.engine.list(ExecutionFilter::default(), 1).await.unwrap().remove(0);
+    assert_ne!(newest.id, before, "it was started");
+    assert_eq!(world.ended(newest.id).await.status(), ExecutionStatus::Succeeded);
+    assert_eq!(world.script.count("a"), 2);
+    worker.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_second_start_with_the_same_key_finds_the_first() {
     let world = World::new();

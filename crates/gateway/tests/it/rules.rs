@@ -83,6 +83,22 @@ async fn a_limit_refuses_with_its_reason_and_leaves_no_row() {
 }
 
 #[tokio::test]
+async fn limits_that_others_count_too_are_waited_for() {
+    let mut stage = Stage::new();
+    stage.limits.is_shared.store(true, std::sync::atomic::Ordering::Relaxed);
+    stage.plays("alpha", [Play::Chat(response(usage(1, 1)))]);
+
+    let answered = stage.ask(chat("both", false)).await;
+    let refusal = Limited { reason: "too many".into(), retry_after: None };
+    *stage.limits.refusal.lock().unwrap() = Some(refusal);
+    let failed = failed(stage.ask(chat("both", false)).await);
+
+    assert!(answered.is_ok());
+    assert_eq!(failed.error.kind(), ErrorKind::RateLimited);
+    assert_eq!(stage.limits.admitted().len(), 1);
+}
+
+#[tokio::test]
 async fn a_name_that_nobody_has_is_refused_before_limits_are_asked() {
     let mut stage = Stage::new();
 

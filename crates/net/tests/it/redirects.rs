@@ -1,6 +1,6 @@
 //! Redirects: how many, where to, and what goes along.
 
-use codeflow_net::{ErrorKind, NetPolicy, Phase};
+use codeflow_net::{ErrorKind, Limits, NetPolicy, Phase};
 use http::{HeaderValue, Method};
 
 use crate::world::{Names, Server, client, client_with, get, ok, policy, post, redirect};
@@ -31,6 +31,30 @@ async fn three_redirects_are_followed_and_a_fourth_is_not() {
     assert_eq!(there.bytes().await.unwrap(), "there");
     assert_eq!((lost.code(), lost.phase()), ("net.redirect", Phase::Answered));
     assert_eq!(server.seen().len(), 8, "four requests each, and none to where the fourth leads");
+}
+
+#[tokio::test]
+async fn a_client_that_follows_none_sends_its_body_to_nobody_else() {
+    let other = Server::start(|_| ok("got it")).await;
+    let to = format!("http://127.0.0.1:{}/", other.port);
+    let server = Server::start(move |_| redirect(307, &to)).await;
+    let stays = client().with_limits(Limits { redirects: 0, ..Limits::default() });
+
+    let error = stays.send(post(format!("http://127.0.0.1:{}/", server.port), "secret")).await.unwrap_err();
+
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Redirect, Phase::Answered));
+    assert!(other.seen().is_empty());
+}
+
+#[tokio::test]
+async fn more_than_three_redirects_cannot_be_asked_for() {
+    let server = Server::start(|_| redirect(302, "/")).await;
+    let patient = client().with_limits(Limits { redirects: 100, ..Limits::default() });
+
+    let error = patient.send(get(format!("http://127.0.0.1:{}/", server.port))).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Redirect);
+    assert_eq!(server.seen().len(), 4);
 }
 
 #[tokio::test]

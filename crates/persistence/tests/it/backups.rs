@@ -1,23 +1,44 @@
 //! Copies of SQLite files, and their way back.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use codeflow_engine::ErrorKind;
 use codeflow_persistence::{TableRows, check_sqlite, copy_sqlite, overwrite_sqlite};
 use codeflow_testkit::TestDb;
+use codeflow_testkit::conformance::identity::fill;
 
 use crate::sql::Sql;
 
+/// The tables of identity.
+const IDENTITY: [&str; 10] = [
+    "app_user",
+    "role",
+    "api_key",
+    "login",
+    "login_attempt",
+    "revocation",
+    "signing_key",
+    "installation_secret",
+    "connection",
+    "audit_log",
+];
+
+/// What is the same in every database that is filled with it, whenever that was made.
 const ROWS: &str = "
   INSERT INTO blob VALUES (x'00', 'ä'), (x'01ff', '');
   INSERT INTO dedup VALUES ('s', 'k', 'e', 7), ('s', 'l', 'e', -1);
   INSERT INTO workflows VALUES ('w', 'acme/name', 'v', 1, 'acme');
-  INSERT INTO workflow_versions VALUES ('v', 'w', 'doc''ument', 1);";
+  INSERT INTO workflow_versions VALUES ('v', 'w', 'doc''ument', 1);
+  UPDATE __diesel_schema_migrations SET run_on = '2026-01-01 00:00:00';";
 
 async fn filled() -> TestDb {
     let test_db = TestDb::sqlite().await;
     Sql::connect(&test_db).await.run(ROWS).await;
+    let database = test_db.open().await;
+    fill(Arc::new(database.clone())).await;
+    database.close();
     test_db
 }
 
@@ -50,6 +71,9 @@ async fn every_row_of_every_table_is_in_the_copy_and_in_what_is_restored_from_it
     let restored = overwrite_sqlite(&file, Path::new(target.url()), false).unwrap();
 
     assert_eq!((copied["blob"], copied["dedup"], copied["task"]), (2, 2, 0));
+    for table in IDENTITY {
+        assert!(copied[table] > 0, "there is nothing in `{table}`");
+    }
     assert!(copied.len() > 15 && copied == restored, "{copied:?}");
     assert_eq!(differences(&source, &file, &copied).await, 0);
     assert_eq!(differences(&source, Path::new(target.url()), &copied).await, 0);

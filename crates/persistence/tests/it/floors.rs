@@ -73,9 +73,13 @@ async fn what_a_claim_that_was_rolled_back_leaves_is_claimed() {
     let subject = test_db.into_subject().await;
     let session = subject.session().await;
     let (_, tasks) = subject.started(1).await;
+    let id = tasks[0].uuid();
 
-    other.run("BEGIN; DELETE FROM ready").await;
-    work(&subject, session, 6).await;
+    // What is taken above it makes a floor to come; whoever takes it then has a higher number than that asks about.
+    other.run("BEGIN; SELECT FROM ready FOR UPDATE").await;
+    work(&subject, session, 1).await;
+    other.run(&format!("ROLLBACK; BEGIN; DELETE FROM ready WHERE task_id = '{id}'")).await;
+    work(&subject, session, 8).await;
     other.run("ROLLBACK").await;
 
     let claimed = subject.claim(session, 9).await.tasks;

@@ -9,6 +9,7 @@ mod damage;
 mod doctor;
 mod fences;
 mod floors;
+mod identity;
 mod lock;
 mod migrations;
 mod on_postgres;

@@ -1,9 +1,12 @@
 //! Bringing the tables up to date.
 
+use std::sync::Arc;
+
 use codeflow_core::workflow::VersionId;
 use codeflow_engine::{ErrorKind, WorkflowStore};
 use codeflow_persistence::Database;
 use codeflow_testkit::TestDb;
+use codeflow_testkit::conformance::identity::fill;
 use tokio::task::JoinSet;
 
 use crate::sql::Sql;
@@ -55,5 +58,46 @@ async fn a_database_without_tables_is_unavailable() {
 
         assert_eq!(refused.kind(), ErrorKind::Unavailable);
         assert!(!refused.to_string().contains("SELECT"), "{refused}");
+    }
+}
+
+/// The files of all migrations, the oldest first.
+fn files(of: &str, name: &str) -> Vec<String> {
+    let folder = format!("{}/migrations/{of}", env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort_unstable();
+    folders.iter().map(|folder| std::fs::read_to_string(folder.join(name)).unwrap()).collect()
+}
+
+const ON_SQLITE: &str = "SELECT count(*) AS n FROM sqlite_master
+  WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'";
+const ON_POSTGRES: &str = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+  + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)
+  + (SELECT count(*) FROM pg_trigger) + (SELECT count(*) FROM pg_constraint WHERE connamespace = 'public'::regnamespace)
+  - (SELECT count(*) FROM pg_class WHERE relname LIKE '\\_\\_diesel%')
+  - (SELECT count(*) FROM pg_constraint WHERE conrelid = '__diesel_schema_migrations'::regclass) AS n";
+
+#[tokio::test]
+async fn every_migration_can_be_undone_and_done_again() {
+    for (test_db, of, things) in
+        [(TestDb::sqlite().await, "sqlite", ON_SQLITE), (TestDb::postgres().await, "postgres", ON_POSTGRES)]
+    {
+        let mut sql = Sql::connect(&test_db).await;
+        let before = sql.number(things).await;
+        let database = test_db.open().await;
+        fill(Arc::new(database.clone())).await;
+
+        for undo in files(of, "down.sql").iter().rev() {
+            sql.run(undo).await;
+        }
+        let (left, applied) = (sql.number(things).await, "DELETE FROM __diesel_schema_migrations");
+        sql.run(applied).await;
+        database.migrate().await.unwrap();
+
+        assert!(before > 50, "{before} things are few");
+        assert_eq!((left, sql.number(things).await), (0, before), "on {of}");
+        drop(sql);
+        database.close();
+        test_db.remove().await;
     }
 }

@@ -21,3 +21,29 @@ mod accounts {
 
     accounts_conformance!(subject);
 }
+
+mod identity {
+    //! The suite of identity.
+
+    use codeflow_testkit::conformance::IdentitySubject;
+    use codeflow_testkit::{TestDb, identity_conformance};
+
+    async fn subject() -> IdentitySubject {
+        TestDb::postgres().await.into_identity().await
+    }
+
+    identity_conformance!(subject);
+}
+
+mod limit_rules {
+    //! The suite of changed limits.
+
+    use codeflow_testkit::conformance::LimitRulesSubject;
+    use codeflow_testkit::{TestDb, limit_rules_conformance};
+
+    async fn subject() -> LimitRulesSubject {
+        TestDb::postgres().await.into_limit_rules().await
+    }
+
+    limit_rules_conformance!(subject);
+}

@@ -40,9 +40,15 @@ impl Sql {
     }
 
     pub(crate) async fn run(&mut self, statements: &str) {
-        match self {
-            Self::Postgres(conn) => conn.batch_execute(statements).await.unwrap(),
-            Self::Sqlite(conn) => conn.batch_execute(statements).unwrap(),
-        }
+        self.try_run(statements).await.unwrap();
+    }
+
+    /// Runs what may be refused, and says why it was.
+    pub(crate) async fn try_run(&mut self, statements: &str) -> Result<(), String> {
+        let run = match self {
+            Self::Postgres(conn) => conn.batch_execute(statements).await,
+            Self::Sqlite(conn) => conn.batch_execute(statements),
+        };
+        run.map_err(|error| error.to_string())
     }
 }

@@ -88,3 +88,28 @@ fn sixty_four_threads_that_reserve_and_settle_leave_what_they_used() {
 
     assert_eq!(world.check("ada", &limit, 0).remaining, 1_000_000 - used.load(Ordering::Relaxed));
 }
+
+#[test]
+fn what_can_never_be_allowed_is_told_before_what_has_to_wait() {
+    let (world, requests) = (World::new(), per_minute(10));
+    let tokens = Limit { name: "tokens", ..per_minute(100) };
+    assert_eq!(world.allowed("ada", &requests), 10);
+
+    let both = [
+        Ask { subject: "ada", limit: &tokens, cost: 101 },
+        Ask { subject: "ada", limit: &requests, cost: 1 },
+    ];
+    let told = world.limiter.check_all(&both).expect("something was asked for");
+
+    assert_eq!((told.limit.name, told.verdict), ("tokens", Verdict::Never));
+}
+
+#[test]
+fn a_limit_whose_window_changes_keeps_the_units_that_were_used() {
+    let (world, minute) = (World::new(), per_minute(10));
+    let hour = Limit { window: std::time::Duration::from_secs(3600), ..minute };
+    assert!(world.check("ada", &minute, 7).is_allowed());
+
+    assert_eq!(world.check("ada", &hour, 0).remaining, 3);
+    assert_eq!(world.check("ada", &minute, 0).remaining, 3);
+}

@@ -1,5 +1,6 @@
-//! Wake-ups over a real Redis, which is stopped and started as it happens to be in the field.
+//! Wake-ups and limits over a real Redis, which is stopped and started as it happens to be in the field.
 
+mod limits;
 mod server;
 
 use std::sync::Arc;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use codeflow_core::Usd;
 use codeflow_model::{ErrorKind, Usage};
+use codeflow_ratelimit::{EndpointClass, GateObserver, Outcome, Scope};
 use codeflow_telemetry::{
-    CacheResult, CallSample, CircuitLevel, GatewayMetrics, InvariantSample, LimitScope, ModelName,
-    WorkerSample,
+    CacheResult, CallSample, CircuitLevel, GateMetrics, GatewayMetrics, InvariantSample, LimitScope,
+    ModelName, WorkerSample,
 };
 
 const QUIET: CallSample = CallSample { outcome: Ok(()), first_token: None, usage: NOTHING, cost: None };
@@ -261,5 +262,26 @@ fn what_is_out_of_order_is_told_by_its_kind() {
     assert!(page.contains("codeflow_invariant_violations{kind=\"lost_task\"} 2\n"), "{page}");
     assert!(page.contains("codeflow_invariant_violations{kind=\"stale_claim\"} 0\n"), "{page}");
     assert_eq!(page.matches("# TYPE codeflow_invariant_violations gauge\n").count(), 1);
+    assert_eq!((page.matches("# EOF").count(), page.ends_with("# EOF\n")), (1, true));
+}
+
+#[test]
+fn requests_are_counted_by_what_a_limit_said() {
+    let metrics = GateMetrics::new();
+    metrics.decided(Outcome::Refused, Scope::AddressClass, EndpointClass::SignIn);
+    metrics.decided(Outcome::Refused, Scope::AddressClass, EndpointClass::SignIn);
+    metrics.decided(Outcome::Bypassed, Scope::Principal, EndpointClass::Admin);
+
+    let page = metrics.render(&InvariantSample::default().render(""), true);
+
+    let name = "codeflow_request_limits_total";
+    let refused = "{outcome=\"refused\",scope=\"address-class\",class=\"sign-in\"} 2\n";
+    let bypassed = "{outcome=\"bypassed\",scope=\"principal\",class=\"admin\"} 1\n";
+    assert!(
+        page.contains(&format!("{name}{refused}")) && page.contains(&format!("{name}{bypassed}")),
+        "{page}"
+    );
+    assert_eq!(page.matches(name).count(), 2);
+    assert!(page.contains("codeflow_request_limits_degraded 1\n"), "{page}");
     assert_eq!((page.matches("# EOF").count(), page.ends_with("# EOF\n")), (1, true));
 }

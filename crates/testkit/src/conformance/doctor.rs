@@ -1,14 +1,17 @@
 //! The doctor: what is in order looks so, what is not is found, and what was lost goes back once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Fact, StepPath};
-use codeflow_core::{SessionId, Timestamp};
-use codeflow_engine::{Chore, Disorder, Finding, NewExecution, Part};
+use codeflow_core::workflow::Overlap;
+use codeflow_core::{SessionId, TaskId, Timestamp};
+use codeflow_engine::{
+    Checkup, Chore, Disorder, Finding, MAX_DEATHS, NewExecution, NewTask, Part, Renewal, Slot,
+};
 
-use super::Subject;
 use super::subject::{advance, step_name};
+use super::{Subject, recovery};
 
 /// Looks at everything, in pieces as small as they can be.
 pub async fn findings(subject: &Subject) -> BTreeSet<Finding> {
@@ -99,6 +102,61 @@ pub async fn only_a_lost_task_is_put_back(subject: &Subject) {
 
     assert_eq!(back, [false; 3]);
     assert_eq!(subject.claim(session, 10).await.tasks.len(), 1);
+}
+
+/// Neither what waits for its time, nor what waits for a place under its key, nor a dead letter.
+pub async fn what_waits_for_something_is_not_lost(subject: &Subject) {
+    let (_, poison) = subject.started(1).await;
+    for _ in 0..MAX_DEATHS {
+        recovery::die_of(subject, poison[0]).await;
+    }
+    let version = subject.workflow("review").await;
+    let delayed = NewTask { after: Some(Duration::from_secs(600)), ..subject.task("later") };
+    let slot = Some(Slot { key: "one".to_owned(), most: 1, on_new: Overlap::Queue });
+    let first = NewExecution { slot, ..subject.execution(&version, vec![delayed.clone()]) };
+    let waiting = NewExecution {
+        slot: first.slot.clone(),
+        ..subject.execution(&version, vec![subject.task("diff"), subject.task("scan")])
+    };
+    subject.store.start(first).await.unwrap();
+    subject.store.start(waiting.clone()).await.unwrap();
+
+    for task in [poison[0], delayed.id, waiting.tasks[0].id, waiting.tasks[1].id] {
+        assert!(!subject.store.put_back(task).await.unwrap(), "{task} has a place");
+    }
+
+    assert_eq!(findings(subject).await, BTreeSet::new());
+    let session = subject.session().await;
+    assert!(subject.claim(session, 10).await.tasks.is_empty());
+    assert!(subject.claim_suspect(session).await.tasks.is_empty());
+}
+
+/// Two people may repair at once, and on what was found some time ago.
+pub async fn what_was_lost_is_repaired_once(subject: &Subject) {
+    let (_, tasks) = subject.started(3).await;
+    let session = subject.session().await;
+    let claim = subject.wanted(2);
+    subject.store.claim(session, claim.clone()).await.unwrap();
+    // Its holder says that nothing is left of the batch, and is wrong.
+    let ttl = Duration::from_secs(600);
+    let renewal = Renewal { ttl, over: vec![claim.batch], ..Renewal::default() };
+    subject.store.renew(session, renewal).await.unwrap();
+    let engine = subject.engine();
+    let checkup = Checkup { patience: Duration::ZERO, piece: 1, ..Checkup::default() };
+
+    let found = engine.examine(&checkup).await.unwrap();
+    let (one, other) = tokio::join!(engine.repair(&found), engine.repair(&found));
+    let claimed = subject.claim(session, 10).await.tasks;
+    let again = engine.repair(&found).await.unwrap();
+
+    assert_eq!(found.counts(), BTreeMap::from([(Disorder::LostTask, 2)]));
+    let mut back = [one.unwrap(), other.unwrap()].concat();
+    back.sort();
+    assert_eq!(back, tasks[..2], "each is put back by one of them");
+    assert_eq!(again, [], "they are held by now");
+    let claimed: BTreeSet<TaskId> = claimed.iter().map(|task| task.id).collect();
+    assert_eq!(claimed, tasks.into_iter().collect());
+    assert!(engine.examine(&checkup).await.unwrap().is_sound());
 }
 
 /// Others get a chore when its time is up; whoever has it keeps it for longer.

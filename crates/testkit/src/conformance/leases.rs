@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_core::{ExecutionId, SessionId};
-use codeflow_engine::{Advance, Dead, Error, ErrorKind, Session};
+use codeflow_engine::{Advance, Dead, Error, ErrorKind, Flushed, Renewal, Session};
 use serde_json::json;
 
 use super::Subject;
@@ -98,6 +98,22 @@ pub async fn a_renewal_keeps_what_is_held(subject: &Subject) {
     assert_eq!(back.iter().map(|task| (task.id, task.deaths)).collect::<Vec<_>>(), [(tasks[0], 1)]);
 }
 
+/// It may think that a batch is over because its results are written; they are not.
+pub async fn a_stale_session_forgets_no_batch(subject: &Subject) {
+    let (_, tasks) = subject.started(1).await;
+    let (session, other) = (subject.session().await, subject.session().await);
+    let claim = subject.wanted(1);
+    subject.store.claim(session, claim.clone()).await.unwrap();
+    subject.expire(session).await;
+
+    let renewal = Renewal { ttl: MINUTE, over: vec![claim.batch], ..Renewal::default() };
+    let refused = subject.store.renew(session, renewal).await;
+
+    assert!(lost(refused));
+    assert_eq!(subject.store.recover(Dead::Expired).await.unwrap().tasks, 1);
+    assert_eq!(subject.claim_suspect(other).await.tasks[0].id, tasks[0]);
+}
+
 /// An orderly end is no death, and what was under suspicion stays so.
 pub async fn a_closed_session_gives_its_work_back_uncounted(subject: &Subject) {
     let (id, tasks) = subject.started(3).await;
@@ -134,4 +150,17 @@ pub async fn closing_twice_is_no_error(subject: &Subject) {
 
     assert_eq!(taken[0].id, tasks[0]);
     assert!(subject.claim_suspect(other).await.tasks.is_empty(), "it is not given back a second time");
+}
+
+/// Who knows a session by another epoch is not its holder, and takes nothing from it.
+pub async fn a_session_of_another_epoch_closes_nothing(subject: &Subject) {
+    let (id, _) = subject.started(1).await;
+    let (session, other) = (subject.session().await, subject.session().await);
+    subject.claim(session, 1).await;
+
+    subject.store.close_session(Session { epoch: session.epoch + 1, ..session }).await.unwrap();
+
+    assert!(subject.claim(other, 1).await.tasks.is_empty(), "it is still held");
+    let flushed = subject.flush(session, advance(id, 1, vec![])).await;
+    assert_eq!(flushed, Flushed::Committed);
 }

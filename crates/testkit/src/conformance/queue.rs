@@ -1,12 +1,13 @@
 //! Claims and timers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, StepPath};
 use codeflow_engine::{Advance, Claim, Dead, ErrorKind, Flushed, NewTask, Promoted, Renewal, Work};
 
-use super::Subject;
 use super::subject::{advance, step_name};
+use super::{Subject, doctor};
 
 /// Within a priority, first come, first served.
 pub async fn higher_priority_goes_first_and_then_the_older(subject: &Subject) {
@@ -214,6 +215,36 @@ pub async fn a_task_that_is_done_before_it_is_claimed_is_gone(subject: &Subject)
     assert!(subject.claim(session, 10).await.tasks.is_empty());
     assert_eq!(subject.store.promote(10).await.unwrap(), Promoted { moved: 0, next: None });
     assert!(subject.read(new.id).await.tasks.is_empty());
+}
+
+/// What is gone from the queue is not counted among what was asked for.
+pub async fn what_is_dropped_takes_no_place_in_a_claim(subject: &Subject) {
+    let (id, tasks) = subject.started(2).await;
+    let session = subject.session().await;
+
+    subject.flush(session, Advance { dropped: vec![tasks[0]], ..advance(id, 1, vec![]) }).await;
+
+    let claimed = subject.claim(session, 1).await.tasks;
+    assert_eq!(claimed.iter().map(|task| task.id).collect::<Vec<_>>(), [tasks[1]]);
+    assert_eq!(doctor::findings(subject).await, BTreeSet::new());
+}
+
+/// Whoever lost a race thinks that nobody needs them; whoever won it may think otherwise.
+pub async fn what_a_lost_move_drops_is_still_there(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let delayed = NewTask { after: Some(Duration::from_secs(60)), ..subject.task("later") };
+    let new = subject.execution(&version, vec![subject.task("now"), delayed]);
+    subject.store.start(new.clone()).await.unwrap();
+    let session = subject.session().await;
+    let before = subject.read(new.id).await;
+
+    let dropped = new.tasks.iter().map(|task| task.id).collect();
+    let flushed = subject.flush(session, Advance { dropped, ..advance(new.id, 9, vec![]) }).await;
+
+    assert_eq!(flushed, Flushed::Conflict);
+    assert_eq!(subject.read(new.id).await, before);
+    assert_eq!(subject.claim(session, 10).await.tasks[0].id, new.tasks[0].id);
+    assert!(subject.store.promote(10).await.unwrap().next.is_some());
 }
 
 /// Storage says how long that is.

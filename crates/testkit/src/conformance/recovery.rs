@@ -13,7 +13,7 @@ fn ids(tasks: &[Task]) -> Vec<TaskId> {
 }
 
 /// A worker that claims `task` alone and dies of it.
-async fn die_of(subject: &Subject, task: TaskId) -> Recovered {
+pub(super) async fn die_of(subject: &Subject, task: TaskId) -> Recovered {
     let victim = subject.session().await;
     let mut claimed = subject.claim_suspect(victim).await.tasks;
     if claimed.is_empty() {

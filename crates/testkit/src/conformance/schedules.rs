@@ -15,17 +15,17 @@ use super::Subject;
 use super::subject::{advance, workflow_name};
 
 /// A time that does not come while a test runs.
-const NEW_YEAR: &str = "0 0 1 1 *";
+pub(super) const NEW_YEAR: &str = "0 0 1 1 *";
 const EVERY_SECOND: &str = "* * * * * *";
 
-fn schedule(cron: &str, overlap: Overlap) -> Schedule {
+pub(super) fn schedule(cron: &str, overlap: Overlap) -> Schedule {
     let times = cron.parse().expect("a test's schedule has a good expression");
     let zone = "Europe/Berlin".parse().expect("there is such a zone");
     Schedule { overlap, catch_up: CatchUp::All { limit: 7 }, ..Schedule::new(times, zone) }
 }
 
 /// Keeps a version of a workflow that is started at these times.
-async fn keep(subject: &Subject, workflow: &str, schedules: &[Schedule]) -> VersionId {
+pub(super) async fn keep(subject: &Subject, workflow: &str, schedules: &[Schedule]) -> VersionId {
     let version = VersionId::from_hash(format!("{workflow}-{}", subject.message_id()));
     again(subject, workflow, &version, schedules).await;
     version
@@ -49,7 +49,7 @@ async fn list(subject: &Subject, workflow: &str) -> Vec<ScheduleRecord> {
 }
 
 /// The only schedule of the workflow `review`.
-async fn only(subject: &Subject) -> ScheduleRecord {
+pub(super) async fn only(subject: &Subject) -> ScheduleRecord {
     let mut records = list(subject, "review").await;
     assert_eq!(records.len(), 1, "{records:?}");
     records.remove(0)
@@ -71,12 +71,12 @@ async fn fire(subject: &Subject) -> (Timestamp, SlotOutcome) {
     }
 }
 
-async fn pending(subject: &Subject) -> Vec<PendingSlot> {
+pub(super) async fn pending(subject: &Subject) -> Vec<PendingSlot> {
     subject.store.pending_slots(100).await.unwrap()
 }
 
 /// Starts an execution for a slot that is pending.
-async fn start(subject: &Subject, id: ScheduleId, slot: Timestamp) -> ExecutionId {
+pub(super) async fn start(subject: &Subject, id: ScheduleId, slot: Timestamp) -> ExecutionId {
     let version = only(subject).await.version;
     let execution = subject.execution(&version, vec![subject.task("diff")]);
     let started = execution.id;
@@ -85,7 +85,7 @@ async fn start(subject: &Subject, id: ScheduleId, slot: Timestamp) -> ExecutionI
     started
 }
 
-async fn end(subject: &Subject, execution: ExecutionId) {
+pub(super) async fn end(subject: &Subject, execution: ExecutionId) {
     let mut ending = advance(execution, subject.read(execution).await.record.seq, Vec::new());
     ending.status = ExecutionStatus::Succeeded;
     ending.ending = Some(Ending { outputs: None, error: None });

@@ -4,14 +4,19 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use codeflow_core::execution::{ExecutionStatus, Fact, Settled, StepPath, StepStatus};
 use codeflow_core::workflow::{StepName, VersionId, WorkflowName};
-use codeflow_core::{BatchId, ExecutionId, Ids, MessageId, SessionId, TaskId, Tenant, Timestamp, WorkflowId};
+use codeflow_core::{
+    ActionCall, ActionCatalog, ActionError, ActionErrorKind, ActionOutcome, BatchId, ExecutionId, Ids,
+    MessageId, NoActions, SessionId, TaskId, Tenant, Timestamp, WorkflowId,
+};
 use codeflow_engine::{
-    Advance, Claim, Claimed, ErrorKind, Flushed, NewExecution, NewTask, NewVersion, Renewal, Session,
-    Snapshot, StepSummary, Store, Work,
+    ActionRunner, Advance, Claim, Claimed, Engine, ErrorKind, Flushed, NewExecution, NewTask, NewVersion,
+    Parts, Renewal, Session, Silent, Snapshot, StepSummary, Store, Work,
 };
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::{ManualClock, SequentialIds};
 
@@ -54,6 +59,17 @@ impl Subject {
                 None => tokio::time::sleep(GAP).await,
             }
         }
+    }
+
+    /// An engine on this storage that has no actions.
+    pub fn engine(&self) -> Engine {
+        Engine::new(Parts {
+            store: Arc::clone(&self.store),
+            actions: Arc::new(Nothing),
+            clock: Arc::new(ManualClock::default()),
+            ids: Arc::new(SequentialIds::new()),
+            observer: Arc::new(Silent),
+        })
     }
 
     /// A fresh id of any kind.
@@ -185,6 +201,20 @@ impl Subject {
     /// A message that signals `event`.
     pub fn message_id(&self) -> MessageId {
         self.id(MessageId::generate)
+    }
+}
+
+/// Runs nothing.
+struct Nothing;
+
+#[async_trait]
+impl ActionRunner for Nothing {
+    fn catalog(&self) -> &dyn ActionCatalog {
+        &NoActions
+    }
+
+    async fn run(&self, call: ActionCall, _stop: CancellationToken) -> Result<ActionOutcome, ActionError> {
+        Err(ActionError::new(ActionErrorKind::Internal, format!("there is no action `{}`", call.uses)))
     }
 }
 

@@ -7,7 +7,7 @@ use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::workflow::{Overlap, VersionId};
 use codeflow_engine::{
-    Admitted, Advance, Ending, NewExecution, NewTask, Session, Slot, SlotMove, Started, fair_key,
+    Admitted, Advance, Ending, Flushed, NewExecution, NewTask, Session, Slot, SlotMove, Started, fair_key,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -91,6 +91,30 @@ pub async fn who_waits_for_a_place_gets_it_in_order(subject: &Subject) {
     assert_eq!(subject.store.admit(10).await.unwrap().admitted, 1);
     assert_eq!(claimed(subject, session).await, [ids[3]]);
     assert!(!subject.read(ids[3]).await.tasks[0].delayed);
+}
+
+/// Neither a place, nor who waits for one, nor who would have one again.
+pub async fn a_move_that_lost_a_race_changes_nothing_about_places(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let session = subject.session().await;
+    let holder = placed(subject, &version, slot(1, Overlap::Queue));
+    let waiter = placed(subject, &version, slot(1, Overlap::Queue));
+    let other = placed(subject, &version, None);
+    for new in [&holder, &waiter, &other] {
+        subject.store.start(new.clone()).await.unwrap();
+    }
+    let key = slot(1, Overlap::Queue).unwrap().key;
+    let lost =
+        [(holder.id, SlotMove::Release), (waiter.id, SlotMove::Release), (other.id, SlotMove::Retake(key))];
+
+    for (id, moved) in lost {
+        let flushed = subject.flush(session, Advance { slot: Some(moved), ..advance(id, 9, vec![]) }).await;
+        assert_eq!(flushed, Flushed::Conflict);
+    }
+
+    assert_eq!(subject.store.admit(10).await.unwrap().admitted, 0, "the place is taken");
+    end(subject, session, holder.id).await;
+    assert_eq!(subject.store.admit(10).await.unwrap().admitted, 1, "one waits, and nobody else has it");
 }
 
 /// Starts that come in one call are counted like those that come one by one.

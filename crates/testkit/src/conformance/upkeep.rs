@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::schedule::{Overlap, Turn};
 use codeflow_core::workflow::VersionId;
-use codeflow_core::{ExecutionId, JobId, TaskId};
-use codeflow_engine::Litter;
+use codeflow_core::{ExecutionId, JobId, TaskId, Timestamp};
 use codeflow_engine::{
-    Advance, Ending, Enqueued, ErrorKind, JobEnds, LogLine, Message, MessageBody, NewExecution, NewJob,
-    NewTask, Old, Started, Work,
+    Advance, Ending, Enqueued, ErrorKind, Firing, JobEnds, Litter, LogLine, Message, MessageBody,
+    NewExecution, NewJob, NewTask, Old, Started, Work,
 };
 use serde_json::json;
 
-use super::Subject;
 use super::subject::{advance, settled};
+use super::{Subject, schedules};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -26,7 +26,7 @@ pub async fn ended(subject: &Subject, version: &VersionId, status: ExecutionStat
     let id = new.id;
     subject.store.start(new).await.unwrap();
     let session = subject.session().await;
-    let at = codeflow_core::Timestamp::from_micros(1);
+    let at = Timestamp::from_micros(1);
     let over = Advance {
         status,
         ending: Some(Ending { outputs: Some(Arc::new(json!("y".repeat(9_000)))), error: None }),
@@ -181,6 +181,46 @@ pub async fn sessions_that_ended_are_removed(subject: &Subject) {
     assert_eq!((young, old), (0, 1));
     assert!(subject.renew(open, LONG, &[]).await.is_ok());
     assert_eq!(subject.renew(closed, LONG, &[]).await.unwrap_err().kind(), ErrorKind::LeaseLost);
+}
+
+/// Decides to start the only schedule for a slot, which is so long ago.
+async fn fire(subject: &Subject, ago: Duration) -> Timestamp {
+    let record = schedules::only(subject).await;
+    let slot = subject.store.due_schedules(1).await.unwrap().now.before(ago);
+    let expected = record.next_at.expect("it waits for a slot");
+    let turn = Turn { slot: Some(slot), next: record.schedule.next(expected) };
+    subject.store.fire(Firing { id: record.id, expected, turn }).await.unwrap();
+    slot
+}
+
+/// A slot is needed until an execution was started for it and is over, and it is kept for as long as was asked for.
+pub async fn slots_that_are_over_are_removed(subject: &Subject) {
+    schedules::keep(subject, "review", &[schedules::schedule(schedules::NEW_YEAR, Overlap::Allow)]).await;
+    let id = schedules::only(subject).await.id;
+    let mut slots = Vec::new();
+    for minutes in [60, 6, 5, 4, 3, 2] {
+        slots.push(fire(subject, Duration::from_secs(60 * minutes)).await);
+    }
+    let [long_ago, pending, running, ended, failed, removed] = slots[..] else { unreachable!("six") };
+    let running = schedules::start(subject, id, running).await;
+    let ended = schedules::start(subject, id, ended).await;
+    schedules::end(subject, ended).await;
+    for (slot, execution) in
+        [(long_ago, None), (failed, None), (removed, Some(subject.id(ExecutionId::generate)))]
+    {
+        subject.store.settle_slot(id, slot, execution).await.unwrap();
+    }
+
+    let young = swept(subject, Litter::Slots, LONG).await;
+    let old = swept(subject, Litter::Slots, Duration::ZERO).await;
+    let needed = subject.store.unfinished_before(id, removed).await.unwrap();
+    schedules::end(subject, running).await;
+    let later = swept(subject, Litter::Slots, Duration::ZERO).await;
+
+    assert_eq!((young, old, later), (1, 3, 1));
+    assert_eq!(needed, [running], "who replaces must find it");
+    let left = schedules::pending(subject).await;
+    assert_eq!(left.iter().map(|left| left.slot).collect::<Vec<_>>(), [pending]);
 }
 
 /// Everything of an unknown execution is nothing.

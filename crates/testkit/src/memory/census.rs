@@ -20,6 +20,8 @@ pub enum TaskPlace {
     Quarantine,
     /// It was given up: a job among the dead letters.
     Dead,
+    /// Its holder said that nothing is left of what it claimed, and was wrong.
+    Lost,
 }
 
 /// A task and where it is.
@@ -50,6 +52,7 @@ impl MemoryStore {
                 Place::Claimed(session, _) => TaskPlace::Claimed(session),
                 Place::Quarantine(_) if entry.reason.is_some() => TaskPlace::Dead,
                 Place::Quarantine(_) => TaskPlace::Quarantine,
+                Place::Lost => TaskPlace::Lost,
             },
         });
         seats.collect()

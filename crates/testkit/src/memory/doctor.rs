@@ -29,8 +29,10 @@ impl Doctor for MemoryStore {
     async fn put_back(&self, task: TaskId) -> Result<bool, Error> {
         let (mut model, _) = self.open();
         let lost = model.tasks.get(&task).is_some_and(|entry| model.is_lost(entry));
+        model.position += 1;
+        let position = model.position;
         if lost && let Some(entry) = model.tasks.get_mut(&task) {
-            entry.place = Place::Ready;
+            (entry.place, entry.position) = (Place::Ready, position);
         }
         Ok(lost)
     }
@@ -71,10 +73,11 @@ impl Model {
         stuck.map(|found| finding(found.record.id)).collect()
     }
 
-    /// Whether a task is held by a session that is over.
+    /// Whether a task is held by a session that is over, or by nobody.
     fn is_lost(&self, entry: &Entry) -> bool {
         match entry.place {
             Place::Claimed(session, _) => self.sessions.get(&session).is_none_or(|lease| lease.ended),
+            Place::Lost => true,
             Place::Ready | Place::Timer(_) | Place::Quarantine(_) | Place::Held => false,
         }
     }
@@ -103,7 +106,7 @@ impl Model {
     fn stale(&self, now: Timestamp) -> Vec<Finding> {
         let held = self.tasks.values().filter_map(|entry| match entry.place {
             Place::Claimed(session, batch) => Some((session, batch)),
-            Place::Ready | Place::Timer(_) | Place::Quarantine(_) | Place::Held => None,
+            Place::Ready | Place::Timer(_) | Place::Quarantine(_) | Place::Held | Place::Lost => None,
         });
         let stale = held.filter(|(session, _)| {
             self.sessions.get(session).is_none_or(|lease| lease.expires_at <= now.before(LONG))

@@ -33,6 +33,11 @@ impl TaskQueue for MemoryStore {
         for (execution, since) in renewal.began {
             model.run(execution, now.before(since));
         }
+        for batch in renewal.over {
+            let place = Place::Claimed(session.id, batch);
+            let left = model.tasks.values_mut().filter(|entry| entry.place == place);
+            left.for_each(|entry| entry.place = Place::Lost);
+        }
         let stopping = |id: &ExecutionId| model.executions.get(id).is_some_and(|found| found.stopping);
         Ok(renewal.working.into_iter().filter(stopping).collect())
     }
@@ -124,7 +129,7 @@ impl TaskQueue for MemoryStore {
             .values_mut()
             .filter_map(|entry| match entry.place {
                 Place::Timer(due) => Some((due, entry)),
-                Place::Ready | Place::Claimed(..) | Place::Quarantine(_) | Place::Held => None,
+                Place::Ready | Place::Claimed(..) | Place::Quarantine(_) | Place::Held | Place::Lost => None,
             })
             .collect();
         waiting.sort_by_key(|(due, entry)| (*due, entry.body.id));
@@ -174,7 +179,7 @@ impl TaskQueue for MemoryStore {
                 reason: entry.reason.clone(),
                 since,
             }),
-            Place::Ready | Place::Timer(_) | Place::Claimed(..) | Place::Held => None,
+            Place::Ready | Place::Timer(_) | Place::Claimed(..) | Place::Held | Place::Lost => None,
         });
         Ok(quarantined.take(limit as usize).collect())
     }

@@ -17,3 +17,33 @@ async fn memory() -> Subject {
 }
 
 conformance!(memory);
+
+mod identity {
+    //! The suite of identity.
+
+    use std::sync::Arc;
+
+    use codeflow_auth::{ErrorKind, SecretStore, UserStore};
+    use codeflow_testkit::conformance::IdentitySubject;
+    use codeflow_testkit::{MemoryIdentity, identity_conformance};
+
+    async fn subject() -> IdentitySubject {
+        let store = MemoryIdentity::new();
+        IdentitySubject::new(Arc::new(store.clone()), Arc::new(store), ())
+    }
+
+    identity_conformance!(subject);
+
+    #[tokio::test]
+    async fn a_memory_that_is_away_answers_nobody_until_it_is_back() {
+        let store = MemoryIdentity::new();
+        store.secret("name", b"value").await.unwrap();
+
+        store.set_away(true);
+        let away = store.clone().count_users(1).await.unwrap_err();
+        store.set_away(false);
+
+        assert_eq!(away.kind(), ErrorKind::Unavailable);
+        assert!(store.take_secret("name", b"value").await.unwrap());
+    }
+}

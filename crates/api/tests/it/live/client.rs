@@ -30,6 +30,11 @@ impl Answered {
         serde_json::from_str(&self.body).expect("the body is JSON")
     }
 
+    /// Our code for what went wrong, if anything did.
+    pub(crate) fn code_or_none(&self) -> &str {
+        self.header("x-codeflow-error").unwrap_or_default()
+    }
+
     /// Our code for what went wrong.
     pub(crate) fn code(&self) -> &str {
         self.header("x-codeflow-error").expect("a failure has a code")

@@ -145,6 +145,7 @@ impl ModelSource for Source {
 #[derive(Default)]
 pub(crate) struct Counter {
     pub(crate) refusal: Mutex<Option<Limited>>,
+    pub(crate) is_shared: std::sync::atomic::AtomicBool,
     admitted: Mutex<Vec<u64>>,
     settled: Mutex<Vec<(u64, u64)>>,
 }
@@ -168,6 +169,20 @@ impl CallLimits for Counter {
         }
         self.admitted.lock().unwrap().push(tokens);
         Ok(())
+    }
+
+    fn admit_together<'a>(
+        &'a self,
+        caller: &'a Caller,
+        model: &'a str,
+        tokens: u64,
+    ) -> Option<futures_util::future::BoxFuture<'a, Result<(), Limited>>> {
+        let is_shared = self.is_shared.load(std::sync::atomic::Ordering::Relaxed);
+        let asking = async move {
+            tokio::task::yield_now().await;
+            self.admit(caller, model, tokens)
+        };
+        is_shared.then(|| Box::pin(asking) as _)
     }
 
     fn settle(&self, _caller: &Caller, _model: &str, estimated: u64, used: u64) {

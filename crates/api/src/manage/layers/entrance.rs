@@ -1,0 +1,86 @@
+//! The layers that count: the limits before anything is looked at, and those of whoever it turns out to be.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use codeflow_auth::{Credential, Origin, Permission, Principal};
+use codeflow_ratelimit::{Decision, Visitor};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::manage::extract::FromWhere;
+use crate::manage::problem::Problem;
+use crate::manage::stack::Station;
+use crate::refusal::Refusal;
+
+/// The tier of whoever is not recognised.
+const ANONYMOUS: &str = "anonymous";
+
+/// The limits of all and of the address.
+pub(crate) async fn enter(
+    State(station): State<Arc<Station>>,
+    FromWhere(origin): FromWhere,
+    request: Request,
+    next: Next,
+) -> Response {
+    let decision = station.office.manage.gate.enter(address(&origin), station.guard.class).await;
+    pass(decision, request, next).await
+}
+
+/// The limits of whoever it is, and of the class of the route.
+pub(crate) async fn admit(
+    State(station): State<Arc<Station>>,
+    FromWhere(origin): FromWhere,
+    request: Request,
+    next: Next,
+) -> Response {
+    let principal = request.extensions().get::<Arc<Principal>>().cloned();
+    let name = principal.as_ref().map_or_else(|| address(&origin).to_string(), |principal| name(principal));
+    let visitor = Visitor {
+        name: &name,
+        tier: principal.as_ref().map_or(ANONYMOUS, |principal| &principal.tier),
+        may_bypass: principal.as_ref().is_some_and(|one| one.permissions.has(Permission::LimitsBypass)),
+        class: station.guard.class,
+    };
+    let decision = station.office.manage.gate.admit(&visitor).await;
+    pass(decision, request, next).await
+}
+
+/// The address of the client; it is known as soon as there is a connection.
+fn address(origin: &Origin) -> IpAddr {
+    origin.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// Under which name somebody is counted: one that nobody else has, whatever people call themselves.
+pub(crate) fn name(principal: &Principal) -> String {
+    match (&principal.user, &principal.credential) {
+        (_, Credential::Key(id)) => id.to_string(),
+        (_, Credential::Settings(name)) => format!("settings:{name}"),
+        (Some(user), Credential::Token(_)) => user.to_string(),
+        (None, Credential::Token(login)) => login.to_string(),
+    }
+}
+
+/// Goes on or refuses. The limit is told either way, unless a later layer told a nearer one.
+async fn pass(decision: Option<Decision>, request: Request, next: Next) -> Response {
+    let Some(decision) = decision else { return next.run(request).await };
+    let mut response = if decision.is_allowed() {
+        next.run(request).await
+    } else {
+        let sentence = decision.reason().unwrap_or_else(|| Refusal::Limited.sentence().to_owned());
+        Problem { message: sentence, ..Refusal::Limited.into() }.after(decision.retry_after()).into_response()
+    };
+    tell(response.headers_mut(), &decision);
+    response
+}
+
+fn tell(headers: &mut HeaderMap, decision: &Decision) {
+    for (name, value) in decision.headers() {
+        let name = HeaderName::from_static(name);
+        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The engine behind the ports: the one file here that knows how it keeps tenants apart.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use codeflow_core::workflow::{self, WorkflowName};
+use codeflow_core::{ExecutionId, Tenant};
+use codeflow_engine::{
+    ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot,
+    StartRequest, Started, StoredVersion,
+};
+
+use super::{Control, Executions, NewStart, PutError, Workflows};
+
+/// An engine, with what documents are checked against.
+#[derive(Clone)]
+pub struct EnginePorts {
+    /// The engine.
+    pub engine: Engine,
+    /// What `uses:` means.
+    pub actions: Arc<dyn ActionRunner>,
+}
+
+impl EnginePorts {
+    /// An execution of the tenant. What is another's is not there.
+    async fn own(&self, tenant: &Tenant, id: ExecutionId, after: Option<i64>) -> Result<Snapshot, Error> {
+        let snapshot = self.engine.get(id, after).await?;
+        if snapshot.record.tenant == *tenant {
+            return Ok(snapshot);
+        }
+        Err(Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))
+    }
+}
+
+#[async_trait]
+impl Workflows for EnginePorts {
+    async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError> {
+        let workflow = workflow::parse(document, self.actions.catalog()).map_err(PutError::Invalid)?;
+        let workflow = workflow.of(tenant);
+        self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
+        self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
+    }
+
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        after: Option<&WorkflowName>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, Error> {
+        self.engine.list_workflows(tenant, after, limit).await
+    }
+
+    async fn get(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error> {
+        self.engine.latest(tenant, name).await
+    }
+}
+
+#[async_trait]
+impl Executions for EnginePorts {
+    async fn start(&self, tenant: &Tenant, start: NewStart) -> Result<(ExecutionRecord, bool), Error> {
+        let version = self.engine.latest(tenant, &start.workflow).await?.version;
+        let request = StartRequest { version, inputs: start.inputs, idempotency_key: start.key };
+        let (id, started) = self.engine.start(request).await?;
+        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        match started {
+            Started::Created => Ok((record, true)),
+            Started::Existing(_) | Started::Skipped(_) => Ok((record, false)),
+        }
+    }
+
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        filter: ExecutionFilter,
+        limit: u32,
+    ) -> Result<Vec<ExecutionRecord>, Error> {
+        let filter = ExecutionFilter { tenant: Some(tenant.clone()), ..filter };
+        self.engine.list(filter, limit).await
+    }
+
+    async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
+        self.own(tenant, id, None).await
+    }
+
+    async fn logs(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Vec<LogLine>, Error> {
+        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.engine.logs(id, skip, limit).await
+    }
+
+    async fn control(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        by: &str,
+        control: Control,
+    ) -> Result<(), Error> {
+        self.own(tenant, id, Some(i64::MAX)).await?;
+        match control {
+            Control::Cancel(reason) => self.engine.cancel(id, by, reason).await,
+            Control::Pause(reason) => self.engine.pause(id, by, reason).await,
+            Control::Resume => self.engine.resume(id, by).await,
+            Control::Signal(event, payload) => self.engine.signal(id, &event, payload).await,
+            Control::Decide(step, decision) => self.engine.decide(id, &step, decision).await,
+        }
+    }
+}

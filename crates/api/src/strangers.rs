@@ -1,0 +1,80 @@
+//! Callers of the model paths whose key is not one of the settings: behind the limits, they are asked for in storage. That
+//! is none of the cost of a key of the settings.
+
+use std::sync::Arc;
+
+use codeflow_auth::{ErrorKind, Permission, Principal};
+use codeflow_gateway::Caller;
+use codeflow_ratelimit::{Decision, EndpointClass, Visitor};
+use http::HeaderMap;
+
+use crate::Failure;
+use crate::exchange::Exchange;
+use crate::keys::{Key, KeyRing};
+use crate::manage::{Problem, visitor_name};
+use crate::refusal::Refusal;
+
+/// Whose key or token it is, as a key.
+pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> Result<Key, Failure> {
+    let manage = &exchange.api.manage;
+    let address = manage.address.tell(exchange.peer, headers);
+    pass(manage.gate.enter(address, EndpointClass::Model).await)?;
+    let presented = KeyRing::presented(headers).map_err(|_| unknown())?;
+    let principal = manage.authenticate.authenticate(presented).await;
+    let principal = principal.map_err(|error| {
+        // What has the form of no credential of ours is most often a key of somebody else.
+        let is_empty = error.kind() == ErrorKind::MissingCredential;
+        let is_foreign = error.kind() == ErrorKind::MalformedCredential && !presented.contains('.');
+        if is_empty || is_foreign || error.kind() == ErrorKind::UnknownKey {
+            unknown()
+        } else {
+            Failure::from(Problem::from(error))
+        }
+    })?;
+    let name = visitor_name(&principal);
+    let visitor = Visitor {
+        name: &name,
+        tier: &principal.tier,
+        may_bypass: principal.permissions.has(Permission::LimitsBypass),
+        class: EndpointClass::Model,
+    };
+    pass(manage.gate.admit(&visitor).await)?;
+    Ok(key(&principal, &name))
+}
+
+fn unknown() -> Failure {
+    Refusal::UnknownKey.told("the key is not known here")
+}
+
+fn pass(decision: Option<Decision>) -> Result<(), Failure> {
+    match decision {
+        Some(decision) if !decision.is_allowed() => {
+            let text = decision.reason().unwrap_or_else(|| Refusal::Limited.sentence().to_owned());
+            Err(Failure { retry_after: decision.retry_after(), ..Refusal::Limited.told(text) })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn key(principal: &Arc<Principal>, name: &str) -> Key {
+    let caller = Caller {
+        tenant: principal.tenant.as_str().into(),
+        user: principal.user.map(|user| user.to_string().into()),
+        // People choose the names of their keys; under this one nobody else is counted.
+        key: name.into(),
+    };
+    Key {
+        digest: [0; 32],
+        caller: Arc::new(caller),
+        models: principal.models.as_ref().map(|models| models.to_vec()),
+        permissions: principal.permissions,
+        tier: Arc::clone(&principal.tier),
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let Problem { status, code, message, retry_after, .. } = problem;
+        Self { retry_after, ..Self::new(status.as_u16(), code, message) }
+    }
+}

@@ -1,0 +1,10 @@
+//! The paths under `/api`.
+
+mod document;
+mod flows;
+pub(crate) mod house;
+mod input;
+mod leaks;
+mod script;
+mod stack;
+mod sweep;

@@ -1,0 +1,7 @@
+//! Tokens for other services.
+
+mod keeping;
+mod refreshing;
+mod refusals;
+mod service;
+mod world;

@@ -1,0 +1,9 @@
+//! Access tokens.
+
+mod attacks;
+mod fleet;
+mod forge;
+mod issuing;
+mod mutations;
+mod rotation;
+mod settings;

@@ -1,0 +1,12 @@
+//! Sign-ins with other services.
+
+mod answers;
+mod decisions;
+mod evil;
+mod flow;
+mod issuer;
+mod landing;
+mod plain;
+mod settings;
+mod signer;
+mod world;

@@ -1,0 +1,11 @@
+DROP TABLE audit_log;
+DROP FUNCTION audit_log_stays();
+DROP TABLE connection;
+DROP TABLE installation_secret;
+DROP TABLE signing_key;
+DROP TABLE revocation;
+DROP TABLE login_attempt;
+DROP TABLE login;
+DROP TABLE api_key;
+DROP TABLE role;
+DROP TABLE app_user;

@@ -1,0 +1,5 @@
+//! Limits that several processes count together.
+
+mod alone;
+mod together;
+mod world;
