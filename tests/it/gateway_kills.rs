@@ -86,7 +86,12 @@ async fn balance(database: &Database) -> Balance {
         period: Period::Total,
         limit: Usd::ZERO,
     };
-    let caller = Caller { tenant: "default".into(), user: None, key: "master".into() };
+    let caller = Caller {
+        tenant: "default".into(),
+        user: None,
+        key: "master".into(),
+        quota: codeflow_gateway::MinuteQuota::default(),
+    };
     let key = rule.key(&Subjects { caller: &caller, execution: None }, Timestamp::EPOCH);
     database.balance(&key.expect("the rule is about the key")).await.expect("the budget can be read")
 }

@@ -60,6 +60,8 @@ impl Key {
             permissions: self.permissions,
             models: self.models.as_ref().map(|models| models.as_slice().into()),
             tier: Arc::clone(&self.tier),
+            requests_per_minute: None,
+            tokens_per_minute: None,
         }))
     }
 

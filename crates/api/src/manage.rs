@@ -27,6 +27,7 @@ use crate::front::ApiParts;
 use office::{Desk, Office};
 
 pub(crate) use layers::entrance::name as visitor_name;
+pub(crate) use layers::guarding::found_in_time;
 pub(crate) use layers::identify::Arrival;
 pub use parts::{About, ClientAddress, ManageParts, ManageSettings};
 pub use ports::{Control, EnginePorts, Executions, NewStart, PutError, Workflows};

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use codeflow_auth::{ErrorKind, Permission, Principal};
-use codeflow_gateway::Caller;
+use codeflow_auth::{Credential, ErrorKind, Permission, Principal};
+use codeflow_gateway::{Caller, MinuteQuota};
 use codeflow_ratelimit::{Decision, EndpointClass, Visitor};
 use http::HeaderMap;
 
 use crate::Failure;
 use crate::exchange::Exchange;
 use crate::keys::{Key, KeyRing};
-use crate::manage::{Problem, visitor_name};
+use crate::manage::{Problem, found_in_time, visitor_name};
 use crate::refusal::Refusal;
 
 /// Whose key or token it is, as a key.
@@ -20,7 +20,7 @@ pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> R
     let address = manage.address.tell(exchange.peer, headers);
     pass(manage.gate.enter(address, EndpointClass::Model).await)?;
     let presented = KeyRing::presented(headers).map_err(|_| unknown())?;
-    let principal = manage.authenticate.authenticate(presented).await;
+    let principal = found_in_time(manage.authenticate.authenticate(presented)).await;
     let principal = principal.map_err(|error| {
         // What has the form of no credential of ours is most often a key of somebody else.
         let is_empty = error.kind() == ErrorKind::MissingCredential;
@@ -39,7 +39,7 @@ pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> R
         class: EndpointClass::Model,
     };
     pass(manage.gate.admit(&visitor).await)?;
-    Ok(key(&principal, &name))
+    Ok(key(&principal))
 }
 
 fn unknown() -> Failure {
@@ -56,12 +56,17 @@ fn pass(decision: Option<Decision>) -> Result<(), Failure> {
     }
 }
 
-fn key(principal: &Arc<Principal>, name: &str) -> Key {
+fn key(principal: &Arc<Principal>) -> Key {
     let caller = Caller {
         tenant: principal.tenant.as_str().into(),
         user: principal.user.map(|user| user.to_string().into()),
-        // People choose the names of their keys; under this one nobody else is counted.
-        key: name.into(),
+        // People choose the names of their keys; under an id nobody else is counted.
+        key: match &principal.credential {
+            Credential::Key(id) => id.to_string().into(),
+            Credential::Token(login) => login.to_string().into(),
+            Credential::Settings(name) => Arc::clone(name),
+        },
+        quota: MinuteQuota { requests: principal.requests_per_minute, tokens: principal.tokens_per_minute },
     };
     Key {
         digest: [0; 32],

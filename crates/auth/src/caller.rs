@@ -39,6 +39,8 @@ impl Caller {
             permissions: Permissions::all(),
             models: None,
             tier: "authenticated".into(),
+            requests_per_minute: None,
+            tokens_per_minute: None,
         };
         Self { principal: Arc::new(principal), origin: Origin::default() }
     }
@@ -81,6 +83,16 @@ impl Caller {
                 let text = format!("this reaches the permission `{lacking}`, which you do not have");
                 Err(Error::new(ErrorKind::Forbidden, text))
             }
+        }
+    }
+
+    /// That they may give somebody a password: not with a key, whose end, models and limits a sign-in would not have.
+    pub(crate) fn gives_passwords(&self) -> Result<(), Error> {
+        match self.principal.credential {
+            Credential::Key(_) => {
+                Err(Error::new(ErrorKind::Forbidden, "a key gives nobody a password; sign in for that"))
+            }
+            Credential::Token(_) | Credential::Settings(_) => Ok(()),
         }
     }
 

@@ -117,6 +117,8 @@ impl Identity {
             permissions,
             models: key.models.map(Into::into),
             tier: key.tier.map_or_else(|| Arc::clone(&self.settings.tier), Into::into),
+            requests_per_minute: key.requests_per_minute,
+            tokens_per_minute: key.tokens_per_minute,
         };
         Ok(Found {
             digest: key.digest,

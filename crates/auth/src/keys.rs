@@ -211,7 +211,10 @@ impl Identity {
             }
         }
         let Credential::Key(own) = caller.principal.credential else { return Ok(()) };
-        let Some(own) = self.store.find_key(own).await? else { return Ok(()) };
+        let now = self.clock.now();
+        let holds = |own: &ApiKey| own.revoked_at.is_none() && own.expires_at.is_none_or(|until| now < until);
+        let over = || Error::new(ErrorKind::ExpiredKey, "the API key is over or was revoked");
+        let own = self.store.find_key(own).await?.filter(holds).ok_or_else(over)?;
         key.expires_at = lower(key.expires_at, own.expires_at);
         if !caller.principal.permissions.has(Permission::LimitsWrite) {
             key.tier = own.tier;

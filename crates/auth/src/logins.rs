@@ -1,6 +1,8 @@
 //! Signing in: the password, the second factor, and what is handed out for them. Names that nobody has, wrong passwords
 //! and disabled users get one answer, after the same work.
 
+use std::fmt;
+
 use codeflow_core::{LoginId, Timestamp, UserId};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -15,7 +17,7 @@ const TRIES: usize = 5;
 const AGENT: usize = 200;
 
 /// What somebody brings who wants to sign in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SignIn {
     /// The name of the user.
     pub name: String,
@@ -23,6 +25,13 @@ pub struct SignIn {
     pub password: SecretString,
     /// A code of the second factor, or a recovery code.
     pub code: Option<String>,
+}
+
+impl fmt::Debug for SignIn {
+    /// Without the code, which may be one of those that are good for longer.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignIn").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// What somebody gets who signed in.
@@ -175,12 +184,27 @@ impl Identity {
             agent: origin.agent.as_ref().map(|agent| plain(agent)),
         };
         self.store.add_login(&login).await?;
+        self.prove_again(user, id).await?;
         let mut event = self.event(origin, "login.create", Outcome::Done);
         event.tenant = Some(user.tenant.clone());
         (event.actor, event.target) = (user.id.to_string(), id.to_string());
         event.details.insert("with".to_owned(), Value::from(with));
         self.write(event).await;
         self.hand_out(&login, &token).await
+    }
+
+    /// Looks at the user once more after the sign-in is kept: whoever changed the password, disabled the user or confirmed a
+    /// second factor before that ends the sign-ins that are there, and this one was not; whoever does so later ends it.
+    async fn prove_again(&self, seen: &User, login: LoginId) -> Result<(), Error> {
+        let holds = |now: &User| {
+            let has_factor = |user: &User| user.second_factor.as_ref().is_some_and(|factor| factor.confirmed);
+            now.password == seen.password && !now.disabled && (has_factor(seen) || !has_factor(now))
+        };
+        if self.store.find_user(seen.id).await?.as_ref().is_some_and(holds) {
+            return Ok(());
+        }
+        self.store.end_login(login, self.clock.now()).await?;
+        Err(Error::new(ErrorKind::Unavailable, "the user is being changed"))
     }
 
     /// The tokens of a sign-in.

@@ -33,6 +33,10 @@ impl Identity {
     }
 
     async fn welcome(&self, who: Newcomer, origin: &Origin) -> Result<User, Error> {
+        if self.store.count_users(1).await? == 0 {
+            let text = "nobody comes in before the first administrator is made";
+            return Err(Error::new(ErrorKind::Forbidden, text));
+        }
         let Newcomer { settings, name, display_name, email, identity } = who;
         let plain: String = display_name.chars().filter(|letter| !letter.is_control()).take(128).collect();
         let wish = NewUser {

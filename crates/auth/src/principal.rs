@@ -1,5 +1,6 @@
 //! Whoever calls, once that is known.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use codeflow_core::{KeyId, LoginId, Tenant, UserId};
@@ -23,6 +24,10 @@ pub struct Principal {
     pub models: Option<Arc<[String]>>,
     /// The tier of limits that holds for them, such as `authenticated`.
     pub tier: Arc<str>,
+    /// Requests to models that they may make in a minute; `None`: as many as others.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens of models that they may use in a minute; `None`: as many as others.
+    pub tokens_per_minute: Option<NonZeroU32>,
 }
 
 /// How somebody proved who they are.

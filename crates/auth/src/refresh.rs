@@ -87,6 +87,8 @@ impl Identity {
             credential: Credential::Token(claims.subject.login),
             models: None,
             tier: Arc::clone(&self.settings.tier),
+            requests_per_minute: None,
+            tokens_per_minute: None,
         });
         let times = (now, self.remembered_until(now));
         self.caches.logins.put(epoch, claims.subject.login, Arc::clone(&principal), times);

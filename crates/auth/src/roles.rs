@@ -70,7 +70,11 @@ impl BuiltInRole {
         ];
         match self {
             Self::Operator => Permissions::all(),
-            Self::Admin => Permissions::all().without(Permissions::from_iter([P::TenantsAll])),
+            // Limits are those of the whole installation.
+            Self::Admin => {
+                let of_all = [P::TenantsAll, P::LimitsRead, P::LimitsWrite];
+                Permissions::all().without(Permissions::from_iter(of_all))
+            }
             Self::User => looks.into_iter().chain(does).collect(),
             Self::Viewer => looks.into_iter().collect(),
         }

@@ -62,6 +62,9 @@ impl Identity {
     /// caller, [`NotFound`](ErrorKind::NotFound) for a tenant of others, [`Unavailable`](ErrorKind::Unavailable).
     pub async fn create_user(&self, caller: &Caller, wish: NewUser) -> Result<User, Error> {
         caller.principal.require(Permission::UsersWrite)?;
+        if wish.password.is_some() {
+            caller.gives_passwords()?;
+        }
         let tenant = caller.tenant(wish.tenant.clone())?;
         self.check_wish(&tenant, &wish).await?;
         caller.covers(self.role_permissions(&tenant, &wish.roles).await?)?;
@@ -164,7 +167,11 @@ impl Identity {
     /// [`Conflict`](ErrorKind::Conflict), [`Unavailable`](ErrorKind::Unavailable).
     pub async fn set_password(&self, caller: &Caller, id: UserId, new: &SecretString) -> Result<(), Error> {
         caller.principal.require(Permission::UsersWrite)?;
+        caller.gives_passwords()?;
         let user = self.visible_user(caller, id).await?;
+        if caller.principal.user == Some(id) {
+            return Err(Error::new(ErrorKind::Forbidden, "one's own password is changed with the old one"));
+        }
         caller.covers(self.permissions(&user).await?)?;
         let hash = self.new_hash(&user, new).await?;
         self.change(id, Some(caller), |user| {

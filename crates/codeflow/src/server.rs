@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use codeflow_api::{Api, ApiParts, BodyLimits, Key, KeyRing, ServerLimits, Serving};
 use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
-use codeflow_gateway::{AccountStore, Caller};
+use codeflow_gateway::{AccountStore, Caller, MinuteQuota};
 use codeflow_persistence::Database;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use secrecy::{ExposeSecret, SecretString};
@@ -177,8 +177,12 @@ async fn keys(settings: &Settings, environment: &Environment) -> Result<KeyRing,
     let resolved = settings.resolve_keys(&LocalSecrets::new(environment.clone())).await?;
     Ok(KeyRing::new(resolved.into_iter().map(|key| {
         let own = key.settings;
-        let caller =
-            Caller { tenant: own.tenant.into(), user: own.user.map(Into::into), key: own.name.into() };
+        let caller = Caller {
+            tenant: own.tenant.into(),
+            user: own.user.map(Into::into),
+            key: own.name.into(),
+            quota: MinuteQuota { requests: own.requests_per_minute, tokens: own.tokens_per_minute },
+        };
         Key {
             digest: key.digest,
             caller: Arc::new(caller),

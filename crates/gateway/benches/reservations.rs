@@ -51,7 +51,12 @@ async fn calls(rules: Vec<BudgetRule>, count: u64) -> Duration {
         Accounts::new(rules, store, Arc::new(SystemClock), Arc::new(SystemIds), settings);
     let tasks = Tasks::new();
     tasks.spawn("committer", committer.run(tasks.stop_token()));
-    let caller = Caller { tenant: "acme".into(), user: Some("ann".into()), key: "ci".into() };
+    let caller = Caller {
+        tenant: "acme".into(),
+        user: Some("ann".into()),
+        key: "ci".into(),
+        quota: codeflow_gateway::MinuteQuota::default(),
+    };
     let who = Subjects { caller: &caller, execution: None };
     let (estimate, cost) = (Usd::from_micros(2_000), Usd::from_micros(1_000));
     let began = Instant::now();

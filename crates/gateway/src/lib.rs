@@ -8,7 +8,7 @@
 //! use codeflow_gateway::{Caller, ModelPolicy, Policy};
 //!
 //! let policy = ModelPolicy { deny: vec!["openai/o1*".to_owned()], ..ModelPolicy::default() };
-//! let caller = Caller { tenant: "acme".into(), user: None, key: "ci".into() };
+//! let caller = Caller { tenant: "acme".into(), user: None, key: "ci".into(), quota: MinuteQuota::default() };
 //!
 //! assert!(policy.on_model(&caller, "openai/gpt-5.1").is_ok());
 //! assert!(policy.on_model(&caller, "openai/o1-pro").is_err());
@@ -33,7 +33,7 @@ pub use budget::{
 };
 pub use cache::{CacheBounds, CacheKey, CachedReply, LocalCache, ResponseCache};
 pub use call::{Call, Decoded, Evidence, Facts, Failed, Inbound, RawInbound, Reply, ReplyBody, StepCall};
-pub use caller::{Caller, Subjects};
+pub use caller::{Caller, MinuteQuota, Subjects};
 pub use gateway::{Gateway, Parts};
 pub use limits::{CallLimits, Limited, Unlimited};
 pub use observer::{GatewayObserver, NoObserver};

@@ -46,7 +46,12 @@ fn row() -> UsageRow {
 
 /// A budget from which every call is paid.
 fn entry() -> Entry {
-    let caller = Caller { tenant: "acme".into(), user: Some("ann".into()), key: "ci".into() };
+    let caller = Caller {
+        tenant: "acme".into(),
+        user: Some("ann".into()),
+        key: "ci".into(),
+        quota: codeflow_gateway::MinuteQuota::default(),
+    };
     let limit = Usd::from_micros(u64::from(u32::MAX));
     let rule =
         BudgetRule { name: "team".into(), scope: Scope::Key, subject: None, period: Period::Total, limit };

@@ -158,7 +158,7 @@ fn class_name(class: EndpointClass) -> &'static str {
 }
 
 /// Whose address it is: somebody who has one of IPv6 has a whole /64 of them.
-fn network_of(address: IpAddr) -> IpAddr {
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),

@@ -56,7 +56,7 @@ mod shard;
 mod shared;
 
 pub use address::{ForwardedHeaders, InvalidNetwork, Network, client_address};
-pub use book::RuleBook;
+pub use book::{RuleBook, network_of};
 pub use decision::{Decision, Header, Verdict};
 pub use error::{BoxError, Error, ErrorKind};
 pub use gate::{EndpointClass, Gate, Visitor};

@@ -9,6 +9,7 @@ use axum::routing::any;
 use bytes::Bytes;
 use codeflow_auth::Identity;
 use codeflow_ratelimit::EndpointClass;
+use codeflow_runtime::Tasks;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use utoipa::openapi::OpenApi;
@@ -27,6 +28,8 @@ use crate::refusal::Refusal;
 #[derive(Clone)]
 pub(crate) struct Office {
     parts: Arc<ApiParts>,
+    /// Changes under way, which outlive their requests.
+    pub(crate) work: Tasks,
     /// The document, once all routes are known.
     pub(crate) document: Arc<OnceLock<Bytes>>,
 }
@@ -41,7 +44,7 @@ impl std::ops::Deref for Office {
 
 impl Office {
     pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
-        Self { parts, document: Arc::default() }
+        Self { parts, work: Tasks::new(), document: Arc::default() }
     }
 
     /// Users, roles, keys and sign-ins, if this process has them.

@@ -152,7 +152,12 @@ impl Live {
 fn keys() -> KeyRing {
     let key = |text: &str, tenant: &str, models: Option<&[&str]>| Key {
         digest: Sha256::digest(text).into(),
-        caller: Arc::new(Caller { tenant: tenant.into(), user: None, key: format!("{text}-name").into() }),
+        caller: Arc::new(Caller {
+            tenant: tenant.into(),
+            user: None,
+            key: format!("{text}-name").into(),
+            quota: codeflow_gateway::MinuteQuota::default(),
+        }),
         models: models.map(|models| models.iter().map(|model| (*model).to_owned()).collect()),
         permissions: Key::usual_permissions(),
         tier: "authenticated".into(),

@@ -248,3 +248,21 @@ async fn whoever_may_do_nothing_is_refused_everywhere() {
     ];
     assert_eq!(refused, [ErrorKind::Forbidden; 21]);
 }
+
+#[tokio::test]
+async fn nobody_gives_a_password_with_a_key_nor_one_to_themselves() {
+    let world = world().await;
+    let admin = world.caller("admin", &["admin"]).await;
+    let other = world.user("other", &["user"]).await;
+    let wish_of_key =
+        NewKey { name: "clerk".into(), scopes: vec![P::UsersWrite, P::UsersRead], ..Default::default() };
+    let made = world.identity.create_key(&admin, wish_of_key).await.unwrap();
+    let key = world.caller_with(made.secret.expose_secret()).await.unwrap();
+    let (identity, new) = (&world.identity, secret("another long password"));
+
+    assert_eq!(kind(identity.create_user(&key, wish("new", &[])).await), ErrorKind::Forbidden);
+    assert_eq!(kind(identity.set_password(&key, other.id, &new).await), ErrorKind::Forbidden);
+    let own = admin.principal.user.unwrap();
+    assert_eq!(kind(identity.set_password(&admin, own, &new).await), ErrorKind::Forbidden);
+    assert!(identity.set_password(&admin, other.id, &new).await.is_ok());
+}

@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use codeflow_auth::{ErrorKind, Origin, Permission, UserChange, UserStore};
+use codeflow_auth::{ErrorKind, LoginStore, Origin, Permission, UserChange, UserStore};
 use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 
@@ -148,4 +148,29 @@ async fn nobody_signs_in_while_storage_is_away() {
     assert_eq!(kind(world.caller_of(&signed_in).await), ErrorKind::Unavailable);
     let refreshed = world.identity.refresh(signed_in.refresh.expose_secret(), &Origin::default()).await;
     assert_eq!(kind(refreshed), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn no_sign_in_outlives_a_password_that_is_changed_meanwhile() {
+    let mut cut = 0;
+    for looks in 0..16 {
+        let world = world().await;
+        let user = world.user("someone", &["user"]).await;
+        let (store, now) = (world.store.clone(), codeflow_core::Clock::now(&world.clock.time));
+        world.clock.after_looks(looks, move || {
+            // What another process does to change a password, in its order.
+            let seen = store.find_user(user.id).now_or_never().unwrap().unwrap().unwrap();
+            let changed = codeflow_auth::User { password: Some("another".into()), ..seen };
+            assert!(store.replace_user(&changed).now_or_never().unwrap().unwrap());
+            store.end_logins(user.id, None, now).now_or_never().unwrap().unwrap();
+        });
+
+        cut += u32::from(world.try_sign_in("someone", PASSWORD).await.is_err());
+
+        let changed = world.store.find_user(user.id).await.unwrap().unwrap().password;
+        let live =
+            world.store.list_logins((None, Some(user.id)), codeflow_core::Timestamp::EPOCH, page()).await;
+        assert!(live.unwrap().is_empty() || changed.as_deref() != Some("another"), "after {looks} looks");
+    }
+    assert!(cut > 2, "it was changed in time {cut} times");
 }

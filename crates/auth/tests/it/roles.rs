@@ -18,7 +18,10 @@ async fn built_in_roles_contain_each_other() {
     let [operator, admin, user, viewer] = BuiltInRole::ALL.map(BuiltInRole::permissions);
 
     assert_eq!(operator, Permissions::all());
-    assert_eq!(operator.without(admin).iter().collect::<Vec<_>>(), [P::TenantsAll]);
+    assert_eq!(
+        operator.without(admin).iter().collect::<Vec<_>>(),
+        [P::LimitsRead, P::LimitsWrite, P::TenantsAll]
+    );
     assert!(admin.has(P::LimitsBypass));
     assert!(user.without(admin).is_empty() && viewer.without(user).is_empty());
     assert!(!viewer.has(P::ModelsCall) && !user.has(P::UsersRead) && user.has(P::AccountManage));

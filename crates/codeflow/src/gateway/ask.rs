@@ -22,7 +22,12 @@ impl GatewayModels {
     /// Names a call so that it can be found from its step.
     fn call(&self, ask: &ModelAsk) -> Call {
         let ModelAsk { tenant, execution, path, attempt, call, budget, within, .. } = ask;
-        let caller = Caller { tenant: tenant.as_str().into(), user: None, key: "engine".into() };
+        let caller = Caller {
+            tenant: tenant.as_str().into(),
+            user: None,
+            key: "engine".into(),
+            quota: codeflow_gateway::MinuteQuota::default(),
+        };
         Call {
             caller: Arc::new(caller),
             request_id: format!("{execution}/{path}/{attempt}/{call}").into(),

@@ -1,6 +1,5 @@
 //! Limits on requests and tokens per minute, counted in this process or together with others.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -17,10 +16,8 @@ pub(crate) struct MinuteLimits {
     limiter: Limiter,
     /// Whoever counts instead, together with other processes.
     shared: Option<Arc<SharedLimiter>>,
-    /// For keys that have limits of their own.
-    keys: HashMap<String, Pair>,
-    /// For all other keys, each for itself.
-    each: Pair,
+    /// For keys without limits of their own, each for itself.
+    each: config::MinuteLimits,
     /// For names of models, all keys together.
     models: Vec<(String, Pair)>,
 }
@@ -59,16 +56,10 @@ impl MinuteLimits {
         clock: Arc<dyn Clock>,
         shared: Option<Arc<SharedLimiter>>,
     ) -> Self {
-        let each = &settings.limits.each_key;
-        let own = settings.keys.iter().map(|key| {
-            let requests = key.requests_per_minute.or(each.requests);
-            (key.name.clone(), Pair::new(requests, key.tokens_per_minute.or(each.tokens)))
-        });
         Self {
             limiter: Limiter::new(clock),
             shared,
-            keys: own.collect(),
-            each: Pair::of(each),
+            each: settings.limits.each_key,
             models: settings
                 .limits
                 .models
@@ -78,18 +69,15 @@ impl MinuteLimits {
         }
     }
 
-    fn of_key(&self, key: &str) -> &Pair {
-        self.keys.get(key).unwrap_or(&self.each)
+    fn of_caller(&self, caller: &Caller) -> Pair {
+        let quota = &caller.quota;
+        Pair::new(quota.requests.or(self.each.requests), quota.tokens.or(self.each.tokens))
     }
 
-    /// What is asked for, and the subject of the model's part, which has to live as long.
-    fn asks<'a>(&'a self, caller: &'a Caller, model: &str, own: &'a mut String, tokens: u32) -> Vec<Ask<'a>> {
-        let pair = self.of_model(model);
-        *own = pair.map(|_| subject(model)).unwrap_or_default();
-        let mut asks = Vec::with_capacity(4);
-        asks.extend(self.of_key(&caller.key).asks(&caller.key, tokens));
-        asks.extend(pair.into_iter().flat_map(|pair| pair.asks(own, tokens)));
-        asks
+    /// What holds for a call.
+    fn of(&self, caller: &Caller, model: &str) -> Held<'_> {
+        let of_model = self.of_model(model);
+        Held { key: self.of_caller(caller), model: of_model, subject: of_model.map(|_| subject(model)) }
     }
 
     fn of_model(&self, model: &str) -> Option<&Pair> {
@@ -101,10 +89,27 @@ impl MinuteLimits {
     }
 }
 
+/// The limits of a caller and of a model, for as long as they are asked.
+struct Held<'a> {
+    key: Pair,
+    model: Option<&'a Pair>,
+    subject: Option<String>,
+}
+
+impl Held<'_> {
+    fn asks<'a>(&'a self, caller: &'a Caller, tokens: u32) -> Vec<Ask<'a>> {
+        let mut asks = Vec::with_capacity(4);
+        asks.extend(self.key.asks(&caller.key, tokens));
+        let subject = self.subject.as_deref().unwrap_or_default();
+        asks.extend(self.model.into_iter().flat_map(|pair| pair.asks(subject, tokens)));
+        asks
+    }
+}
+
 impl CallLimits for MinuteLimits {
     fn admit(&self, caller: &Caller, model: &str, tokens: u64) -> Result<(), Limited> {
-        let mut own = String::new();
-        said(self.limiter.check_all(&self.asks(caller, model, &mut own, whole(tokens))))
+        let held = self.of(caller, model);
+        said(self.limiter.check_all(&held.asks(caller, whole(tokens))))
     }
 
     fn admit_together<'a>(
@@ -115,8 +120,8 @@ impl CallLimits for MinuteLimits {
     ) -> Option<BoxFuture<'a, Result<(), Limited>>> {
         let shared = self.shared.as_ref()?;
         let asking = async move {
-            let mut own = String::new();
-            said(shared.check_all(&self.asks(caller, model, &mut own, whole(tokens))).await)
+            let held = self.of(caller, model);
+            said(shared.check_all(&held.asks(caller, whole(tokens))).await)
         };
         Some(asking.boxed())
     }
@@ -132,7 +137,7 @@ impl CallLimits for MinuteLimits {
                 }
             }
         };
-        settle(&caller.key, self.of_key(&caller.key));
+        settle(&caller.key, &self.of_caller(caller));
         if let Some(pair) = self.of_model(model) {
             settle(&subject(model), pair);
         }

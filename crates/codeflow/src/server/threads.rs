@@ -39,7 +39,9 @@ impl Threads {
             };
             let listener = listener.try_clone().map_err(failed)?;
             let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-            let (serving, end) = (serving.clone(), end.clone());
+            let (mut serving, end) = (serving.clone(), end.clone());
+            // Each thread counts its own connections.
+            serving.limits.connections = serving.limits.connections.div_ceil(count.max(1));
             let name = format!("serve-{number}");
             let body = move || runtime.block_on(answer(listener, serving, end));
             threads.push(thread::Builder::new().name(name).spawn(body).map_err(failed)?);

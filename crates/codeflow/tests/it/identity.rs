@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use codeflow::config::Environment;
+use codeflow_testkit::providers::{Format, ProviderServer};
 use codeflow_testkit::{RedisServer, TestDb};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::served::Served;
+use crate::served::{Served, provider};
 use crate::wire::{Line, Told};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -145,6 +146,44 @@ async fn what_one_server_revokes_all_refuse_within_five_seconds_and_after_a_rest
         assert_eq!(call(later.address, "GET /api/v1/me", credential, None).await.status, 401);
     }
     assert_eq!(call(later.address, "GET /api/v1/me", &ada, None).await.status, 200, "others are not meant");
+}
+
+#[tokio::test]
+async fn a_key_of_the_database_calls_models_within_limits_of_its_own() {
+    let upstream = ProviderServer::start().await.expect("a port is free");
+    let mut served = Served::start(&provider("first", Format::OpenAi, &upstream)).await;
+    found(&mut served).await;
+    let at = served.address;
+    let (ada, _) = sign_in(at, "ada").await;
+    let key = async |name: &str, more: Value| {
+        let mut wish = json!({ "name": name, "scopes": ["models:call"] });
+        wish.as_object_mut()
+            .into_iter()
+            .for_each(|wish| wish.extend(more.as_object().cloned().unwrap_or_default()));
+        text(&call(at, "POST /api/v1/keys", &ada, Some(wish)).await, "secret")
+    };
+    let ask = async |key: &str| {
+        let body = json!({ "model": "first/m", "messages": [{ "role": "user", "content": "Hello." }] });
+        call(at, "POST /v1/chat/completions", key, Some(body)).await
+    };
+
+    let (usual, narrow) =
+        (key("usual", json!({})).await, key("narrow", json!({ "requests_per_minute": 1 })).await);
+    let elsewhere = key("elsewhere", json!({ "models": ["other/*"] })).await;
+
+    for _ in 0..3 {
+        assert_eq!(ask(&usual).await.status, 200);
+    }
+    assert_eq!(ask(&narrow).await.status, 200);
+    let refused = ask(&narrow).await;
+    assert_eq!(
+        (refused.status, refused.header("retry-after").is_empty()),
+        (429, false),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(ask(&elsewhere).await.status, 403);
+    assert_eq!(upstream.counters().requests, 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -331,7 +331,8 @@ pub trait Journal: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt).
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error>;
 
-    /// Lists executions, newest first.
+    /// Lists executions, newest first. Inputs and outputs that are stored by themselves, because they are large, may be left
+    /// out: a page of them would not fit into memory.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).

@@ -25,7 +25,12 @@ fn rule(name: &str, scope: Scope, period: Period, limit: u64) -> BudgetRule {
 }
 
 fn caller(tenant: &str, user: Option<&str>, key: &str) -> Caller {
-    Caller { tenant: tenant.into(), user: user.map(Arc::from), key: key.into() }
+    Caller {
+        tenant: tenant.into(),
+        user: user.map(Arc::from),
+        key: key.into(),
+        quota: codeflow_gateway::MinuteQuota::default(),
+    }
 }
 
 /// A storage whose connection can be cut, before a commit is made or after.

@@ -42,7 +42,12 @@ struct Fleet {
 }
 
 fn caller() -> Caller {
-    Caller { tenant: "acme".into(), user: None, key: "ci".into() }
+    Caller {
+        tenant: "acme".into(),
+        user: None,
+        key: "ci".into(),
+        quota: codeflow_gateway::MinuteQuota::default(),
+    }
 }
 
 fn rule() -> BudgetRule {

@@ -149,7 +149,12 @@ impl Stage {
 
     pub(crate) fn call(&self) -> Call {
         Call {
-            caller: Arc::new(Caller { tenant: "acme".into(), user: Some("ann".into()), key: "ci".into() }),
+            caller: Arc::new(Caller {
+                tenant: "acme".into(),
+                user: Some("ann".into()),
+                key: "ci".into(),
+                quota: codeflow_gateway::MinuteQuota::default(),
+            }),
             request_id: format!("req_{}", self.calls.fetch_add(1, Ordering::Relaxed)).into(),
             step: None,
             deadline: None,

@@ -208,8 +208,8 @@ async fn page(tx: &mut Tx<'_>, filter: ExecutionFilter, limit: u32) -> Result<Ve
         }
         query.load(conn).await
     })?;
-    let blobs = load_blobs(tx, rows.iter().flat_map(RecordRow::hashes)).await?;
-    Ok(rows.into_iter().map(|row| row.unpack(&blobs)).collect::<Result<_, _>>()?)
+    let records = rows.into_iter().map(RecordRow::without_blobs).map(|row| row.unpack(&Blobs::new()));
+    Ok(records.collect::<Result<_, _>>()?)
 }
 
 pub(super) async fn load_blobs<'a>(
@@ -232,6 +232,11 @@ pub(super) async fn load_blobs<'a>(
 }
 
 impl RecordRow {
+    /// Without payloads that are large enough to be stored by themselves: a page of those would not fit into memory.
+    fn without_blobs(self) -> Self {
+        Self { inputs_hash: None, outputs_hash: None, ..self }
+    }
+
     pub(super) fn hashes(&self) -> impl Iterator<Item = &Vec<u8>> {
         self.inputs_hash.iter().chain(&self.outputs_hash)
     }

@@ -139,7 +139,12 @@ fn usd(micros: u64) -> Usd {
 }
 
 fn caller(tenant: &str, key: &str) -> Caller {
-    Caller { tenant: tenant.into(), user: Some("ann".into()), key: key.into() }
+    Caller {
+        tenant: tenant.into(),
+        user: Some("ann".into()),
+        key: key.into(),
+        quota: codeflow_gateway::MinuteQuota::default(),
+    }
 }
 
 fn rule(limit: u64) -> BudgetRule {

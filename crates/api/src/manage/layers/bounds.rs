@@ -82,14 +82,24 @@ async fn bytes(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<By
     })
 }
 
-/// Gives up what takes too long.
+/// Gives up what takes too long. What changes something goes on to its end all the same, also when the client goes away:
+/// a change that is made is noted, and what belongs to it is done.
 pub(crate) async fn hurry(State(station): State<Arc<Station>>, request: Request, next: Next) -> Response {
     let deadline = station.office.manage.settings.deadline;
-    match tokio::time::timeout(deadline, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::error!(http.route = %station.path, "a request was worked on for too long");
-            Problem::from(Refusal::Overdue).into_response()
+    let overdue = || {
+        tracing::error!(http.route = %station.path, "a request was worked on for too long");
+        Problem::from(Refusal::Overdue).into_response()
+    };
+    if request.method().is_safe() {
+        return tokio::time::timeout(deadline, next.run(request)).await.unwrap_or_else(|_| overdue());
+    }
+    let work = station.office.work.spawn("request", next.run(request));
+    match tokio::time::timeout(deadline, work).await {
+        Ok(Ok(Some(response))) => response,
+        Ok(Ok(None) | Err(_)) => {
+            station.office.vitals.panicked();
+            Problem::from(Refusal::Internal).into_response()
         }
+        Err(_) => overdue(),
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use codeflow_auth::{Credential, Origin, Permission, Principal};
-use codeflow_ratelimit::{Decision, Visitor};
+use codeflow_ratelimit::{Decision, Visitor, network_of};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::manage::extract::FromWhere;
@@ -37,7 +37,9 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Response {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    let name = principal.as_ref().map_or_else(|| address(&origin).to_string(), |principal| name(principal));
+    let name = principal
+        .as_ref()
+        .map_or_else(|| network_of(address(&origin)).to_string(), |principal| name(principal));
     let visitor = Visitor {
         name: &name,
         tier: principal.as_ref().map_or(ANONYMOUS, |principal| &principal.tier),
@@ -53,12 +55,13 @@ fn address(origin: &Origin) -> IpAddr {
     origin.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
-/// Under which name somebody is counted: one that nobody else has, whatever people call themselves.
+/// Under which name somebody is counted: one that nobody else has, whatever people call themselves. All keys of a user are
+/// counted together, so that more keys are not more requests.
 pub(crate) fn name(principal: &Principal) -> String {
     match (&principal.user, &principal.credential) {
-        (_, Credential::Key(id)) => id.to_string(),
         (_, Credential::Settings(name)) => format!("settings:{name}"),
-        (Some(user), Credential::Token(_)) => user.to_string(),
+        (Some(user), Credential::Key(_) | Credential::Token(_)) => format!("{user}/{}", principal.tier),
+        (None, Credential::Key(id)) => id.to_string(),
         (None, Credential::Token(login)) => login.to_string(),
     }
 }

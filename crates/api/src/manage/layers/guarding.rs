@@ -1,6 +1,7 @@
 //! The layers that ask who it is and whether they may.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -53,8 +54,17 @@ async fn principal(parts: &ApiParts, headers: &HeaderMap) -> Result<Arc<Principa
     })?;
     match parts.keys.principal(presented) {
         Some(principal) => Ok(principal),
-        None => parts.manage.authenticate.authenticate(presented).await,
+        None => found_in_time(parts.manage.authenticate.authenticate(presented)).await,
     }
+}
+
+/// How long it may take to find out who calls, also when the network to storage is gone.
+const FINDING: Duration = Duration::from_secs(10);
+
+/// Who calls, or that it cannot be told now.
+pub(crate) async fn found_in_time<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::new(ErrorKind::Unavailable, "who calls cannot be found out in time");
+    tokio::time::timeout(FINDING, asked).await.map_err(late)?
 }
 
 /// Whether whoever it is may do what the route does.

@@ -35,8 +35,12 @@ impl EnginePorts {
 #[async_trait]
 impl Workflows for EnginePorts {
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError> {
-        let workflow = workflow::parse(document, self.actions.catalog()).map_err(PutError::Invalid)?;
-        let workflow = workflow.of(tenant);
+        let (text, actions, whose) = (document.to_owned(), Arc::clone(&self.actions), tenant.clone());
+        // A large document takes its time, and others are answered by the same thread.
+        let parsing = move || workflow::parse(&text, actions.catalog()).map(|workflow| workflow.of(&whose));
+        let parsed = tokio::task::spawn_blocking(parsing).await;
+        let fault = |_| PutError::Engine(Error::new(ErrorKind::Internal, "the document could not be read"));
+        let workflow = parsed.map_err(fault)?.map_err(PutError::Invalid)?;
         self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
         self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
     }
@@ -79,7 +83,7 @@ impl Executions for EnginePorts {
     }
 
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
-        self.own(tenant, id, None).await
+        self.own(tenant, id, Some(i64::MAX)).await
     }
 
     async fn logs(

@@ -1,7 +1,7 @@
 //! `/api/v1/executions/{id}/…`: what an execution that is under way is told.
 
 use axum::extract::State;
-use codeflow_auth::{BuiltInRole, Permission, Principal};
+use codeflow_auth::{BuiltInRole, Credential, Permission, Principal};
 use codeflow_core::ExecutionId;
 use codeflow_core::workflow::StepName;
 use codeflow_engine::{Decider, Decision};
@@ -71,13 +71,21 @@ pub(crate) struct Decide {
     comment: Option<String>,
 }
 
+/// Under which name somebody did something. People choose the names of their keys, so a key is told by its id, too.
+pub(super) fn signature(who: &Principal) -> String {
+    match &who.credential {
+        Credential::Key(id) => format!("{} ({id})", who.name),
+        Credential::Token(_) | Credential::Settings(_) => who.name.to_string(),
+    }
+}
+
 async fn tell(
     office: &Office,
     who: &Principal,
     id: ExecutionId,
     what: Control,
 ) -> Result<StatusCode, Problem> {
-    office.executions()?.control(&who.tenant, id, &who.name, what).await?;
+    office.executions()?.control(&who.tenant, id, &signature(who), what).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -148,7 +156,7 @@ async fn decide_in_execution(
     Path(of): Path<OfExecution>,
     Json(body): Json<Decide>,
 ) -> Result<StatusCode, Problem> {
-    let by = Decider { name: caller.principal.name.to_string(), roles: roles(&office, &caller).await? };
+    let by = Decider { name: signature(&caller.principal), roles: roles(&office, &caller).await? };
     let decision = Decision { approved: body.approved, by, comment: body.comment };
     tell(&office, &caller.principal, of.id, Control::Decide(body.step, decision)).await
 }

@@ -115,14 +115,15 @@ async fn limits_are_changed_by_whoever_saw_the_last_ones() {
     let rules = json!({ "tiers": { "authenticated": { "all": { "per_minute": 5 } } } });
 
     let changed =
-        house.ask("admin", "PUT /api/v1/limits", Some(&json!({ "version": 0, "rules": rules }))).await;
-    let late = house.ask("admin", "PUT /api/v1/limits", Some(&json!({ "version": 0, "rules": null }))).await;
+        house.ask("operator", "PUT /api/v1/limits", Some(&json!({ "version": 0, "rules": rules }))).await;
+    let late =
+        house.ask("operator", "PUT /api/v1/limits", Some(&json!({ "version": 0, "rules": null }))).await;
     let odd =
         json!({ "version": 1, "rules": { "address": { "classes": { "surprise": { "per_minute": 5 } } } } });
-    let odd = house.ask("admin", "PUT /api/v1/limits", Some(&odd)).await;
-    let shown = house.ask("admin", "GET /api/v1/limits", None).await.json();
+    let odd = house.ask("operator", "PUT /api/v1/limits", Some(&odd)).await;
+    let shown = house.ask("operator", "GET /api/v1/limits", None).await.json();
     house.identity.flush().await.expect("storage is there");
-    let noted = house.ask("admin", "GET /api/v1/audit?action=limits.change", None).await.json();
+    let noted = house.ask("operator", "GET /api/v1/audit?action=limits.change", None).await.json();
 
     let verdict = house.ask("operator", "GET /api/v1/audit/verdict", None).await.json();
     let admin = house.ask("admin", "GET /api/v1/audit/verdict", None).await;

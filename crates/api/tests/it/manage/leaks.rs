@@ -221,7 +221,7 @@ async fn no_word_of_limits_that_cannot_be_kept_gets_out() {
         let house = plan.build().await;
         let body = serde_json::json!({ "version": 0, "rules": null });
 
-        let failed = house.ask("admin", "PUT /api/v1/limits", Some(&body)).await;
+        let failed = house.ask("operator", "PUT /api/v1/limits", Some(&body)).await;
 
         assert_eq!((failed.status, failed.code()), (status, kind.code()));
         assert!(!failed.body.contains("MARKER") && !failed.head.contains("MARKER"), "{failed:?}");
