@@ -130,8 +130,8 @@ impl Settings {
     /// Fetches the keys and keeps their digests.
     ///
     /// # Errors
-    /// [`UnreadableSecret`](ErrorKind::UnreadableSecret) when one is not where settings say,
-    /// [`InvalidValue`](ErrorKind::InvalidValue) when one is shorter than 16 characters, or two are the same.
+    /// [`UnreadableSecret`](crate::ErrorKind::UnreadableSecret) when one is not where settings say,
+    /// [`InvalidValue`](crate::ErrorKind::InvalidValue) when one is shorter than 16 characters, or two are the same.
     pub async fn resolve_keys(&self, secrets: &dyn SecretSource) -> Result<Vec<Key>, Error> {
         keys::resolve(&self.keys, secrets).await
     }

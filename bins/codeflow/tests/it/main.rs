@@ -1,5 +1,6 @@
 //! Tests of the command line: the real program on real repositories.
 
+mod admin;
 mod backups;
 mod calls;
 mod commands;

@@ -215,8 +215,9 @@ async fn cancel_all(store: &dyn Store, session: Session, executions: &[Execution
     let mut moves = Vec::new();
     for id in executions {
         let snapshot = store.read(*id, None).await.unwrap().expect("it was started");
-        let done = snapshot.tasks.iter().rev().map(|task| task.id).collect();
-        moves.push(Advance { done, ..advance(*id, snapshot.record.seq, vec![]) });
+        // Who cancels does not hold them.
+        let dropped = snapshot.tasks.iter().rev().map(|task| task.id).collect();
+        moves.push(Advance { dropped, ..advance(*id, snapshot.record.seq, vec![]) });
     }
     store.flush(session, moves).await.unwrap();
 }
