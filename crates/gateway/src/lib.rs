@@ -5,7 +5,7 @@
 //! over requests and replies:
 //!
 //! ```
-//! use codeflow_gateway::{Caller, ModelPolicy, Policy};
+//! use codeflow_gateway::{Caller, MinuteQuota, ModelPolicy, Policy};
 //!
 //! let policy = ModelPolicy { deny: vec!["openai/o1*".to_owned()], ..ModelPolicy::default() };
 //! let caller = Caller { tenant: "acme".into(), user: None, key: "ci".into(), quota: MinuteQuota::default() };
