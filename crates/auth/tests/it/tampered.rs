@@ -1,5 +1,6 @@
 //! Storage that answers otherwise than it was told: as if somebody had been at the database, or a commit had come late.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -21,6 +22,8 @@ pub(crate) struct Tampered {
     pub(crate) entries: Arc<Mutex<Option<Tampering>>>,
     /// What was revoked, with positions that somebody chose.
     pub(crate) revoked: Arc<Mutex<Vec<(i64, Revocation)>>>,
+    /// How often it was looked what is known of a name.
+    pub(crate) looks: Arc<AtomicUsize>,
 }
 
 macro_rules! as_told {
@@ -82,12 +85,16 @@ as_told! { KeyStore {
 } }
 
 as_told! { LockoutStore {
-    fn find_lockout(name: &[u8]) -> Option<Lockout>;
     fn find_lockouts(names: &[Vec<u8>]) -> Vec<Lockout>;
     fn add_failures(new: &[Lockout], forgotten: Timestamp) -> ();
     fn clear_lockout(name: &[u8], at: Timestamp) -> ();
     fn sweep_lockouts(before: Timestamp, keep: u32, most: u32) -> u32;
-} }
+}
+    async fn find_lockout(&self, name: &[u8]) -> Result<Option<Lockout>, Error> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.inner.find_lockout(name).await
+    }
+}
 
 as_told! { LoginStore {
     fn add_login(login: &Login) -> ();

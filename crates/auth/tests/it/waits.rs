@@ -2,12 +2,16 @@
 //! for those that nobody has.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use codeflow_auth::{Caller, Error, ErrorKind, Identity, IdentitySettings, LockoutSettings, Origin, OwnKeys};
+use codeflow_runtime::Tasks;
 use secrecy::ExposeSecret;
 
-use crate::support::{PASSWORD, World, ask, cheap, kind, page, seconds, secret, world, world_with};
+use crate::support::{
+    PASSWORD, World, ask, cheap, kind, open_over, page, seconds, secret, world, world_with,
+};
+use crate::tampered::Tampered;
 
 const WRONG: &str = "certainly not this one";
 
@@ -49,6 +53,23 @@ async fn a_wait_is_the_same_in_all_processes_whoever_has_the_name() {
     let known = answer(&world.identity, "someone").await;
     assert_eq!(known.2, Some(2), "it doubles, wherever the failures were");
     assert_eq!(answer(&world.identity, "nobody").await, known);
+}
+
+#[tokio::test]
+async fn a_try_looks_once_at_what_is_known_of_its_name_whoever_has_it() {
+    let world = world().await;
+    world.user("someone", &["user"]).await;
+    let store = Tampered { inner: world.store.clone(), ..Tampered::default() };
+    let looks = Arc::clone(&store.looks);
+    let identity = open_over(Arc::new(store), &world.clock, &world.ids, cheap()).await.unwrap();
+
+    for name in ["someone", "nobody", "No Name!"] {
+        for _ in 0..7 {
+            let before = looks.load(Ordering::SeqCst);
+            identity.sign_in(ask(name, WRONG), &Origin::default()).await.unwrap_err();
+            assert_eq!(looks.load(Ordering::SeqCst) - before, 1, "{name}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -206,29 +227,22 @@ async fn guesses_made_all_at_once_count_like_guesses_made_one_after_the_other() 
     assert_eq!(looked_at, 6, "{kinds:?}");
 }
 
-/// While one process tells storage, and is held up there, its failures count.
 #[tokio::test]
-async fn failures_count_while_storage_is_being_told_of_them() {
+async fn failures_of_which_storage_could_not_be_told_count_and_are_told_once() {
     let world = world().await;
     world.user("someone", &["user"]).await;
-    for _ in 0..6 {
+    for _ in 0..5 {
         world.try_sign_in("someone", WRONG).await.unwrap_err();
     }
-    let (identity, refused) = (Arc::clone(&world.identity), Arc::new(AtomicBool::new(false)));
-    let seen = Arc::clone(&refused);
-    // The first look of the telling.
-    world.clock.after_looks(0, move || {
-        let waits = futures_util::FutureExt::now_or_never(
-            identity.sign_in(ask("someone", WRONG), &Origin::default()),
-        );
-        let is_locked = waits.is_some_and(|answer| kind(answer) == ErrorKind::LockedOut);
-        seen.store(is_locked, Ordering::SeqCst);
-    });
+    world.store.set_away(true);
+    assert_eq!(kind(world.identity.flush().await), ErrorKind::Unavailable);
     world.store.set_away(false);
 
-    world.identity.flush().await.unwrap();
+    world.try_sign_in("someone", WRONG).await.unwrap_err();
+    assert_eq!(answer(&world.identity, "someone").await.0, ErrorKind::LockedOut);
 
-    assert!(refused.load(Ordering::SeqCst));
+    world.identity.flush().await.unwrap();
+    world.identity.flush().await.unwrap();
     assert_eq!(world.failures("someone").await, 6);
 }
 
@@ -242,7 +256,7 @@ async fn what_is_kept_of_failures_is_bounded() {
     }
     let stop = tokio_util::sync::CancellationToken::new();
     let (identity, until) = (Arc::clone(&world.identity), stop.clone());
-    let running = tokio::spawn(async move { identity.run(until).await });
+    let running = Tasks::new().spawn("identity", async move { identity.run(until).await });
     tokio::time::sleep(seconds(62)).await;
     stop.cancel();
     running.await.unwrap();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use codeflow_auth::{Caller, NewUser, SecondFactor, User, UserStore};
 use codeflow_core::Tenant;
+use codeflow_runtime::Tasks;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -108,7 +109,7 @@ async fn a_user_is_shown_with_the_wait_of_its_name() {
 async fn yes_sayer() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it listens");
-    tokio::spawn(async move {
+    Tasks::new().spawn("a service", async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut asked = [0; 4096];
             let read = stream.read(&mut asked).await.unwrap_or_default();
