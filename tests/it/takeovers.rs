@@ -120,7 +120,11 @@ async fn must_be_whole(url: &str, audit: &Audit, effects: &Effects, scene: &str)
 }
 
 /// Scenes side by side, and the moments at which their first workers died.
-async fn wave(server: &PostgresServer, numbers: Range<u64>, death: impl Fn(u64) -> Death<'_>) -> Vec<String> {
+async fn wave<'a>(
+    server: &PostgresServer,
+    numbers: Range<u64>,
+    death: impl Fn(u64) -> Death<'a>,
+) -> Vec<String> {
     let scenes = numbers.map(|number| scene(server, number, death(number)));
     let ends = futures_util::future::join_all(scenes).await;
     ends.into_iter()
