@@ -101,7 +101,7 @@ impl Waits {
             kept.map_or(nothing, |kept| Failures { count: kept.failures, at: kept.changed_at, ..nothing });
         let names = lock(&self.names);
         let here = [names.new.get(key), names.underway.get(key)].into_iter().flatten();
-        here.filter(|here| here.clears == clears).for_each(|here| failures.join(here));
+        here.for_each(|here| failures.join(here));
         Known { failures, epoch }
     }
 

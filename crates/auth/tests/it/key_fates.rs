@@ -120,5 +120,6 @@ async fn a_key_makes_none_when_it_is_revoked_meanwhile() {
         let kinds = [ErrorKind::Revoked, ErrorKind::ExpiredKey];
         assert!(second.is_ok() || kinds.contains(&kind(second)), "after {looks} looks");
     }
-    assert!(refused > 2, "it was refused {refused} times");
+    // Three times before the key that asks is looked at, and once after that.
+    assert!(refused > 3, "it was refused {refused} times");
 }
