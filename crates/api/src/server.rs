@@ -81,7 +81,8 @@ pub async fn serve(listener: TcpListener, serving: Serving) {
             None => return,
             Some((Ok((stream, peer)), permit)) => {
                 let connection = Connection { serving: serving.clone(), peer };
-                serving.tasks.spawn("connection", connection.run(stream, permit));
+                // In a box, because a task has room for what it runs twice.
+                serving.tasks.spawn("connection", Box::pin(connection.run(stream, permit)));
             }
             Some((Err(error), _)) => {
                 // Out of file descriptors, most often: others have to end before it gets better.

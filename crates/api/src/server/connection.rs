@@ -175,7 +175,7 @@ impl Ending {
             if quiet >= most {
                 return true;
             }
-            timer.as_mut().reset(Instant::now() + (most - quiet));
+            timer.as_mut().reset(Instant::now() + most.saturating_sub(quiet));
         }
         false
     }

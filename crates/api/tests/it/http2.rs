@@ -134,6 +134,7 @@ async fn a_connection_over_which_something_is_answered_is_not_idle() {
     body.send_data(ask.to_string().into(), true).expect("it is sent");
 
     assert!(timeout(SHORT * 4, &mut client.ends).await.is_err(), "it is kept while a model is waited for");
+    assert_eq!(client.get("/health/live").await, 200, "and may be asked meanwhile");
     drop((answer, body));
     assert!(timeout(SOON, client.ends).await.is_ok(), "and ends after that");
 }
