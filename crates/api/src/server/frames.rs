@@ -10,11 +10,9 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::requests::Requests;
 
-/// The frames that a client may send without asking for anything by them: so many in so long.
+/// The frames that a client may send without asking for anything by them, beside those about answers: so many in so long.
 const IDLE_FRAMES: usize = 1_000;
 const IDLE_TIME: Duration = Duration::from_secs(10);
-/// How many more it may send for each piece of an answer: it says that it has read it, and measures the way.
-const PER_PIECE: usize = 4;
 
 /// A length of 24 bits, a kind, flags, and the number of a stream.
 const HEAD: usize = 9;
@@ -44,13 +42,13 @@ pub(super) struct Frames {
 struct Idle {
     count: usize,
     since: Instant,
-    /// The pieces of answers by then.
-    pieces: usize,
+    /// What was earned by then.
+    earned: usize,
 }
 
 impl Frames {
     pub(super) fn new(within: Duration, requests: Requests) -> Self {
-        let idle = Idle { count: 0, since: Instant::now(), pieces: 0 };
+        let idle = Idle { count: 0, since: Instant::now(), earned: 0 };
         Self { within, requests, head: [0; HEAD], known: 0, rest: 0, is_open: false, timer: None, idle }
     }
 
@@ -120,14 +118,13 @@ impl Idle {
         if self.count < IDLE_FRAMES {
             return Ok(());
         }
-        let (now, pieces) = (Instant::now(), requests.pieces());
-        let earned = pieces.wrapping_sub(self.pieces).saturating_mul(PER_PIECE);
-        if now - self.since < IDLE_TIME && earned < self.count {
+        let (now, earned) = (Instant::now(), requests.earned());
+        if now - self.since < IDLE_TIME && earned.wrapping_sub(self.earned) < self.count {
             return Err(io::Error::other(
                 "the client floods the connection with frames that ask for nothing",
             ));
         }
-        *self = Self { count: 0, since: now, pieces };
+        *self = Self { count: 0, since: now, earned };
         Ok(())
     }
 }

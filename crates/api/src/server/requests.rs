@@ -9,6 +9,11 @@ use tokio::time::Instant;
 
 use super::sending::Progress;
 
+/// How many frames a client may send about a piece of an answer, and one more for each so many bytes of it: there are
+/// clients that say of every few KiB that they have read them.
+const PER_PIECE: usize = 4;
+const PER_FRAME: usize = 512;
+
 /// The requests of a connection. A clone is the same.
 #[derive(Clone)]
 pub(super) struct Requests(Arc<Counts>);
@@ -19,8 +24,8 @@ struct Counts {
     over: AtomicUsize,
     /// When the last one was over, in milliseconds of this connection.
     last: AtomicU64,
-    /// Pieces of answers that were handed on to be sent.
-    pieces: AtomicUsize,
+    /// What the client may say about answers that were handed on to be sent, in frames.
+    earned: AtomicUsize,
     /// Bytes that the system took.
     written: AtomicUsize,
     are_http_2: AtomicBool,
@@ -38,7 +43,7 @@ impl Requests {
             begun: AtomicUsize::new(0),
             over: AtomicUsize::new(0),
             last: AtomicU64::new(0),
-            pieces: AtomicUsize::new(0),
+            earned: AtomicUsize::new(0),
             written: AtomicUsize::new(0),
             are_http_2: AtomicBool::new(false),
             next: Mutex::new(None),
@@ -64,14 +69,14 @@ impl Requests {
         self.are_over().then(|| self.0.began.elapsed().saturating_sub(last))
     }
 
-    /// A piece of an answer was handed on.
-    pub(super) fn gave(&self) {
-        self.0.pieces.fetch_add(1, Ordering::Relaxed);
+    /// A piece of an answer was handed on: the client may say that it has read it, and measure the way.
+    pub(super) fn gave(&self, piece: &[u8]) {
+        self.0.earned.fetch_add(PER_PIECE + piece.len() / PER_FRAME, Ordering::Relaxed);
     }
 
-    /// How many pieces of answers were handed on.
-    pub(super) fn pieces(&self) -> usize {
-        self.0.pieces.load(Ordering::Relaxed)
+    /// How many frames the client may have sent about answers.
+    pub(super) fn earned(&self) -> usize {
+        self.0.earned.load(Ordering::Relaxed)
     }
 
     /// So many bytes were written.

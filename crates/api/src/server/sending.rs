@@ -93,9 +93,10 @@ impl Body for Sending {
                 Some(Err(never)) => match never {},
             }
         }
+        let piece = cut(&mut this.rest);
         progress.gave();
-        this.requests.gave();
-        Poll::Ready(Some(Ok(Frame::data(cut(&mut this.rest)))))
+        this.requests.gave(&piece);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

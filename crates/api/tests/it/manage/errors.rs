@@ -77,6 +77,12 @@ async fn failures_are_grouped_by_code_kind_and_place() {
     assert_eq!(fault["runbook"], "/docs/runbooks/requests-fail#fault");
     let prints: BTreeSet<&str> = rows.iter().filter_map(|row| row["fingerprint"].as_str()).collect();
     assert!(prints.len() == rows.len() && prints.iter().all(|print| print.len() == 16), "{prints:?}");
+    let vitals = &house.live.health;
+    assert_eq!(vitals.panics.load(Ordering::SeqCst), 2);
+    let counted = vitals.failed.lock().expect("nobody panicked").clone();
+    let away = ["engine.unavailable"; 3];
+    let rest = ["engine.internal", "api.internal", "model.timeout", "api.internal"];
+    assert_eq!(counted, [&away[..], &rest[..]].concat(), "and for the metrics, in their order");
     for who in ["user", "viewer", "nobody"] {
         assert!([401, 403].contains(&house.ask(who, LIST, None).await.status), "{who} sees them");
     }
