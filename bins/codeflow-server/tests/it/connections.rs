@@ -97,3 +97,34 @@ fn ten_thousand_idle_connections_hold_nobody_up_and_cost_little() {
         ask(stream);
     }
 }
+
+#[test]
+fn the_limit_of_open_files_is_raised_as_far_as_it_may_be_and_too_low_a_one_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    std::fs::write(folder.path().join("codeflow.toml"), "[log]\nfilter = \"warn\"\n")
+        .expect("it can be written");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -Sn 300 && ulimit -Hn 700 && exec \"$0\" \"$@\""]);
+    let plain = server(folder.path());
+    command.arg(plain.get_program());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.current_dir(folder.path()).args(["--listen", "127.0.0.1:0", "--database-url"]);
+    command.arg(folder.path().join("calls.db")).env("CODEFLOW_MASTER_KEY", KEY);
+
+    let mut program = Program::start(command);
+
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.id())).expect("it runs");
+    let files =
+        limits.lines().find(|line| line.starts_with("Max open files")).expect("there is such a limit");
+    let numbers: Vec<_> = files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers, ["700", "700"]);
+    program.signal(rustix::process::Signal::TERM);
+    assert_eq!(program.code(), Some(0));
+    let told = program.errors();
+    assert!(told.contains("the process may open 700 files"), "{told}");
+}
