@@ -47,7 +47,7 @@ pub struct ApiParts {
 #[derive(Clone)]
 pub struct Api {
     parts: Arc<ApiParts>,
-    managed: Manage,
+    pub(crate) managed: Manage,
 }
 
 impl std::ops::Deref for Api {

@@ -1,6 +1,8 @@
 //! The paths under `/api`: everything that manages things, guarded, described, and answered beside the `match` of the
 //! model paths. It decides nothing: a handler takes what was checked, calls one port, and converts.
 
+mod beyond;
+mod deeds;
 mod document;
 mod extract;
 mod guard;
@@ -30,13 +32,16 @@ pub(crate) use layers::entrance::name as visitor_name;
 pub(crate) use layers::guarding::found_in_time;
 pub(crate) use layers::identify::Arrival;
 pub use parts::{About, ClientAddress, ManageParts, ManageSettings};
-pub use ports::{Control, EnginePorts, Executions, NewStart, PutError, Workflows};
+pub use ports::{
+    Audit, Control, EnginePorts, Executions, NewRerun, NewStart, PutError, RerunVersion, Workflows,
+};
 pub(crate) use problem::Problem;
 
 /// All paths under `/api`. A clone is the same.
 #[derive(Clone)]
 pub(crate) struct Manage {
     router: Router,
+    pub(crate) office: Office,
 }
 
 impl Manage {
@@ -47,7 +52,7 @@ impl Manage {
         let document = document::text(&document);
         // Nobody else sets it.
         let _ = office.document.set(document);
-        Self { router }
+        Self { router, office }
     }
 
     /// Answers one request.

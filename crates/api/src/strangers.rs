@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use codeflow_auth::{Credential, ErrorKind, Permission, Principal};
+use codeflow_auth::{Credential, ErrorKind, Origin, Permission, Principal};
 use codeflow_gateway::{Caller, MinuteQuota};
 use codeflow_ratelimit::{Decision, EndpointClass, Visitor};
 use http::HeaderMap;
@@ -38,7 +38,14 @@ pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> R
         may_bypass: principal.permissions.has(Permission::LimitsBypass),
         class: EndpointClass::Model,
     };
-    pass(manage.gate.admit(&visitor).await)?;
+    let decision = manage.gate.admit(&visitor).await;
+    if let Some(decision) = decision.filter(Decision::is_beyond) {
+        let origin =
+            Origin { address: Some(address), agent: None, request_id: Some(exchange.request_id.to_string()) };
+        let by = codeflow_auth::Caller { principal: Arc::clone(&principal), origin };
+        exchange.api.managed.office.went_beyond(&name, &by, (&decision, EndpointClass::Model));
+    }
+    pass(decision)?;
     Ok(key(&principal))
 }
 

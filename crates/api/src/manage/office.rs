@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use super::beyond::Beyond;
 use super::document;
 use super::guard::Guard;
 use super::inspection::Inspection;
@@ -30,6 +31,8 @@ pub(crate) struct Office {
     parts: Arc<ApiParts>,
     /// Changes under way, which outlive their requests.
     pub(crate) work: Tasks,
+    /// Who went beyond limits lately.
+    pub(crate) beyond: Arc<Beyond>,
     /// The document, once all routes are known.
     pub(crate) document: Arc<OnceLock<Bytes>>,
 }
@@ -44,7 +47,7 @@ impl std::ops::Deref for Office {
 
 impl Office {
     pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
-        Self { parts, work: Tasks::new(), document: Arc::default() }
+        Self { parts, work: Tasks::new(), beyond: Arc::default(), document: Arc::default() }
     }
 
     /// Users, roles, keys and sign-ins, if this process has them.

@@ -1,5 +1,7 @@
 //! The paths under `/api`.
 
+mod connections;
+mod deeds;
 mod document;
 mod flows;
 pub(crate) mod house;

@@ -17,7 +17,7 @@ const PASSWORD: &str = "correct horse battery staple";
 /// The bound for a revocation to reach every process.
 const EVERYWHERE: Duration = Duration::from_secs(5);
 
-async fn call(to: SocketAddr, what: &str, credential: &str, body: Option<Value>) -> Told {
+pub(crate) async fn call(to: SocketAddr, what: &str, credential: &str, body: Option<Value>) -> Told {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let (kind, credential) = (
         if body.is_empty() { "" } else { "content-type: application/json\r\n" },
@@ -32,14 +32,14 @@ async fn call(to: SocketAddr, what: &str, credential: &str, body: Option<Value>)
     line.finish().await
 }
 
-fn text(told: &Told, field: &str) -> String {
+pub(crate) fn text(told: &Told, field: &str) -> String {
     let json = told.json();
     assert!(json[field].is_string(), "no `{field}` in {json}");
     json[field].as_str().unwrap_or_default().to_owned()
 }
 
 /// Makes the first administrator of a server that has just begun.
-async fn found(served: &mut Served) {
+pub(crate) async fn found(served: &mut Served) {
     let token = served.first.take().expect("nobody is there yet");
     let body = json!({ "token": token.expose_secret(), "name": "ada", "password": PASSWORD });
     let made = call(served.address, "POST /api/v1/auth/bootstrap", "", Some(body)).await;
@@ -47,11 +47,18 @@ async fn found(served: &mut Served) {
 }
 
 /// Signs in; the access token, and the sign-in.
-async fn sign_in(to: SocketAddr, name: &str) -> (String, String) {
+pub(crate) async fn sign_in(to: SocketAddr, name: &str) -> (String, String) {
     let body = json!({ "name": name, "password": PASSWORD });
     let told = call(to, "POST /api/v1/auth/login", "", Some(body)).await;
     assert_eq!(told.status, 200, "{}", told.text());
     (text(&told, "access_token"), text(&told, "session"))
+}
+
+/// Makes a user, whose password is that of all.
+pub(crate) async fn add_user(to: SocketAddr, by: &str, mut wish: Value) {
+    wish["password"] = json!(PASSWORD);
+    let made = call(to, "POST /api/v1/users", by, Some(wish)).await;
+    assert_eq!(made.status, 201, "{}", made.text());
 }
 
 async fn whole_life(database: TestDb) {

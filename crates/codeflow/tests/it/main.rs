@@ -1,12 +1,16 @@
 //! Tests of the facade, as a program that embeds it sees it.
 
 mod backups;
+mod browser;
 mod budgets;
 mod cache;
 mod callers;
 mod circuits;
+mod connections;
 mod doors;
 mod drains;
+mod executions;
+mod forge;
 mod hanging_up;
 mod identity;
 mod limits;
@@ -14,6 +18,7 @@ mod local;
 mod misbehaviours;
 mod models;
 mod names;
+mod outside;
 mod project;
 mod served;
 mod wire;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use codeflow_auth::{Credential, Origin, Permission, Principal};
+use codeflow_auth::{Caller, Credential, Origin, Permission, Principal};
 use codeflow_ratelimit::{Decision, Visitor, network_of};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -47,6 +47,10 @@ pub(crate) async fn admit(
         class: station.guard.class,
     };
     let decision = station.office.manage.gate.admit(&visitor).await;
+    if let (Some(decision), Some(principal)) = (decision.filter(Decision::is_beyond), principal) {
+        let by = Caller { principal, origin };
+        station.office.went_beyond(&name, &by, (&decision, station.guard.class));
+    }
     pass(decision, request, next).await
 }
 

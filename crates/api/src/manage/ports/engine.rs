@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use codeflow_core::workflow::{self, WorkflowName};
+use codeflow_core::workflow::{self, VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
-    ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot,
-    StartRequest, Started, StoredVersion,
+    ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion,
+    LogLine, Recorded, Rerun, Snapshot, StartRequest, Started, StoredVersion, View,
 };
 
-use super::{Control, Executions, NewStart, PutError, Workflows};
+use super::{Control, Executions, NewRerun, NewStart, PutError, RerunVersion, Workflows};
 
 /// An engine, with what documents are checked against.
 #[derive(Clone)]
@@ -29,6 +29,19 @@ impl EnginePorts {
             return Ok(snapshot);
         }
         Err(Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))
+    }
+
+    /// What became of a start.
+    async fn begun(
+        &self,
+        tenant: &Tenant,
+        (id, started): (ExecutionId, Started),
+    ) -> Result<(ExecutionRecord, bool), Error> {
+        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        match started {
+            Started::Created => Ok((record, true)),
+            Started::Existing(_) | Started::Skipped(_) => Ok((record, false)),
+        }
     }
 }
 
@@ -57,6 +70,24 @@ impl Workflows for EnginePorts {
     async fn get(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error> {
         self.engine.latest(tenant, name).await
     }
+
+    async fn versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        page: (Option<&VersionId>, u32),
+    ) -> Result<Vec<ListedVersion>, Error> {
+        self.engine.versions(tenant, name, page).await
+    }
+
+    async fn version(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        version: &VersionId,
+    ) -> Result<StoredVersion, Error> {
+        self.engine.version(tenant, name, version).await
+    }
 }
 
 #[async_trait]
@@ -64,12 +95,7 @@ impl Executions for EnginePorts {
     async fn start(&self, tenant: &Tenant, start: NewStart) -> Result<(ExecutionRecord, bool), Error> {
         let version = self.engine.latest(tenant, &start.workflow).await?.version;
         let request = StartRequest { version, inputs: start.inputs, idempotency_key: start.key };
-        let (id, started) = self.engine.start(request).await?;
-        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
-        match started {
-            Started::Created => Ok((record, true)),
-            Started::Existing(_) | Started::Skipped(_) => Ok((record, false)),
-        }
+        self.begun(tenant, self.engine.start(request).await?).await
     }
 
     async fn list(
@@ -84,6 +110,41 @@ impl Executions for EnginePorts {
 
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
         self.own(tenant, id, Some(i64::MAX)).await
+    }
+
+    async fn view(&self, tenant: &Tenant, id: ExecutionId) -> Result<View, Error> {
+        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.engine.view(id).await
+    }
+
+    async fn facts(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        (after, limit): (Option<FactPlace>, u32),
+    ) -> Result<Vec<Recorded>, Error> {
+        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.engine.facts(id, after, limit).await
+    }
+
+    async fn rerun(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        rerun: NewRerun,
+    ) -> Result<(ExecutionRecord, bool), Error> {
+        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        let NewRerun { inputs, version, key } = rerun;
+        // A version is looked for among the tenant's own: the engine would take anybody's of the same name.
+        let version = match version {
+            RerunVersion::Same => record.version,
+            RerunVersion::Latest => self.engine.latest(tenant, &record.workflow).await?.version,
+            RerunVersion::Of(version) => {
+                self.engine.version(tenant, &record.workflow, &version).await?.version
+            }
+        };
+        let rerun = Rerun { inputs, version: Some(version), idempotency_key: key };
+        self.begun(tenant, self.engine.rerun(id, rerun).await?).await
     }
 
     async fn logs(
@@ -109,6 +170,7 @@ impl Executions for EnginePorts {
             Control::Cancel(reason) => self.engine.cancel(id, by, reason).await,
             Control::Pause(reason) => self.engine.pause(id, by, reason).await,
             Control::Resume => self.engine.resume(id, by).await,
+            Control::Restart(from) => self.engine.restart(id, from, by).await,
             Control::Signal(event, payload) => self.engine.signal(id, &event, payload).await,
             Control::Decide(step, decision) => self.engine.decide(id, &step, decision).await,
         }

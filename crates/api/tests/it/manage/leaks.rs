@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_api::{Control, Executions, NewStart, PutError, Workflows};
+use codeflow_api::{Control, Executions, NewRerun, NewStart, PutError, Workflows};
 use codeflow_auth::{Authenticate, Principal};
-use codeflow_core::workflow::WorkflowName;
+use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
-use codeflow_engine::{Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot, StoredVersion};
+use codeflow_engine::{
+    Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded,
+    Snapshot, StoredVersion, View,
+};
 
 use super::house::{House, Plan, stuck};
 use super::script::{Operation, operations};
@@ -65,6 +68,19 @@ impl Workflows for Broken {
     async fn get(&self, _: &Tenant, _: &WorkflowName) -> Result<StoredVersion, Error> {
         self.fail()
     }
+
+    async fn versions(
+        &self,
+        _: &Tenant,
+        _: &WorkflowName,
+        _: (Option<&VersionId>, u32),
+    ) -> Result<Vec<ListedVersion>, Error> {
+        self.fail()
+    }
+
+    async fn version(&self, _: &Tenant, _: &WorkflowName, _: &VersionId) -> Result<StoredVersion, Error> {
+        self.fail()
+    }
 }
 
 #[async_trait]
@@ -81,6 +97,23 @@ impl Executions for Broken {
     }
 
     async fn get(&self, _: &Tenant, _: ExecutionId) -> Result<Snapshot, Error> {
+        self.fail()
+    }
+
+    async fn view(&self, _: &Tenant, _: ExecutionId) -> Result<View, Error> {
+        self.fail()
+    }
+
+    async fn facts(
+        &self,
+        _: &Tenant,
+        _: ExecutionId,
+        _: (Option<FactPlace>, u32),
+    ) -> Result<Vec<Recorded>, Error> {
+        self.fail()
+    }
+
+    async fn rerun(&self, _: &Tenant, _: ExecutionId, _: NewRerun) -> Result<(ExecutionRecord, bool), Error> {
         self.fail()
     }
 
