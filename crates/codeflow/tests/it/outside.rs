@@ -14,7 +14,9 @@ const PATH: &str = "/api/v1/auth/outside/forge";
 
 async fn whole_way(database: TestDb) {
     let forge = Forge::start().await;
-    let mut served = Served::start_on(&Arc::new(database), &forge.sign_in()).await;
+    // One browser does what many people would.
+    let settings = format!("{}[limits.requests.address]\nsign_in = 1000\n", forge.sign_in());
+    let mut served = Served::start_on(&Arc::new(database), &settings).await;
     let at = served.address;
     let early = begin(at, &forge, PATH, "").await.finish(at).await.told;
     found(&mut served).await;
