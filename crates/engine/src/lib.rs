@@ -85,6 +85,6 @@ pub use replay::{Anew, Answered, Change, Outcome, Replay, ReplayRequest, Replaye
 pub use retention::{Keeper, Removed, RetentionSettings};
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;
-pub use view::{Phase, StepView, View};
+pub use view::{Phase, StepView, View, step_uses};
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};
 pub use worker::{NotReady, Worker, WorkerSettings, WorkerVitals};

@@ -66,8 +66,13 @@ pub enum Phase<'v> {
 impl StepView<'_> {
     /// What it does: the name of an action, or `approval`, `wait`, `sleep`, `run`, or `workflow/` and a name.
     pub fn uses(&self) -> String {
-        uses(&self.step.kind)
+        step_uses(self.step)
     }
+}
+
+/// What a step does: the name of an action, or `approval`, `wait`, `sleep`, `run`, or `workflow/` and a name.
+pub fn step_uses(step: &Step) -> String {
+    uses(&step.kind)
 }
 
 impl View {

@@ -4,8 +4,10 @@
 mod audit;
 mod engine;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use codeflow_core::workflow::{StepName, VersionId, WorkflowName};
+use codeflow_core::workflow::{StepName, VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Problems, Tenant};
 use codeflow_engine::{
     Decision, Error, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded, Snapshot,
@@ -33,6 +35,18 @@ pub trait Workflows: Send + Sync {
     /// # Errors
     /// Everything that is wrong with it, or [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError>;
+
+    /// Checks a document, and keeps nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    async fn check(&self, tenant: &Tenant, document: &str) -> Result<Workflow, PutError>;
+
+    /// The latest version of a workflow, as it runs.
+    ///
+    /// # Errors
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
+    async fn outline(&self, tenant: &Tenant, name: &WorkflowName) -> Result<Arc<Workflow>, Error>;
 
     /// The latest version of each workflow, by name, after this one.
     ///

@@ -14,6 +14,7 @@ mod keys;
 mod limits;
 mod lists;
 mod me;
+mod outlines;
 mod outside;
 mod own_keys;
 mod people;
@@ -40,6 +41,7 @@ pub(crate) fn all(desk: Desk) -> Desk {
     let desk = usage::routes(desk);
     let desk = workflows::routes(desk);
     let desk = versions::routes(desk);
+    let desk = outlines::routes(desk);
     let desk = executions::routes(desk);
     let desk = steps::routes(desk);
     let desk = journal::routes(desk);

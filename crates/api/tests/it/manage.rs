@@ -7,6 +7,7 @@ mod flows;
 pub(crate) mod house;
 mod input;
 mod leaks;
+mod outlines;
 mod script;
 mod stack;
 mod sweep;

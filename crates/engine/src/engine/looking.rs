@@ -1,23 +1,13 @@
-//! Looking closer: the steps of an execution, its journal page by page, and the versions of a workflow.
+//! Looking closer: the journal of an execution page by page, and the versions of a workflow.
 
 use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 
 use super::Engine;
 use crate::ports::{FactPlace, ListedVersion, Recorded, StoredVersion};
-use crate::{Error, ErrorKind, View};
+use crate::{Error, ErrorKind};
 
 impl Engine {
-    /// An execution with its steps.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Corrupt`](ErrorKind::Corrupt), [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn view(&self, id: ExecutionId) -> Result<View, Error> {
-        let snapshot = self.get(id, None).await?;
-        let workflow = self.workflow(&snapshot.record.version).await?;
-        Ok(View::new(workflow, snapshot))
-    }
-
     /// The facts of an execution's journal after a place, in their order; none for one that does not exist.
     ///
     /// # Errors

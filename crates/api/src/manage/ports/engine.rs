@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use codeflow_core::workflow::{self, VersionId, WorkflowName};
+use codeflow_core::workflow::{self, VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
     ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion,
@@ -48,14 +48,23 @@ impl EnginePorts {
 #[async_trait]
 impl Workflows for EnginePorts {
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError> {
+        let workflow = self.check(tenant, document).await?;
+        self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
+        self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
+    }
+
+    async fn check(&self, tenant: &Tenant, document: &str) -> Result<Workflow, PutError> {
         let (text, actions, whose) = (document.to_owned(), Arc::clone(&self.actions), tenant.clone());
         // A large document takes its time, and others are answered by the same thread.
         let parsing = move || workflow::parse(&text, actions.catalog()).map(|workflow| workflow.of(&whose));
         let parsed = tokio::task::spawn_blocking(parsing).await;
         let fault = |_| PutError::Engine(Error::new(ErrorKind::Internal, "the document could not be read"));
-        let workflow = parsed.map_err(fault)?.map_err(PutError::Invalid)?;
-        self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
-        self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
+        parsed.map_err(fault)?.map_err(PutError::Invalid)
+    }
+
+    async fn outline(&self, tenant: &Tenant, name: &WorkflowName) -> Result<Arc<Workflow>, Error> {
+        let version = self.engine.latest(tenant, name).await?.version;
+        self.engine.workflow(&version).await
     }
 
     async fn list(
@@ -113,8 +122,9 @@ impl Executions for EnginePorts {
     }
 
     async fn view(&self, tenant: &Tenant, id: ExecutionId) -> Result<View, Error> {
-        self.own(tenant, id, Some(i64::MAX)).await?;
-        self.engine.view(id).await
+        let snapshot = self.own(tenant, id, None).await?;
+        let workflow = self.engine.workflow(&snapshot.record.version).await?;
+        Ok(View::new(workflow, snapshot))
     }
 
     async fn facts(

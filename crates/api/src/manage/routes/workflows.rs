@@ -58,7 +58,15 @@ pub(crate) struct PutWorkflow {
         max_length = 1_048_576,
         example = "version: 1\nname: nap\nsteps: { rest: { sleep: 10ms } }\n"
     )]
-    document: String,
+    pub(super) document: String,
+}
+
+/// Why a document is not kept.
+pub(super) fn refused(error: PutError) -> Problem {
+    match error {
+        PutError::Invalid(problems) => Problem::from(problems),
+        PutError::Engine(error) => Problem::from(error),
+    }
 }
 
 /// Lists workflows by name, each at its latest version.
@@ -83,11 +91,8 @@ async fn put_workflow(
     extract::Json(body): extract::Json<PutWorkflow>,
 ) -> Result<(StatusCode, Json<WorkflowView>), Problem> {
     let put = office.workflows()?.put(&caller.principal.tenant, &body.document).await;
-    let stored = put.map_err(|error| match error {
-        PutError::Invalid(problems) => Problem::from(problems),
-        PutError::Engine(error) => Problem::from(error),
-    })?;
-    let deed = Deed::new("workflow.register", &stored.workflow_id).with("name", stored.name.as_str());
+    let stored = put.map_err(refused)?;
+    let deed = Deed::new("workflow.register", stored.workflow_id).with("name", stored.name.as_str());
     office.done(&caller, deed.with("version", stored.version.as_str())).await;
     Ok((StatusCode::CREATED, Json(stored.into())))
 }

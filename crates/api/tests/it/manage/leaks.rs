@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_api::{Control, Executions, NewRerun, NewStart, PutError, Workflows};
 use codeflow_auth::{Authenticate, Principal};
-use codeflow_core::workflow::{VersionId, WorkflowName};
+use codeflow_core::workflow::{VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
     Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded,
@@ -59,6 +59,14 @@ impl Broken {
 impl Workflows for Broken {
     async fn put(&self, _: &Tenant, _: &str) -> Result<StoredVersion, PutError> {
         self.fail().map_err(PutError::Engine)
+    }
+
+    async fn check(&self, _: &Tenant, _: &str) -> Result<Workflow, PutError> {
+        self.fail().map_err(PutError::Engine)
+    }
+
+    async fn outline(&self, _: &Tenant, _: &WorkflowName) -> Result<Arc<Workflow>, Error> {
+        self.fail()
     }
 
     async fn list(&self, _: &Tenant, _: Option<&WorkflowName>, _: u32) -> Result<Vec<StoredVersion>, Error> {
@@ -158,7 +166,10 @@ async fn no_word_of_a_failing_engine_gets_out() {
     plan.manage.executions = Some(Arc::clone(&broken) as _);
     let house = plan.build().await;
     let all = operations(&house.document().await);
-    let reached = |one: &&Operation| one.path.contains("/executions") || one.path.contains("/workflows");
+    let reached = |one: &&Operation| {
+        let paths = ["/executions", "/workflows", "/workflow-checks"];
+        paths.iter().any(|path| one.path.contains(path))
+    };
 
     for (turn, kind) in ENGINE.iter().enumerate() {
         broken.next.store(turn, Ordering::SeqCst);
