@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use codeflow_core::workflow::{StepName, VersionId, Workflow, WorkflowName};
-use codeflow_core::{ExecutionId, Problems, Tenant};
+use codeflow_core::{ExecutionId, Problems, Tenant, Usd};
 use codeflow_engine::{
     Decision, Error, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded, Snapshot,
     StoredVersion, View,
@@ -129,8 +129,8 @@ pub enum Control {
     Cancel(Option<String>),
     /// Nothing more of it begins.
     Pause(Option<String>),
-    /// It goes on.
-    Resume,
+    /// It goes on. All of it may spend this from then on, if that is said.
+    Resume(Option<Usd>),
     /// It has ended, and is taken up again: from this step on, or with every step that did not succeed.
     Restart(Option<StepName>),
     /// It is told of an event.

@@ -147,7 +147,7 @@ async fn whole_life(database: TestDb) {
 
     world.tell(&format!("{at}/pause"), json!({ "reason": "lunch" })).await;
     world.until_status(&id, "paused").await;
-    world.tell(&format!("{at}/resume"), json!({})).await;
+    world.tell(&format!("{at}/resume"), json!({ "budget_microusd": 2_500_000 })).await;
     world.until_status(&id, "waiting").await;
     let early = world.post(&format!("{at}/restart"), json!({})).await;
     assert_eq!(
@@ -200,6 +200,7 @@ async fn journal(world: &World, at: &str, done: &Value) {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{kinds:?}");
     assert_eq!((&first("paused")["reason"], &first("paused")["by"]), (&json!("lunch"), &json!("ada")));
     assert_eq!((&first("decided")["approved"], &first("decided")["path"]), (&json!(false), &json!("go")));
+    assert_eq!(first("resumed")["budget_microusd"], 2_500_000);
     assert_eq!(first("restarted")["steps"], json!(["go", "paid"]));
     assert_eq!(first("signalled")["payload"], json!({ "amount": 12 }));
     let settled: Vec<_> = facts.iter().filter(|fact| fact["kind"] == "settled").collect();
@@ -287,6 +288,7 @@ async fn noted(world: &World, id: &str) {
     let start = &mine("execution.start")[0];
     assert_eq!((&start["target"], &start["details"]["workflow"]), (&json!(id), &json!("ship")));
     assert_eq!(start["details"]["new"], true);
+    assert_eq!(mine("execution.resume")[0]["details"], json!({ "budget_microusd": 2_500_000 }));
     assert_eq!(mine("execution.restart")[0]["details"], json!({ "from": "go" }));
     assert_eq!(
         mine("execution.signal")[0]["details"],

@@ -179,7 +179,8 @@ impl Executions for EnginePorts {
         match control {
             Control::Cancel(reason) => self.engine.cancel(id, by, reason).await,
             Control::Pause(reason) => self.engine.pause(id, by, reason).await,
-            Control::Resume => self.engine.resume(id, by).await,
+            Control::Resume(None) => self.engine.resume(id, by).await,
+            Control::Resume(Some(budget)) => self.engine.resume_with(id, by, budget).await,
             Control::Restart(from) => self.engine.restart(id, from, by).await,
             Control::Signal(event, payload) => self.engine.signal(id, &event, payload).await,
             Control::Decide(step, decision) => self.engine.decide(id, &step, decision).await,

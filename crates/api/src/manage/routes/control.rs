@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use codeflow_auth::{BuiltInRole, Credential, Permission, Principal};
-use codeflow_core::ExecutionId;
 use codeflow_core::workflow::StepName;
+use codeflow_core::{ExecutionId, Usd};
 use codeflow_engine::{Decider, Decision};
 use codeflow_ratelimit::EndpointClass;
 use http::StatusCode;
@@ -41,10 +41,14 @@ pub(crate) struct Because {
     reason: Option<String>,
 }
 
-/// Nothing more needs to be said.
+/// How a paused execution goes on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
+pub(crate) struct Resume {
+    /// What all of it may spend from now on, whatever its document says, in millionths of a US dollar.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64, example = 2_500_000)]
+    budget_microusd: Option<u64>,
+}
 
 /// Where an execution that has ended is taken up again.
 #[derive(Deserialize, ToSchema)]
@@ -108,7 +112,10 @@ fn deed(id: ExecutionId, what: &Control) -> Deed {
     match what {
         Control::Cancel(_) => Deed::new("execution.cancel", id),
         Control::Pause(_) => Deed::new("execution.pause", id),
-        Control::Resume => Deed::new("execution.resume", id),
+        Control::Resume(None) => Deed::new("execution.resume", id),
+        Control::Resume(Some(budget)) => {
+            Deed::new("execution.resume", id).with("budget_microusd", budget.micros())
+        }
         Control::Restart(None) => Deed::new("execution.restart", id),
         Control::Restart(Some(from)) => Deed::new("execution.restart", id).with("from", from.as_str()),
         Control::Signal(event, _) => Deed::new("execution.signal", id).with("event", event.as_str()),
@@ -148,16 +155,16 @@ async fn pause_execution(
 
 /// Lets a paused execution go on.
 #[utoipa::path(post, path = "/api/v1/executions/{id}/resume", tag = "executions", params(OfExecution),
-    request_body = Nothing, responses((status = 202, description = "It is told"),
+    request_body = Resume, responses((status = 202, description = "It is told"),
         (status = 409, description = "It is not paused", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn resume_execution(
     State(office): State<Office>,
     By(caller): By,
     Path(of): Path<OfExecution>,
-    Json(Nothing {}): Json<Nothing>,
+    Json(body): Json<Resume>,
 ) -> Result<StatusCode, Problem> {
-    tell(&office, &caller, of.id, Control::Resume).await
+    tell(&office, &caller, of.id, Control::Resume(body.budget_microusd.map(Usd::from_micros))).await
 }
 
 /// Takes an execution that has ended up again, where it failed or from a step on.

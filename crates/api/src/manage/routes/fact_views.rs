@@ -1,5 +1,6 @@
 //! Facts of a journal as they are told. The names of kinds never change.
 
+use codeflow_core::Usd;
 use codeflow_core::execution::{Fact, Settled};
 use codeflow_engine::{FactPlace, Recorded};
 use serde::Serialize;
@@ -79,6 +80,10 @@ pub(crate) struct FactView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "looks good")]
     reason: Option<String>,
+    /// What all of it may spend from then on, in millionths of a US dollar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 2_500_000)]
+    budget_microusd: Option<u64>,
     /// The attempt that waits until the execution goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 2)]
@@ -139,7 +144,9 @@ fn told(fact: Fact) -> FactView {
             FactView { steps: steps.iter().map(ToString::to_string).collect(), ..kind("restarted") }
         }
         Fact::Paused { by, reason, .. } => said("paused", by, reason),
-        Fact::Resumed { by, .. } => said("resumed", by, None),
+        Fact::Resumed { by, budget, .. } => {
+            FactView { budget_microusd: budget.map(Usd::micros), ..said("resumed", by, None) }
+        }
         Fact::Held { path, attempt, .. } => {
             FactView { path: Some(path.to_string()), attempt: Some(attempt), ..kind("held") }
         }
