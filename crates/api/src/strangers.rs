@@ -11,7 +11,7 @@ use http::HeaderMap;
 use crate::Failure;
 use crate::exchange::Exchange;
 use crate::keys::{Key, KeyRing};
-use crate::manage::{Problem, found_in_time, visitor_name};
+use crate::manage::{Problem, found_in_time, visitor_name, whose};
 use crate::refusal::Refusal;
 
 /// Whose key or token it is, as a key.
@@ -43,7 +43,8 @@ pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> R
         let origin =
             Origin { address: Some(address), agent: None, request_id: Some(exchange.request_id.to_string()) };
         let by = codeflow_auth::Caller { principal: Arc::clone(&principal), origin };
-        exchange.api.managed.office.went_beyond(&name, &by, (&decision, EndpointClass::Model));
+        let told = (&decision, EndpointClass::Model);
+        exchange.api.managed.office.went_beyond(&name, whose(&by), &by.origin, told);
     }
     pass(decision)?;
     Ok(key(&principal))

@@ -62,13 +62,20 @@ impl Office {
         }
     }
 
-    /// Says in the audit log, once a minute for each principal, that a limit was passed by permission.
-    pub(crate) fn went_beyond(&self, name: &str, by: &Caller, (decision, class): (&Decision, EndpointClass)) {
+    /// Says in the audit log, once a minute for each name under which somebody is counted, that a limit was passed by
+    /// permission.
+    pub(crate) fn went_beyond(
+        &self,
+        name: &str,
+        who: (String, &Tenant),
+        origin: &Origin,
+        (decision, class): (&Decision, EndpointClass),
+    ) {
         let Some(audit) = &self.manage.audit else { return };
         let Some(unsaid) = self.beyond.is_news(name, self.clock.now()) else { return };
         let deed = Deed::new("limits.bypass", decision.limit.name);
         let deed = deed.with("class", class.as_str()).with("since_last", unsaid);
-        audit.note(self.event(whose(by), &by.origin, deed, Outcome::Done));
+        audit.note(self.event(who, origin, deed, Outcome::Done));
     }
 
     async fn write(&self, by: &Caller, deed: Deed, outcome: Outcome) {
@@ -98,7 +105,7 @@ impl Office {
     }
 }
 
-/// Who it is, and in whose data.
-fn whose(by: &Caller) -> (String, &Tenant) {
+/// What the audit log calls somebody, and in whose data they are.
+pub(crate) fn whose(by: &Caller) -> (String, &Tenant) {
     (by.actor(), &by.principal.tenant)
 }

@@ -50,6 +50,16 @@ impl Office {
         Self { parts, work: Tasks::new(), beyond: Arc::default(), document: Arc::default() }
     }
 
+    /// Goes on with something to its end, also when the client goes away: for what changes something in answer to a
+    /// method that should not.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let ended = self.work.spawn("way back", work).await.ok().flatten();
+        ended.unwrap_or_else(|| Err(Refusal::Internal.into()))
+    }
+
     /// Users, roles, keys and sign-ins, if this process has them.
     pub(crate) fn identity(&self) -> Result<&Identity, Problem> {
         self.manage.identity.as_deref().ok_or_else(|| Refusal::NotHere.into())

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
-use codeflow_auth::{Connections, Error, ErrorKind, NewConnection, Permission, SignInAnswer};
+use codeflow_auth::{
+    Connections, Error, ErrorKind, FinishedConnection, NewConnection, Origin, Permission, SignInAnswer,
+};
 use codeflow_ratelimit::EndpointClass;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
@@ -129,11 +131,22 @@ async fn finish_connection(
 ) -> Result<impl IntoResponse, Problem> {
     let ComeBack { state, code, error, iss } = query;
     let answer = SignInAnswer { state, code, error, iss, browser: COOKIE.kept(&headers) };
-    let made = connections(&office)?.finish(&of.service, &answer).await?;
-    let deed = Deed::new("connection.create", format!("{}/{}", made.service, made.name));
-    office.done_by((&made.by, &made.tenant), &origin, deed).await;
+    let desk = office.clone();
+    let made = office.to_its_end(async move { finish(&desk, &of.service, &answer, &origin).await }).await?;
     let forget = [(header::SET_COOKIE, COOKIE.forget())];
     Ok((StatusCode::OK, AppendHeaders(forget), Json(ConnectedView::from(made))))
+}
+
+async fn finish(
+    office: &Office,
+    service: &str,
+    answer: &SignInAnswer,
+    origin: &Origin,
+) -> Result<FinishedConnection, Problem> {
+    let made = connections(office)?.finish(service, answer).await?;
+    let deed = Deed::new("connection.create", format!("{}/{}", made.service, made.name));
+    office.done_by((&made.by, &made.tenant), origin, deed).await;
+    Ok(made)
 }
 
 /// Shows a connection, and how it is.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
-use codeflow_auth::{BegunSignIn, SignInAnswer, SignInProviders};
+use codeflow_auth::{BegunSignIn, Origin, SignInAnswer, SignInProviders};
 use codeflow_ratelimit::EndpointClass;
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -144,9 +144,19 @@ async fn finish_sign_in(
 ) -> Result<impl IntoResponse, Problem> {
     let ComeBack { state, code, error, iss } = query;
     let answer = SignInAnswer { state, code, error, iss, browser: COOKIE.kept(&headers) };
-    let finished = providers(&office)?.finish(&of.service, &answer).await?;
-    let signed = office.identity()?.sign_in_with(&finished.identity, &origin).await?;
-    let view = FinishedView { tokens: signed.into(), redirect_after: finished.redirect_after };
+    let desk = office.clone();
+    let view = office.to_its_end(async move { finish(&desk, &of.service, &answer, &origin).await }).await?;
     let forget = [(header::SET_COOKIE, COOKIE.forget())];
     Ok((StatusCode::OK, AppendHeaders(forget), Json(view)))
+}
+
+async fn finish(
+    office: &Office,
+    service: &str,
+    answer: &SignInAnswer,
+    origin: &Origin,
+) -> Result<FinishedView, Problem> {
+    let finished = providers(office)?.finish(service, answer).await?;
+    let signed = office.identity()?.sign_in_with(&finished.identity, origin).await?;
+    Ok(FinishedView { tokens: signed.into(), redirect_after: finished.redirect_after })
 }
