@@ -8,6 +8,7 @@ pub(crate) mod house;
 mod input;
 mod leaks;
 mod outlines;
+mod safety;
 mod script;
 mod stack;
 mod sweep;

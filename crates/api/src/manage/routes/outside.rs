@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{AppendHeaders, IntoResponse};
-use codeflow_auth::{BegunSignIn, Origin, SignInAnswer, SignInProviders};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use codeflow_auth::{BegunSignIn, CodeTicket, Origin, OutsideSignIn, SignInAnswer, SignInProviders};
 use codeflow_ratelimit::EndpointClass;
 use http::{HeaderMap, StatusCode, header};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -98,6 +99,49 @@ pub(crate) struct FinishedView {
     redirect_after: Option<String>,
 }
 
+/// A sign-in that lacks a code of the second factor.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CodeNeededView {
+    /// What finishes the sign-in, with a code, at `/api/v1/auth/second-factor`; once.
+    #[schema(example = "cfc_ticket")]
+    ticket: String,
+    /// Until when it can be finished.
+    #[schema(format = "date-time", example = "2026-11-25T10:05:00.000Z")]
+    expires_at: String,
+    /// The path that was named at the beginning.
+    #[schema(example = "/console")]
+    redirect_after: Option<String>,
+}
+
+/// How a sign-in with another service ends.
+enum Ending {
+    Finished(FinishedView),
+    CodeNeeded(CodeNeededView),
+}
+
+impl Ending {
+    fn of(signed: OutsideSignIn, redirect_after: Option<String>) -> Self {
+        match signed {
+            OutsideSignIn::Done(signed) => {
+                Self::Finished(FinishedView { tokens: signed.into(), redirect_after })
+            }
+            OutsideSignIn::CodeNeeded(CodeTicket { ticket, expires_at }) => {
+                let (ticket, expires_at) = (ticket.expose_secret().to_owned(), expires_at.to_string());
+                Self::CodeNeeded(CodeNeededView { ticket, expires_at, redirect_after })
+            }
+        }
+    }
+}
+
+impl IntoResponse for Ending {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Finished(view) => Json(view).into_response(),
+            Self::CodeNeeded(view) => (StatusCode::ACCEPTED, Json(view)).into_response(),
+        }
+    }
+}
+
 fn providers(office: &Office) -> Result<&SignInProviders, Problem> {
     office.manage.sign_ins.as_deref().ok_or_else(|| Refusal::NotHere.into())
 }
@@ -127,13 +171,16 @@ async fn begin_sign_in(
     Ok((AppendHeaders(cookie), Json(BegunView::from(begun))))
 }
 
-/// Finishes a sign-in with what the other service sent back.
+/// Finishes a sign-in with what the other service sent back, or says that a code of the second factor is needed as well.
 #[utoipa::path(get, path = "/api/v1/auth/callback/{service}", tag = "sign-in", params(OfService, ComeBack),
     extensions(("x-codeflow-open-query" = json!(true))),
     responses((status = 200, description = "The tokens", body = FinishedView),
+        (status = 202, description = "The user has a second factor, of which a code is needed", body = CodeNeededView),
         (status = 401, description = "Nobody is vouched for", body = ProblemBody<'static>,
             content_type = "application/problem+json"),
         (status = 403, description = "Who it is may not sign in here", body = ProblemBody<'static>,
+            content_type = "application/problem+json"),
+        (status = 409, description = "The tenant has too many users, or all names are taken", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn finish_sign_in(
     State(office): State<Office>,
@@ -145,9 +192,9 @@ async fn finish_sign_in(
     let ComeBack { state, code, error, iss } = query;
     let answer = SignInAnswer { state, code, error, iss, browser: COOKIE.kept(&headers) };
     let desk = office.clone();
-    let view = office.to_its_end(async move { finish(&desk, &of.service, &answer, &origin).await }).await?;
+    let ending = office.to_its_end(async move { finish(&desk, &of.service, &answer, &origin).await }).await?;
     let forget = [(header::SET_COOKIE, COOKIE.forget())];
-    Ok((StatusCode::OK, AppendHeaders(forget), Json(view)))
+    Ok((AppendHeaders(forget), ending))
 }
 
 async fn finish(
@@ -155,8 +202,8 @@ async fn finish(
     service: &str,
     answer: &SignInAnswer,
     origin: &Origin,
-) -> Result<FinishedView, Problem> {
+) -> Result<Ending, Problem> {
     let finished = providers(office)?.finish(service, answer).await?;
     let signed = office.identity()?.sign_in_with(&finished.identity, origin).await?;
-    Ok(FinishedView { tokens: signed.into(), redirect_after: finished.redirect_after })
+    Ok(Ending::of(signed, finished.redirect_after))
 }
