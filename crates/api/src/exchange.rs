@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use crate::body::Outgoing;
 use crate::keys::{Key, Unknown};
+use crate::ledger::{Blame, Failed};
 use crate::reading::{self, Unread};
 use crate::refusal::Refusal;
 use crate::{Api, Failure, evidence, strangers};
@@ -30,11 +31,13 @@ pub(crate) struct Exchange<'a> {
     pub(crate) request_id: Arc<str>,
     /// The address of the connection.
     pub(crate) peer: IpAddr,
+    /// Its route, for those who count failures.
+    pub(crate) place: &'static str,
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn begin(api: &'a Api, format: WireFormat, peer: IpAddr) -> Self {
-        Self { api, format, request_id: evidence::request_id(&*api.ids), peer }
+    pub(crate) fn begin(api: &'a Api, format: WireFormat, (peer, place): (IpAddr, &'static str)) -> Self {
+        Self { api, format, request_id: evidence::request_id(&*api.ids), peer, place }
     }
 
     /// The answer, or what went wrong in the client's format; either under the request's name.
@@ -44,8 +47,26 @@ impl<'a> Exchange<'a> {
         response
     }
 
-    /// A failure as a response.
+    /// A failure as a response, counted if it is not the client's.
     pub(crate) fn refusal(&self, failure: &Failure) -> Response<Outgoing> {
+        if let Some(blame) = Blame::of(failure.status) {
+            self.note(failure.code, blame);
+        }
+        self.told(failure)
+    }
+
+    /// What a client is told when a route panicked.
+    pub(crate) fn panicked(&self) -> Response<Outgoing> {
+        self.note(Refusal::Internal.code(), Blame::Panic);
+        self.told(&Refusal::Internal.told("something went wrong inside the gateway"))
+    }
+
+    fn note(&self, code: &'static str, blame: Blame) {
+        let failed = Failed { code, blame, place: self.place, request_id: &self.request_id };
+        self.api.ledger.note(&failed);
+    }
+
+    fn told(&self, failure: &Failure) -> Response<Outgoing> {
         let body = failure.body(self.format, &self.request_id);
         let mut response = json(body.into());
         let status = StatusCode::from_u16(failure.status(self.format));

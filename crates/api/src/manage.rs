@@ -18,6 +18,7 @@ mod stack;
 mod strict;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use http::{Request, Response};
@@ -26,6 +27,7 @@ use tower::ServiceExt;
 
 use crate::body::Outgoing;
 use crate::front::ApiParts;
+use crate::ledger::Ledger;
 use office::{Desk, Office};
 
 pub(crate) use deeds::whose;
@@ -42,18 +44,24 @@ pub(crate) use problem::Problem;
 #[derive(Clone)]
 pub(crate) struct Manage {
     router: Router,
+    /// What handlers share; of it, changes under way outlive their requests.
     pub(crate) office: Office,
 }
 
 impl Manage {
     /// Registers every route.
-    pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
-        let office = Office::new(parts);
+    pub(crate) fn new(parts: Arc<ApiParts>, ledger: Arc<Ledger>) -> Self {
+        let office = Office::new(parts, ledger);
         let (router, document) = routes::all(Desk::new(office.clone())).close();
         let document = document::text(&document);
         // Nobody else sets it.
         let _ = office.document.set(document);
         Self { router, office }
+    }
+
+    /// Waits for changes that go on without their requests. Returns whether all ended in time.
+    pub(crate) async fn settle(&self, within: Duration) -> bool {
+        self.office.work.shut_down(within).await
     }
 
     /// Answers one request.

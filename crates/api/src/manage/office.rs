@@ -23,6 +23,7 @@ use super::ports::{Executions, Workflows};
 use super::problem::Problem;
 use super::stack::{self, Station};
 use crate::front::ApiParts;
+use crate::ledger::Ledger;
 use crate::refusal::Refusal;
 
 /// What handlers share.
@@ -33,6 +34,8 @@ pub(crate) struct Office {
     pub(crate) work: Tasks,
     /// Who went beyond limits lately.
     pub(crate) beyond: Arc<Beyond>,
+    /// What failed.
+    pub(crate) ledger: Arc<Ledger>,
     /// The document, once all routes are known.
     pub(crate) document: Arc<OnceLock<Bytes>>,
 }
@@ -46,8 +49,8 @@ impl std::ops::Deref for Office {
 }
 
 impl Office {
-    pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
-        Self { parts, work: Tasks::new(), beyond: Arc::default(), document: Arc::default() }
+    pub(crate) fn new(parts: Arc<ApiParts>, ledger: Arc<Ledger>) -> Self {
+        Self { parts, work: Tasks::new(), beyond: Arc::default(), ledger, document: Arc::default() }
     }
 
     /// Goes on with something to its end, also when the client goes away: for what changes something in answer to a

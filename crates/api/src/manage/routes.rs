@@ -7,6 +7,7 @@ mod connection_views;
 mod connections;
 mod control;
 mod cookies;
+mod errors;
 mod executions;
 mod fact_views;
 mod journal;
@@ -58,5 +59,6 @@ pub(crate) fn all(desk: Desk) -> Desk {
     let desk = roles::routes(desk);
     let desk = keys::routes(desk);
     let desk = audit::routes(desk);
+    let desk = errors::routes(desk);
     limits::routes(desk)
 }

@@ -1,8 +1,10 @@
 //! The paths under `/api`.
 
+mod changes;
 mod connections;
 mod deeds;
 mod document;
+mod errors;
 mod flows;
 pub(crate) mod house;
 mod input;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::served::{Served, provider};
 use crate::wire::{Line, Told};
 
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// The bound for a revocation to reach every process.
 const EVERYWHERE: Duration = Duration::from_secs(5);
 

@@ -10,6 +10,7 @@ mod connections;
 mod doors;
 mod drains;
 mod executions;
+mod faults;
 mod forge;
 mod hanging_up;
 mod identity;
