@@ -50,7 +50,7 @@ pub struct Api {
     parts: Arc<ApiParts>,
     /// What failed.
     pub(crate) ledger: Arc<Ledger>,
-    managed: Manage,
+    pub(crate) managed: Manage,
 }
 
 impl std::ops::Deref for Api {

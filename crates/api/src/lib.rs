@@ -51,8 +51,8 @@ pub use front::{Api, ApiParts};
 pub use health::{Health, serve_health};
 pub use keys::{Key, KeyRing};
 pub use manage::{
-    About, ClientAddress, Control, EnginePorts, Executions, ManageParts, ManageSettings, NewStart, PutError,
-    Workflows,
+    About, Audit, ClientAddress, Control, EnginePorts, Executions, ManageParts, ManageSettings, NewRerun,
+    NewStart, PutError, RerunVersion, Workflows,
 };
 pub use messages::{Messages, MessagesStream};
 pub use reading::BodyLimits;

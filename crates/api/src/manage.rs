@@ -1,6 +1,8 @@
 //! The paths under `/api`: everything that manages things, guarded, described, and answered beside the `match` of the
 //! model paths. It decides nothing: a handler takes what was checked, calls one port, and converts.
 
+mod beyond;
+mod deeds;
 mod document;
 mod extract;
 mod guard;
@@ -19,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use codeflow_runtime::Tasks;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::ServiceExt;
@@ -29,19 +30,22 @@ use crate::front::ApiParts;
 use crate::ledger::Ledger;
 use office::{Desk, Office};
 
+pub(crate) use deeds::whose;
 pub(crate) use layers::entrance::name as visitor_name;
 pub(crate) use layers::guarding::found_in_time;
 pub(crate) use layers::identify::Arrival;
 pub use parts::{About, ClientAddress, ManageParts, ManageSettings};
-pub use ports::{Control, EnginePorts, Executions, NewStart, PutError, Workflows};
+pub use ports::{
+    Audit, Control, EnginePorts, Executions, NewRerun, NewStart, PutError, RerunVersion, Workflows,
+};
 pub(crate) use problem::Problem;
 
 /// All paths under `/api`. A clone is the same.
 #[derive(Clone)]
 pub(crate) struct Manage {
     router: Router,
-    /// Changes under way, which outlive their requests.
-    work: Tasks,
+    /// What handlers share; of it, changes under way outlive their requests.
+    pub(crate) office: Office,
 }
 
 impl Manage {
@@ -52,12 +56,12 @@ impl Manage {
         let document = document::text(&document);
         // Nobody else sets it.
         let _ = office.document.set(document);
-        Self { router, work: office.work }
+        Self { router, office }
     }
 
     /// Waits for changes that go on without their requests. Returns whether all ended in time.
     pub(crate) async fn settle(&self, within: Duration) -> bool {
-        self.work.shut_down(within).await
+        self.office.work.shut_down(within).await
     }
 
     /// Answers one request.

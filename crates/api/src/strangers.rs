@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use codeflow_auth::{Credential, ErrorKind, Permission, Principal};
+use codeflow_auth::{Credential, ErrorKind, Origin, Permission, Principal};
 use codeflow_gateway::{Caller, MinuteQuota};
 use codeflow_ratelimit::{Decision, EndpointClass, Visitor};
 use http::HeaderMap;
@@ -11,7 +11,7 @@ use http::HeaderMap;
 use crate::Failure;
 use crate::exchange::Exchange;
 use crate::keys::{Key, KeyRing};
-use crate::manage::{Problem, found_in_time, visitor_name};
+use crate::manage::{Problem, found_in_time, visitor_name, whose};
 use crate::refusal::Refusal;
 
 /// Whose key or token it is, as a key.
@@ -38,7 +38,15 @@ pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> R
         may_bypass: principal.permissions.has(Permission::LimitsBypass),
         class: EndpointClass::Model,
     };
-    pass(manage.gate.admit(&visitor).await)?;
+    let decision = manage.gate.admit(&visitor).await;
+    if let Some(decision) = decision.filter(Decision::is_beyond) {
+        let origin =
+            Origin { address: Some(address), agent: None, request_id: Some(exchange.request_id.to_string()) };
+        let by = codeflow_auth::Caller { principal: Arc::clone(&principal), origin };
+        let told = (&decision, EndpointClass::Model);
+        exchange.api.managed.office.went_beyond(&name, whose(&by), &by.origin, told);
+    }
+    pass(decision)?;
     Ok(key(&principal))
 }
 

@@ -46,7 +46,7 @@ impl Caller {
     }
 
     /// What the audit log calls them: the user or the key by id.
-    pub(crate) fn actor(&self) -> String {
+    pub fn actor(&self) -> String {
         match (&self.principal.credential, self.principal.user) {
             (Credential::Token(_), Some(user)) => user.to_string(),
             (Credential::Token(login), None) => login.to_string(),

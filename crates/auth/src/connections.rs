@@ -1,7 +1,9 @@
 //! Tokens with which integrations call other services in a tenant's name: kept sealed, handed out fresh.
 
+mod connect;
 mod refresh;
 mod service;
+mod state;
 mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,12 +16,15 @@ use codeflow_runtime::Tasks;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use self::connect::Door;
 use self::refresh::Refreshed;
 use self::tokens::{Lease, Sealed};
 use crate::oidc::web::{Web, bad};
 use crate::{Connection, ConnectionStore, Error, ErrorKind, Vault};
 
+pub use self::connect::{FinishedConnection, NewConnection};
 pub use self::service::{ConnectionService, SecretIn};
+pub use self::state::ConnectionStatus;
 pub use self::tokens::{ConnectionTokens, ListedConnection};
 
 /// A token that is good for less is not handed out any more.
@@ -56,6 +61,8 @@ pub struct ConnectionSources {
 #[derive(Clone)]
 pub struct Connections {
     all: Arc<All>,
+    /// Where people come in, if they may.
+    door: Option<Arc<Door>>,
 }
 
 struct All {
@@ -91,7 +98,8 @@ impl Connections {
     ) -> Result<Self, Error> {
         services.iter().try_for_each(|(name, service)| service.check(name))?;
         let web = Web::new(&sources.client);
-        Ok(Self { all: Arc::new(All { services, sources, web, turns: Mutex::default() }) })
+        let all = Arc::new(All { services, sources, web, turns: Mutex::default() });
+        Ok(Self { all, door: None })
     }
 
     /// Keeps tokens, in place of those that were kept under this name.

@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod attempts;
 mod audit;
 mod audit_hash;
 mod audit_read;
@@ -70,7 +71,8 @@ pub use authenticate::Authenticate;
 pub use caller::{Caller, Origin};
 pub use code_tickets::CodeTicket;
 pub use connections::{
-    ConnectionService, ConnectionSources, ConnectionTokens, Connections, ListedConnection, SecretIn,
+    ConnectionService, ConnectionSources, ConnectionStatus, ConnectionTokens, Connections,
+    FinishedConnection, ListedConnection, NewConnection, SecretIn,
 };
 pub use error::{BoxError, Error, ErrorKind};
 pub use identity::{Identity, IdentityParts};

@@ -5,7 +5,7 @@ mod exchange;
 mod id_token;
 mod identity;
 mod keys;
-mod landing;
+pub(crate) mod landing;
 mod metadata;
 mod pending;
 mod settings;
@@ -22,6 +22,8 @@ use self::metadata::{Issuer, Metadata};
 use self::pending::Pending;
 use self::web::{Web, bad};
 use crate::{Error, ErrorKind, Vault};
+
+pub(crate) use self::settings::is_plain;
 
 pub use self::identity::{Decision, Newcomer, VerifiedIdentity};
 pub use self::settings::{NewUsers, OAuth2, Protocol, ProviderSettings, SignInSettings, SignInSources};

@@ -53,6 +53,10 @@ permissions! {
     ExecutionsControl => "executions:control",
     /// Decisions about steps that wait for one.
     ExecutionsApprove => "executions:approve",
+    /// The tenant's connections to other services.
+    ConnectionsRead => "connections:read",
+    /// New connections to other services, and the end of them.
+    ConnectionsWrite => "connections:write",
     /// The users of the tenant.
     UsersRead => "users:read",
     /// New users and their roles.

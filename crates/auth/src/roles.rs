@@ -58,7 +58,14 @@ impl BuiltInRole {
     /// What is in it.
     pub fn permissions(self) -> Permissions {
         use Permission as P;
-        let looks = [P::AccountManage, P::ProvidersRead, P::UsageRead, P::WorkflowsRead, P::ExecutionsRead];
+        let looks = [
+            P::AccountManage,
+            P::ProvidersRead,
+            P::UsageRead,
+            P::WorkflowsRead,
+            P::ExecutionsRead,
+            P::ConnectionsRead,
+        ];
         let does = [
             P::ModelsCall,
             P::WorkflowsWrite,

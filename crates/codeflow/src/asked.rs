@@ -17,13 +17,13 @@ pub struct Asked {
     pub findings: Option<usize>,
 }
 
-impl StepView<'_> {
-    /// The model that this step asked, once the step is done with; none for one that asked nobody.
-    pub fn asked(&self) -> Option<Asked> {
-        let Phase::Settled(settled) = self.phase else { return None };
+impl Asked {
+    /// The model that a step asked, once the step is done with; none for one that asked nobody.
+    pub fn of(step: &StepView<'_>) -> Option<Self> {
+        let Phase::Settled(settled) = step.phase else { return None };
         let outputs = settled.outputs.as_deref()?.as_object()?;
         let findings = outputs.get("findings").and_then(Value::as_array).map(Vec::len);
-        Some(Asked { model: model_use(outputs)?, findings })
+        Some(Self { model: model_use(outputs)?, findings })
     }
 }
 

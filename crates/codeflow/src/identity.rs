@@ -1,10 +1,12 @@
 //! Identity, put together from the settings and the database: for the server, and for operators at the command line.
 
+mod connections;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use codeflow_auth::{
-    Identity, IdentityParts, IdentitySettings, NewUsers, OAuth2, PasswordSettings, Protocol,
+    Connections, Identity, IdentityParts, IdentitySettings, NewUsers, OAuth2, PasswordSettings, Protocol,
     ProviderSettings, SecretStore as _, SignInProviders, SignInSettings, SignInSources, SignedTokens,
     Signing, TokenSettings, TokenSources, Vault,
 };
@@ -29,6 +31,8 @@ pub(crate) struct Identities {
     pub(crate) tokens: Arc<SignedTokens>,
     /// The other services with which people sign in, if settings name any.
     pub(crate) sign_ins: Option<Arc<SignInProviders>>,
+    vault: Arc<Vault>,
+    database: Database,
 }
 
 impl Identities {
@@ -56,9 +60,21 @@ impl Identities {
             ids: Arc::new(SystemIds),
         };
         let identity = Arc::new(Identity::open(parts, identity_settings(auth)).await?);
-        let sources = sources_of_sign_ins(settings, database, vault)?;
+        let sources = sources_of_sign_ins(settings, database, Arc::clone(&vault))?;
         let sign_ins = sources.map(|sources| sign_ins(auth, &secrets, sources)).transpose()?;
-        Ok(Self { identity, tokens, sign_ins })
+        Ok(Self { identity, tokens, sign_ins, vault, database: database.clone() })
+    }
+
+    /// Connections to other services; tokens are refreshed in `tasks`.
+    pub(crate) fn connections(
+        &self,
+        settings: &Settings,
+        environment: &Environment,
+        tasks: &Tasks,
+    ) -> Result<Connections, Error> {
+        let secrets = LocalSecrets::new(environment.clone());
+        let ground = connections::Ground { database: &self.database, vault: &self.vault, tasks };
+        connections::connections(&settings.auth.connections, &secrets, &ground)
     }
 
     /// Runs in `tasks` what has to run beside them.
@@ -155,14 +171,20 @@ fn named_hosts(settings: &Settings) -> Result<Vec<AllowedHost>, Error> {
             }
         };
         for url in urls {
-            let Some(host) = url.host_str() else { continue };
-            let text = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-            hosts.push(text.parse().map_err(|error: codeflow_net::Error| {
-                Error::new(ErrorKind::Gateway, "a host of `auth.sign_in` cannot be used").with_source(error)
-            })?);
+            hosts.extend(allowed(&url, "auth.sign_in")?);
         }
     }
     Ok(hosts)
+}
+
+/// The host of an address that settings name in this section.
+fn allowed(url: &Url, section: &str) -> Result<Option<AllowedHost>, Error> {
+    let Some(host) = url.host_str() else { return Ok(None) };
+    let text = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let host = text.parse().map_err(|error: codeflow_net::Error| {
+        Error::new(ErrorKind::Gateway, format!("a host of `{section}` cannot be used")).with_source(error)
+    });
+    host.map(Some)
 }
 
 fn sign_ins(

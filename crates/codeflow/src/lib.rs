@@ -54,13 +54,13 @@ mod running;
 mod schedules;
 mod server;
 mod sharing;
-mod view;
 mod watch;
 mod working;
 
 pub use asked::Asked;
 pub use backups::{BackupReport, Backups};
 pub use builtin::{BuiltIn, check};
+pub use codeflow_engine::{Phase, StepView, View};
 pub use error::{Error, ErrorKind};
 pub use fleet::{AtWork, FleetWorker};
 pub use identity::Admin;
@@ -70,7 +70,6 @@ pub use replaying::ReplayCost;
 pub use running::{Reservation, Running};
 pub use schedules::ScheduleTarget;
 pub use server::Server;
-pub use view::{Phase, StepView, View};
 pub use watch::Watch;
 
 /// Belongs at the beginning of `main` of a program that runs commands of workflows: it starts itself again for them.

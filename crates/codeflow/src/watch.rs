@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use codeflow_core::ExecutionId;
-use codeflow_engine::{Engine, Event, Observer, Snapshot};
+use codeflow_engine::{Engine, Event, Observer, Snapshot, View};
 use tokio::sync::watch;
 
 use crate::Error;
-use crate::view::View;
 
 /// How often the journal is read when nothing in this process says that it has grown.
 const POLL: Duration = Duration::from_millis(250);

@@ -1,5 +1,6 @@
 //! Who may sign in, and how they prove who they are.
 
+mod connections;
 mod sign_in;
 mod tokens;
 
@@ -9,12 +10,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::SecretReference;
+use crate::auth::connections::RawConnections;
 use crate::auth::sign_in::RawSignIn;
 use crate::auth::tokens::RawTokens;
 use crate::checks::Checks;
 use crate::secrets::RawSecret;
 use crate::values::Amount;
 
+pub use connections::{ConnectionServiceSettings, ConnectionSettings, SecretPlace};
 pub use sign_in::{NewUserSettings, SignInPaths, SignInProtocol, SignInProvider, SignInSettings};
 pub use tokens::{SigningAlgorithm, TokenSettings};
 
@@ -32,6 +35,8 @@ pub struct AuthSettings {
     pub tokens: TokenSettings,
     /// With which other services people sign in.
     pub sign_in: SignInSettings,
+    /// To which other services integrations connect.
+    pub connections: ConnectionSettings,
     /// How long a sign-in lasts without use.
     pub login_idle: Duration,
     /// How long a sign-in lasts at most.
@@ -71,6 +76,8 @@ pub(crate) struct RawAuth {
     tokens: RawTokens,
     /// Sign-ins with other services. See the guide to sign-in.
     sign_in: RawSignIn,
+    /// Connections to other services, for integrations. See the guide to sign-in.
+    connections: RawConnections,
 }
 
 impl Default for RawAuth {
@@ -85,6 +92,7 @@ impl Default for RawAuth {
             password_passes: 2,
             tokens: RawTokens::default(),
             sign_in: RawSignIn::default(),
+            connections: RawConnections::default(),
         }
     }
 }
@@ -106,6 +114,7 @@ impl RawAuth {
             secret: checks.optional_secret("auth.secret", self.secret),
             tokens: self.tokens.settle(checks),
             sign_in: self.sign_in.settle(checks),
+            connections: self.connections.settle(checks),
             login_idle: checks.within("auth.login_idle", &self.login_idle, SECOND..=3_650 * DAY),
             login_longest: checks.within("auth.login_longest", &self.login_longest, SECOND..=3_650 * DAY),
             key_environment: self.key_environment,

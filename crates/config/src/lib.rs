@@ -38,8 +38,8 @@ mod variables;
 mod worker;
 
 pub use auth::{
-    AuthSettings, NewUserSettings, SignInPaths, SignInProtocol, SignInProvider, SignInSettings,
-    SigningAlgorithm, TokenSettings,
+    AuthSettings, ConnectionServiceSettings, ConnectionSettings, NewUserSettings, SecretPlace, SignInPaths,
+    SignInProtocol, SignInProvider, SignInSettings, SigningAlgorithm, TokenSettings,
 };
 pub use budgets::{BudgetPeriod, BudgetScope, BudgetSettings};
 pub use cache::CacheSettings;

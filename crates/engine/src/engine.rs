@@ -4,6 +4,7 @@ mod again;
 mod calling;
 mod holding;
 mod letters;
+mod looking;
 mod talking;
 
 use std::sync::Arc;
@@ -225,7 +226,7 @@ impl Engine {
     }
 }
 
-fn uses(kind: &StepKind) -> String {
+pub(crate) fn uses(kind: &StepKind) -> String {
     match kind {
         StepKind::Action { uses, .. } => uses.to_string(),
         StepKind::Workflow { uses, .. } => format!("workflow/{uses}"),

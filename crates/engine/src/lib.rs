@@ -62,6 +62,7 @@ mod scope;
 mod slots;
 mod starts;
 mod steady;
+mod view;
 mod wakeups;
 mod worker;
 
@@ -72,16 +73,18 @@ pub use jobs::JobRequest;
 pub use observer::{Event, JobEnd, Observer, Silent};
 pub use ports::{
     ActionRunner, Admitted, Advance, Archive, ChildEnded, Chore, Claim, Claimed, Dead, Disorder, Doctor,
-    DueSchedules, Ending, Enqueued, Examined, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Finding, Finished,
-    Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds, JobQueue, Journal, Litter, LogLine, MAX_DEATHS,
-    Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask, NewVersion, Old, OldExecutions,
-    OpenTask, Part, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord,
-    ScheduleStore, Session, Slot, SlotMove, SlotOutcome, Snapshot, Started, StepSummary, Store,
-    StoredVersion, Swept, Task, TaskQueue, Upkeep, Wire, WireConnection, Work, WorkflowStore, fair_key,
+    DueSchedules, Ending, Enqueued, Examined, ExecutionFilter, ExecutionRecord, FIRST_SEQ, FactPlace,
+    Finding, Finished, Fired, Firing, Flushed, InvalidSlotOutcome, JobEnds, JobQueue, Journal, ListedVersion,
+    Litter, LogLine, MAX_DEATHS, Message, MessageBody, NewExecution, NewJob, NewSchedule, NewTask,
+    NewVersion, Old, OldExecutions, OpenTask, Part, PendingSlot, Promoted, QuarantinedTask, Recorded,
+    Recovered, Renewal, ScheduleRecord, ScheduleStore, Session, Slot, SlotMove, SlotOutcome, Snapshot,
+    Started, StepSummary, Store, StoredVersion, Swept, Task, TaskQueue, Upkeep, Wire, WireConnection, Work,
+    WorkflowStore, fair_key,
 };
 pub use replay::{Anew, Answered, Change, Outcome, Replay, ReplayRequest, ReplayedStep};
 pub use retention::{Keeper, Removed, RetentionSettings};
 pub use schedules::{Pass, Scheduler};
 pub use starts::StartRequest;
+pub use view::{Phase, StepView, View, step_uses};
 pub use wakeups::{Hearing, Listener, WakeupSettings, Wakeups};
 pub use worker::{NotReady, Worker, WorkerSettings, WorkerVitals};

@@ -2,6 +2,7 @@
 
 mod actions;
 mod doctor;
+mod facts;
 mod jobs;
 mod journal;
 mod queue;
@@ -12,6 +13,7 @@ mod workflows;
 
 pub use actions::ActionRunner;
 pub use doctor::{Chore, Disorder, Doctor, Examined, Finding, Part};
+pub use facts::{FactPlace, Recorded};
 pub use jobs::{Enqueued, JobEnds, JobQueue, NewJob};
 pub use journal::{
     Advance, ChildEnded, Ending, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
@@ -27,7 +29,7 @@ pub use schedules::{
 };
 pub use upkeep::{Archive, Finished, Litter, Old, OldExecutions, Swept, Upkeep};
 pub use wakeups::{Wire, WireConnection};
-pub use workflows::{NewVersion, StepSummary, StoredVersion, WorkflowStore};
+pub use workflows::{ListedVersion, NewVersion, StepSummary, StoredVersion, WorkflowStore};
 
 /// Everything the engine needs from one storage.
 pub trait Store: Journal + TaskQueue + JobQueue + WorkflowStore + ScheduleStore + Doctor + Upkeep {}

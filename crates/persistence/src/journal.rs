@@ -1,5 +1,6 @@
 //! Executions and their journals.
 
+mod facts;
 mod flush;
 mod messages;
 mod read;
@@ -9,8 +10,8 @@ mod start;
 use async_trait::async_trait;
 use codeflow_core::ExecutionId;
 use codeflow_engine::{
-    Advance, Error, ExecutionFilter, ExecutionRecord, Flushed, Journal, LogLine, Message, NewExecution,
-    NewTask, Session, Snapshot, Started,
+    Advance, Error, ExecutionFilter, ExecutionRecord, FactPlace, Flushed, Journal, LogLine, Message,
+    NewExecution, NewTask, Recorded, Session, Snapshot, Started,
 };
 
 use crate::Database;
@@ -31,6 +32,15 @@ impl Journal for Database {
 
     async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error> {
         self.run(|db| async move { read::commits(&db, id).await }).await
+    }
+
+    async fn facts(
+        &self,
+        id: ExecutionId,
+        after: Option<FactPlace>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, Error> {
+        self.run(move |db| async move { facts::page(&db, id, after.unwrap_or_default(), limit).await }).await
     }
 
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {

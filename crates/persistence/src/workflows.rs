@@ -1,9 +1,11 @@
 //! Workflow versions: each kept once under its hash, with the steps and triggers that people query.
 
+mod versions;
+
 use async_trait::async_trait;
 use codeflow_core::Tenant;
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_engine::{Error, NewVersion, StoredVersion, WorkflowStore};
+use codeflow_engine::{Error, ListedVersion, NewVersion, StoredVersion, WorkflowStore};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -86,6 +88,17 @@ impl WorkflowStore for Database {
     ) -> Result<Vec<StoredVersion>, Error> {
         let (tenant, after) = (tenant.clone(), after.cloned());
         self.run(|db| async move { list(&db, &tenant, after, limit).await }).await
+    }
+
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        after: Option<&VersionId>,
+        limit: u32,
+    ) -> Result<Vec<ListedVersion>, Error> {
+        let (name, after) = (tenant.scoped(name.as_str()), after.cloned());
+        self.run(|db| async move { versions::list(&db, &name, after, limit).await }).await
     }
 }
 

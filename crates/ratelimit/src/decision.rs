@@ -26,6 +26,8 @@ pub enum Verdict {
     Later(Duration),
     /// At no time: it needs more than the limit ever allows at once.
     Never,
+    /// Now, though the limit is used up: whoever comes may go beyond it. Only gates say so.
+    Beyond,
 }
 
 /// One header of an answer: its name in lower case, and its value.
@@ -35,16 +37,21 @@ impl Decision {
     /// Whether it may be done now.
     pub fn is_allowed(&self) -> bool {
         match self.verdict {
-            Verdict::Allowed => true,
+            Verdict::Allowed | Verdict::Beyond => true,
             Verdict::Later(_) | Verdict::Never => false,
         }
+    }
+
+    /// Whether it may be done only because whoever comes may go beyond limits.
+    pub fn is_beyond(&self) -> bool {
+        self.verdict == Verdict::Beyond
     }
 
     /// How long to wait, when waiting helps.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.verdict {
             Verdict::Later(wait) => Some(wait),
-            Verdict::Allowed | Verdict::Never => None,
+            Verdict::Allowed | Verdict::Never | Verdict::Beyond => None,
         }
     }
 
@@ -52,7 +59,7 @@ impl Decision {
     pub fn reason(&self) -> Option<String> {
         let Limit { name, quota, window, burst } = self.limit;
         match self.verdict {
-            Verdict::Allowed => None,
+            Verdict::Allowed | Verdict::Beyond => None,
             Verdict::Later(wait) => {
                 let (window, wait) = (whole_seconds(window), whole_seconds(wait));
                 Some(format!("the limit of {quota} {name} in {window} s is used up; try again in {wait} s"))
@@ -87,7 +94,7 @@ pub(crate) fn strictest(decisions: &[Decision]) -> Option<Decision> {
 
 fn is_stricter(one: &Decision, other: &Decision) -> bool {
     let refusal = |decision: &Decision| match decision.verdict {
-        Verdict::Allowed => None,
+        Verdict::Allowed | Verdict::Beyond => None,
         Verdict::Later(wait) => Some(wait),
         Verdict::Never => Some(Duration::MAX),
     };

@@ -66,6 +66,6 @@ pub trait Gate: Send + Sync {
     async fn enter(&self, address: IpAddr, class: EndpointClass) -> Option<Decision>;
 
     /// Once it is known who comes: the limits of its tier and of the class; the strictest decides. `None` when no limit
-    /// holds.
+    /// holds; [`Beyond`](crate::Verdict::Beyond) when it is used up and whoever comes may go beyond it.
     async fn admit(&self, visitor: &Visitor<'_>) -> Option<Decision>;
 }

@@ -8,7 +8,8 @@ use codeflow_core::Clock;
 
 use crate::book::Question;
 use crate::{
-    Ask, Decision, EndpointClass, Gate, GateObserver, Limiter, NoGateObserver, Outcome, RuleBook, Visitor,
+    Ask, Decision, EndpointClass, Gate, GateObserver, Limiter, NoGateObserver, Outcome, RuleBook, Verdict,
+    Visitor,
 };
 
 /// Counts in this process: its limits are those of the process.
@@ -81,7 +82,7 @@ impl Desk {
         }
         match outcome {
             Outcome::Admitted | Outcome::Refused => Some(decision),
-            Outcome::Bypassed => None,
+            Outcome::Bypassed => Some(Decision { verdict: Verdict::Beyond, ..decision }),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod jobs;
 pub mod leases;
 pub mod limit_rules;
+pub mod looking;
 pub mod messages;
 pub mod queue;
 pub mod races;
@@ -51,6 +52,10 @@ macro_rules! conformance {
             executions: an_unknown_execution_is_not_found,
             executions: executions_are_listed_newest_first_in_pages,
             executions: a_list_is_filtered_by_workflow_and_status,
+            looking: a_list_is_filtered_by_time,
+            looking: a_journal_is_read_page_by_page,
+            looking: large_payloads_may_be_left_out_of_a_page,
+            looking: versions_are_listed_youngest_first_in_pages,
             commits: a_move_is_written_whole,
             commits: facts_come_back_in_the_order_of_their_commits,
             commits: a_reader_gets_only_what_is_newer,

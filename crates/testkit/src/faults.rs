@@ -15,9 +15,9 @@ use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, SessionId, TaskId, Tenant};
 use codeflow_engine::{
     Admitted, Advance, Claim, Claimed, Dead, Enqueued, Error, ErrorKind, ExecutionFilter, ExecutionRecord,
-    Finding, Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution, NewJob, NewTask,
-    NewVersion, Promoted, QuarantinedTask, Recovered, Renewal, Session, Snapshot, Started, Store,
-    StoredVersion, TaskQueue, WorkflowStore,
+    FactPlace, Finding, Flushed, JobEnds, JobQueue, Journal, ListedVersion, LogLine, Message, NewExecution,
+    NewJob, NewTask, NewVersion, Promoted, QuarantinedTask, Recorded, Recovered, Renewal, Session, Snapshot,
+    Started, Store, StoredVersion, TaskQueue, WorkflowStore,
 };
 use tokio::sync::watch;
 
@@ -195,6 +195,15 @@ impl Journal for FaultyStore {
         self.inner().await?.commits(id).await
     }
 
+    async fn facts(
+        &self,
+        id: ExecutionId,
+        after: Option<FactPlace>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, Error> {
+        self.inner().await?.facts(id, after, limit).await
+    }
+
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
         self.inner().await?.read_all(ids).await
     }
@@ -333,5 +342,15 @@ impl WorkflowStore for FaultyStore {
         limit: u32,
     ) -> Result<Vec<StoredVersion>, Error> {
         self.inner().await?.list_workflows(tenant, after, limit).await
+    }
+
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        after: Option<&VersionId>,
+        limit: u32,
+    ) -> Result<Vec<ListedVersion>, Error> {
+        self.inner().await?.list_versions(tenant, name, after, limit).await
     }
 }

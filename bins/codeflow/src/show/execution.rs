@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use codeflow::core::execution::{ExecutionStatus, Pause, Settled, StepStatus};
 use codeflow::core::workflow::{Step, StepKind};
 use codeflow::engine::ExecutionRecord;
-use codeflow::{Phase, StepView, View};
+use codeflow::{Asked, Phase, StepView, View};
 use serde_json::Value;
 
 use crate::show::{brief, clean, moment, short, status_style, step_mark};
@@ -116,7 +116,7 @@ fn ended(view: &StepView<'_>, settled: &Settled) -> String {
         let reason = settled.error.as_ref().map(|error| format!(": {}", clean(&error.message)));
         words.push(format!("{}{}", settled.status, reason.unwrap_or_default()));
     }
-    if let Some(asked) = view.asked() {
+    if let Some(asked) = Asked::of(view) {
         words.push(clean(&asked.to_string()));
     }
     if !view.called.is_empty() {

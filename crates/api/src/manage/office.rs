@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use super::beyond::Beyond;
 use super::document;
 use super::guard::Guard;
 use super::inspection::Inspection;
@@ -31,6 +32,8 @@ pub(crate) struct Office {
     parts: Arc<ApiParts>,
     /// Changes under way, which outlive their requests.
     pub(crate) work: Tasks,
+    /// Who went beyond limits lately.
+    pub(crate) beyond: Arc<Beyond>,
     /// What failed.
     pub(crate) ledger: Arc<Ledger>,
     /// The document, once all routes are known.
@@ -47,7 +50,17 @@ impl std::ops::Deref for Office {
 
 impl Office {
     pub(crate) fn new(parts: Arc<ApiParts>, ledger: Arc<Ledger>) -> Self {
-        Self { parts, work: Tasks::new(), ledger, document: Arc::default() }
+        Self { parts, work: Tasks::new(), beyond: Arc::default(), ledger, document: Arc::default() }
+    }
+
+    /// Goes on with something to its end, also when the client goes away: for what changes something in answer to a
+    /// method that should not.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let ended = self.work.spawn("way back", work).await.ok().flatten();
+        ended.unwrap_or_else(|| Err(Refusal::Internal.into()))
     }
 
     /// Users, roles, keys and sign-ins, if this process has them.

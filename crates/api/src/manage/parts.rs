@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_auth::{Authenticate, Error, ErrorKind, Identity, Principal, SignInProviders, SignedTokens};
+use codeflow_auth::{
+    Authenticate, Connections, Error, ErrorKind, Identity, Principal, SignInProviders, SignedTokens,
+};
 use codeflow_ratelimit::{Decision, EndpointClass, ForwardedHeaders, Gate, Network, RuleKeeper, Visitor};
 use http::{HeaderMap, HeaderName, header};
 
-use super::ports::{Executions, Workflows};
+use super::ports::{Audit, Executions, Workflows};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -27,12 +29,16 @@ pub struct ManageParts {
     pub tokens: Option<Arc<SignedTokens>>,
     /// The other services with which people sign in.
     pub sign_ins: Option<Arc<SignInProviders>>,
+    /// Connections of tenants to other services.
+    pub connections: Option<Connections>,
     /// Limits that can be changed.
     pub limits: Option<Arc<RuleKeeper>>,
     /// Workflows and their versions; without them, their paths answer that they are not here.
     pub workflows: Option<Arc<dyn Workflows>>,
     /// Executions, likewise.
     pub executions: Option<Arc<dyn Executions>>,
+    /// What is told who did what; without it nobody is.
+    pub audit: Option<Arc<dyn Audit>>,
     /// From which address a request comes.
     pub address: ClientAddress,
     /// What this process is.
@@ -50,9 +56,11 @@ impl ManageParts {
             identity: None,
             tokens: None,
             sign_ins: None,
+            connections: None,
             limits: None,
             workflows: None,
             executions: None,
+            audit: None,
             address: ClientAddress::peer(),
             about,
             settings: ManageSettings::default(),

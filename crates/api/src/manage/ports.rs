@@ -1,13 +1,21 @@
-//! What the paths under `/api` ask of an engine, always in the name of a tenant. What is another tenant's is not there.
+//! What the paths under `/api` ask of an engine, always in the name of a tenant, and of the audit log. What is another
+//! tenant's is not there.
 
+mod audit;
 mod engine;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use codeflow_core::workflow::{StepName, WorkflowName};
-use codeflow_core::{ExecutionId, Problems, Tenant};
-use codeflow_engine::{Decision, Error, ExecutionFilter, ExecutionRecord, LogLine, Snapshot, StoredVersion};
+use codeflow_core::workflow::{StepName, VersionId, Workflow, WorkflowName};
+use codeflow_core::{ExecutionId, Problems, Tenant, Usd};
+use codeflow_engine::{
+    Decision, Error, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded, Snapshot,
+    StoredVersion, View,
+};
 use serde_json::{Map, Value};
 
+pub use audit::Audit;
 pub use engine::EnginePorts;
 
 /// Why a document is not kept.
@@ -28,6 +36,18 @@ pub trait Workflows: Send + Sync {
     /// Everything that is wrong with it, or [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError>;
 
+    /// Checks a document, and keeps nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    async fn check(&self, tenant: &Tenant, document: &str) -> Result<Workflow, PutError>;
+
+    /// The latest version of a workflow, as it runs.
+    ///
+    /// # Errors
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
+    async fn outline(&self, tenant: &Tenant, name: &WorkflowName) -> Result<Arc<Workflow>, Error>;
+
     /// The latest version of each workflow, by name, after this one.
     ///
     /// # Errors
@@ -44,6 +64,28 @@ pub trait Workflows: Send + Sync {
     /// # Errors
     /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn get(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error>;
+
+    /// The versions of a workflow, the youngest first, after this one.
+    ///
+    /// # Errors
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
+    async fn versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        page: (Option<&VersionId>, u32),
+    ) -> Result<Vec<ListedVersion>, Error>;
+
+    /// A version of a workflow.
+    ///
+    /// # Errors
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
+    async fn version(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        version: &VersionId,
+    ) -> Result<StoredVersion, Error>;
 }
 
 /// An execution to start.
@@ -57,15 +99,40 @@ pub struct NewStart {
     pub key: Option<String>,
 }
 
-/// What somebody wants of an execution that is under way.
+/// An execution to start like another one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewRerun {
+    /// Its inputs; those of the other one if not given.
+    pub inputs: Option<Map<String, Value>>,
+    /// The version that it runs.
+    pub version: RerunVersion,
+    /// A second start with the same key finds the first.
+    pub key: Option<String>,
+}
+
+/// Which version is run again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RerunVersion {
+    /// That of the other execution.
+    #[default]
+    Same,
+    /// The latest of the workflow.
+    Latest,
+    /// This one of the same workflow.
+    Of(VersionId),
+}
+
+/// What somebody wants of an execution.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Control {
     /// It stops.
     Cancel(Option<String>),
     /// Nothing more of it begins.
     Pause(Option<String>),
-    /// It goes on.
-    Resume,
+    /// It goes on. All of it may spend this from then on, if that is said.
+    Resume(Option<Usd>),
+    /// It has ended, and is taken up again: from this step on, or with every step that did not succeed.
+    Restart(Option<StepName>),
     /// It is told of an event.
     Signal(String, Value),
     /// A step that waits for a decision has it.
@@ -98,6 +165,34 @@ pub trait Executions: Send + Sync {
     /// # Errors
     /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error>;
+
+    /// An execution with its steps.
+    ///
+    /// # Errors
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
+    async fn view(&self, tenant: &Tenant, id: ExecutionId) -> Result<View, Error>;
+
+    /// Its journal after a place, in the order of the facts.
+    ///
+    /// # Errors
+    /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
+    async fn facts(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        page: (Option<FactPlace>, u32),
+    ) -> Result<Vec<Recorded>, Error>;
+
+    /// Starts an execution like another one. True: it is new.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    async fn rerun(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        rerun: NewRerun,
+    ) -> Result<(ExecutionRecord, bool), Error>;
 
     /// Its log, oldest first.
     ///

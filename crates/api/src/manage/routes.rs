@@ -1,14 +1,21 @@
 //! Every route under `/api`, each behind its guard.
 
 mod about;
+mod again;
 mod audit;
+mod connection_views;
+mod connections;
 mod control;
+mod cookies;
 mod errors;
 mod executions;
+mod fact_views;
+mod journal;
 mod keys;
 mod limits;
 mod lists;
 mod me;
+mod outlines;
 mod outside;
 mod own_keys;
 mod people;
@@ -18,8 +25,11 @@ mod roles;
 mod second_factor;
 mod sessions;
 mod sign_in;
+mod step_views;
+mod steps;
 mod usage;
 mod users;
+mod versions;
 mod views;
 mod workflows;
 
@@ -31,10 +41,16 @@ pub(crate) fn all(desk: Desk) -> Desk {
     let desk = providers::routes(desk);
     let desk = usage::routes(desk);
     let desk = workflows::routes(desk);
+    let desk = versions::routes(desk);
+    let desk = outlines::routes(desk);
     let desk = executions::routes(desk);
+    let desk = steps::routes(desk);
+    let desk = journal::routes(desk);
+    let desk = again::routes(desk);
     let desk = control::routes(desk);
     let desk = sign_in::routes(desk);
     let desk = outside::routes(desk);
+    let desk = connections::routes(desk);
     let desk = me::routes(desk);
     let desk = second_factor::routes(desk);
     let desk = own_keys::routes(desk);

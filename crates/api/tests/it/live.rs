@@ -62,6 +62,8 @@ pub(crate) struct Live {
     pub(crate) health: Arc<Health>,
     pub(crate) storage: Arc<Storage>,
     pub(crate) tasks: Tasks,
+    /// The time of the server.
+    pub(crate) clock: Arc<ManualClock>,
     committer: Committer,
 }
 
@@ -76,7 +78,8 @@ impl Live {
     }
 
     pub(crate) async fn with(setting: Setting) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let manual = Arc::new(ManualClock::default());
+        let clock: Arc<dyn Clock> = manual.clone();
         let ids: Arc<dyn Ids> = Arc::new(SequentialIds::new());
         let memory = MemoryAccounts::new(Arc::clone(&clock));
         let budgets = setting.budget.map(budget);
@@ -130,7 +133,7 @@ impl Live {
             tasks: tasks.clone(),
         };
         tasks.spawn("serve", serve(listener, serving));
-        Self { address, api, provider, health, storage, tasks, committer }
+        Self { address, api, provider, health, storage, tasks, clock: manual, committer }
     }
 
     /// Writes what is not written yet.

@@ -5,10 +5,15 @@ use url::Url;
 
 use crate::Error;
 
+/// What the path is called to which people come back.
+const CALLBACK: &str = "callback";
+
 /// A service to which integrations connect.
 #[derive(Clone, Debug)]
 pub struct ConnectionService {
-    /// Where tokens are refreshed.
+    /// Where people say yes; `None`: nobody connects here, and others hand the tokens in.
+    pub authorize: Option<Url>,
+    /// Where a code becomes tokens, and tokens are refreshed.
     pub token: Url,
     /// What it calls this installation.
     pub client_id: String,
@@ -16,6 +21,8 @@ pub struct ConnectionService {
     pub client_secret: Option<SecretString>,
     /// Where the secret goes.
     pub secret_in: SecretIn,
+    /// What is asked for.
+    pub scopes: Vec<String>,
 }
 
 /// Where a client's secret goes.
@@ -34,7 +41,12 @@ impl ConnectionService {
             let text = "the name of a service has 1 to 32 lower-case letters, digits and `-`";
             return Err(Error::field("services", text));
         }
-        if !matches!(self.token.scheme(), "http" | "https") || self.client_id.is_empty() {
+        if name == CALLBACK {
+            return Err(Error::field("services", "no service can be called `callback`"));
+        }
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        let addresses = [Some(&self.token), self.authorize.as_ref()];
+        if !addresses.into_iter().flatten().all(is_web) || self.client_id.is_empty() {
             let text = "a service needs the address of its tokens and the client's id";
             return Err(Error::field(format!("services.{name}"), text));
         }

@@ -133,11 +133,14 @@ impl Sealed {
         }
     }
 
+    pub(super) fn is_refused(&self) -> bool {
+        match self.lease {
+            Lease::Refused => true,
+            Lease::None | Lease::Until(_) => false,
+        }
+    }
+
     pub(super) fn can_be_refreshed(&self) -> bool {
-        let allowed = match self.lease {
-            Lease::None | Lease::Until(_) => true,
-            Lease::Refused => false,
-        };
-        allowed && self.refresh_token.is_some()
+        !self.is_refused() && self.refresh_token.is_some()
     }
 }

@@ -7,7 +7,7 @@ use crate::Error;
 const LONGEST: usize = 1024;
 
 /// Refuses what is no path here. Browsers drop tabs and ends of lines, and read `\` as `/`; `//` begins a host.
-pub(super) fn check(path: &str) -> Result<(), Error> {
+pub(crate) fn check(path: &str) -> Result<(), Error> {
     let plain = path.len() <= LONGEST && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if plain && path.starts_with('/') && stays(path) {
         return Ok(());

@@ -1,20 +1,13 @@
 //! A sign-in that has begun: what is needed to finish it, sealed until then.
 
-use std::time::Duration;
-
-use aws_lc_rs::digest::{SHA256, digest};
 use codeflow_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::web::bad;
-use crate::jwt::compact::encode;
-use crate::{Attempt, AttemptStore, Error, ErrorKind, Vault};
+use crate::attempts::{self, Purpose, random};
+use crate::{AttemptStore, Error, Vault};
 
-const LIFETIME: Duration = Duration::from_secs(10 * 60);
-const PURPOSE: &str = "sign-in";
-const STATE_PURPOSE: &str = "sign-in-state";
-/// 32 bytes in base64.
-const STATE_LENGTH: usize = 43;
+const SIGN_IN: Purpose = Purpose { sealed: "sign-in", state: "sign-in-state" };
 
 /// What is needed to finish a sign-in.
 #[derive(Serialize, Deserialize)]
@@ -41,7 +34,7 @@ impl Pending {
 
     /// What PKCE calls the challenge.
     pub(super) fn challenge(&self) -> String {
-        encode(digest(&SHA256, self.verifier.as_bytes()))
+        attempts::challenge(&self.verifier)
     }
 
     /// Keeps it, and says under which state and until when.
@@ -51,39 +44,16 @@ impl Pending {
         vault: &Vault,
         now: Timestamp,
     ) -> Result<(String, Timestamp), Error> {
-        let state = random()?;
-        let plain = serde_json::to_vec(self).map_err(|source| {
-            Error::with_source(ErrorKind::Internal, "a sign-in cannot be written", source)
-        })?;
-        let expires_at = now.after(LIFETIME);
-        let attempt = Attempt {
-            state: vault.digest(STATE_PURPOSE, state.as_bytes())?.to_vec(),
-            secret: vault.seal(PURPOSE, &plain)?,
-            expires_at,
-        };
-        store.add_attempt(&attempt, now).await?;
-        Ok((state, expires_at))
+        SIGN_IN.keep(self, store, (vault, now)).await
     }
 
     /// Takes it out; it is there once.
     pub(super) async fn take(
         state: &str,
         store: &dyn AttemptStore,
-        (vault, now): (&Vault, Timestamp),
+        sealed: (&Vault, Timestamp),
     ) -> Result<Self, Error> {
         let gone = || bad("this sign-in is over, or was never begun here");
-        if state.len() != STATE_LENGTH {
-            return Err(gone());
-        }
-        let digest = vault.digest(STATE_PURPOSE, state.as_bytes())?;
-        let attempt = store.take_attempt(&digest, now).await?.ok_or_else(gone)?;
-        let plain = vault.open(PURPOSE, &attempt.secret)?;
-        // The cause would hold what was sealed.
-        let read = serde_json::from_slice(&plain).ok();
-        read.ok_or_else(|| Error::new(ErrorKind::Internal, "a sign-in that was begun cannot be read"))
+        SIGN_IN.take(state, store, sealed).await?.ok_or_else(gone)
     }
-}
-
-fn random() -> Result<String, Error> {
-    Vault::random::<32>().map(encode)
 }

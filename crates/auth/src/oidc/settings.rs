@@ -103,7 +103,7 @@ impl OAuth2 {
 
 impl SignInSettings {
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.callback.query().is_some() || self.callback.fragment().is_some() || !web(&self.callback) {
+        if !is_plain(&self.callback) {
             return Err(Error::field("callback", "the callback is an address without query and fragment"));
         }
         self.providers.iter().try_for_each(|(name, provider)| provider.check(name))
@@ -149,4 +149,9 @@ impl ProviderSettings {
 
 pub(super) fn web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
+/// Whether an address can have a path added.
+pub(crate) fn is_plain(url: &Url) -> bool {
+    web(url) && url.query().is_none() && url.fragment().is_none()
 }

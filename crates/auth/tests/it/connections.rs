@@ -1,5 +1,6 @@
 //! Tokens for other services.
 
+mod connecting;
 mod keeping;
 mod refreshing;
 mod refusals;

@@ -45,9 +45,11 @@ pub(super) async fn parts(
         identity: Some(Arc::clone(&identities.identity)),
         tokens: Some(Arc::clone(&identities.tokens)),
         sign_ins: identities.sign_ins.clone(),
+        connections: Some(identities.connections(ground.settings, ground.environment, tasks)?),
         limits: Some(Arc::clone(&limits.keeper)),
         workflows: Some(Arc::clone(&engine) as _),
         executions: Some(engine),
+        audit: Some(Arc::clone(identities.identity.audit()) as _),
         address: ClientAddress::behind(server.trusted_proxies.clone()),
         about: about(ground.settings),
         settings: ManageSettings {

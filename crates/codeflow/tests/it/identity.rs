@@ -54,6 +54,13 @@ pub(crate) async fn sign_in(to: SocketAddr, name: &str) -> (String, String) {
     (text(&told, "access_token"), text(&told, "session"))
 }
 
+/// Makes a user, whose password is that of all.
+pub(crate) async fn add_user(to: SocketAddr, by: &str, mut wish: Value) {
+    wish["password"] = json!(PASSWORD);
+    let made = call(to, "POST /api/v1/users", by, Some(wish)).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+}
+
 async fn whole_life(database: TestDb) {
     let mut served = Served::start_on(&Arc::new(database), "").await;
     found(&mut served).await;

@@ -1,13 +1,17 @@
 //! Tests of the facade, as a program that embeds it sees it.
 
 mod backups;
+mod browser;
 mod budgets;
 mod cache;
 mod callers;
 mod circuits;
+mod connections;
 mod doors;
 mod drains;
+mod executions;
 mod faults;
+mod forge;
 mod hanging_up;
 mod identity;
 mod limits;
@@ -15,6 +19,7 @@ mod local;
 mod misbehaviours;
 mod models;
 mod names;
+mod outside;
 mod project;
 mod served;
 mod wire;

@@ -13,7 +13,7 @@ use codeflow::core::execution::{ExecutionStatus, StepStatus};
 use codeflow::core::{ExecutionId, Usd};
 use codeflow::engine::{Decider, Decision};
 use codeflow::model::{ChatResponse, ErrorKind, FinishReason, Part, Usage};
-use codeflow::{BuiltIn, Local, Options, Phase, View};
+use codeflow::{Asked, BuiltIn, Local, Options, Phase, View};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -231,7 +231,8 @@ async fn a_review_folds_the_opinion_into_the_findings_and_says_whose_it_is() {
     assert_eq!(report.findings[0].model.as_deref(), Some("openai/gpt-x"));
     assert_eq!(report.models[0].to_string(), "openai/gpt-x, $0.012300");
     assert!(report.skipped.is_empty());
-    let asked: Vec<String> = view.steps().filter_map(|step| step.asked()).map(|a| a.to_string()).collect();
+    let asked: Vec<String> =
+        view.steps().filter_map(|step| Asked::of(&step)).map(|a| a.to_string()).collect();
     assert_eq!(asked, ["1 finding by openai/gpt-x, $0.012300"]);
     assert_eq!(models.asked()[0].budget, Some(Usd::from_micros(400_000)));
 }

@@ -1,5 +1,6 @@
 //! Tests of the settings: where they come from, who wins, and whom an error blames.
 
+mod connections;
 mod default_file;
 mod environment;
 mod errors;

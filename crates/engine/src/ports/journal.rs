@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Error;
-use crate::ports::{NewTask, OpenTask, Session};
+use crate::ports::{FactPlace, NewTask, OpenTask, Recorded, Session};
 
 /// An execution to begin, with everything that its beginning makes due: written together, or not at all.
 #[derive(Clone, Debug, PartialEq)]
@@ -288,6 +288,10 @@ pub struct ExecutionFilter {
     pub status: Option<ExecutionStatus>,
     /// Older than this one: the last of the page before.
     pub before: Option<ExecutionId>,
+    /// Stored at this time or later.
+    pub since: Option<Timestamp>,
+    /// Stored before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// Keeps executions and their journals.
@@ -327,6 +331,18 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error>;
+
+    /// The facts of an execution after a place, in their order, at most so many; none of one that does not exist. Payloads
+    /// that are stored by themselves, because they are large, may be left out: a page of them would not fit into memory.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt).
+    async fn facts(
+        &self,
+        id: ExecutionId,
+        after: Option<FactPlace>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, Error>;
 
     /// Reads those of the executions that exist, whole.
     ///

@@ -55,6 +55,17 @@ pub struct StoredVersion {
     pub created_at: Timestamp,
 }
 
+/// A version in a list, without its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedVersion {
+    /// What names the version.
+    pub version: VersionId,
+    /// When it was first kept.
+    pub created_at: Timestamp,
+    /// Whether it is its workflow's latest.
+    pub is_latest: bool,
+}
+
 /// Keeps workflow versions.
 #[async_trait]
 pub trait WorkflowStore: Send + Sync {
@@ -94,4 +105,17 @@ pub trait WorkflowStore: Send + Sync {
         after: Option<&WorkflowName>,
         limit: u32,
     ) -> Result<Vec<StoredVersion>, Error>;
+
+    /// The versions of a tenant's workflow, those that were first kept last before the others, after the version `after`,
+    /// at most so many; none of a workflow that does not exist, and none after a version that it does not have.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        after: Option<&VersionId>,
+        limit: u32,
+    ) -> Result<Vec<ListedVersion>, Error>;
 }

@@ -206,6 +206,12 @@ async fn page(tx: &mut Tx<'_>, filter: ExecutionFilter, limit: u32) -> Result<Ve
         if let Some(before) = filter.before {
             query = query.filter(workflow_executions::id.lt(Id::from(before)));
         }
+        if let Some(since) = filter.since {
+            query = query.filter(workflow_executions::created_at.ge(At(since)));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(workflow_executions::created_at.lt(At(until)));
+        }
         query.load(conn).await
     })?;
     let records = rows.into_iter().map(RecordRow::without_blobs).map(|row| row.unpack(&Blobs::new()));

@@ -101,7 +101,7 @@ impl Account {
             Verdict::Never => Some(decision),
             Verdict::Later(_) if age < sharing.hold => Some(decision),
             Verdict::Later(_) => None,
-            Verdict::Allowed => {
+            Verdict::Allowed | Verdict::Beyond => {
                 let rest = gap(ask, sharing).checked_sub(age).filter(|rest| !rest.is_zero())?;
                 self.was_refused.then_some(Decision { verdict: Verdict::Later(rest), ..decision })
             }

@@ -203,7 +203,7 @@ pub async fn a_list_is_filtered_by_workflow_and_status(subject: &Subject) {
     }
     let listed = async |workflow: Option<&str>, status: Option<ExecutionStatus>| {
         let filter =
-            ExecutionFilter { tenant: None, workflow: workflow.map(workflow_name), status, before: None };
+            ExecutionFilter { workflow: workflow.map(workflow_name), status, ..ExecutionFilter::default() };
         let records = subject.store.list(filter, 10).await.unwrap();
         records.into_iter().map(|record| record.id).collect::<Vec<_>>()
     };

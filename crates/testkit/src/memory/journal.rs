@@ -7,8 +7,8 @@ use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
 use codeflow_core::workflow::Overlap;
 use codeflow_engine::{
-    Advance, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FIRST_SEQ, Flushed, Journal, LogLine,
-    Message, NewExecution, NewTask, OpenTask, Session, Slot, SlotMove, Snapshot, Started,
+    Advance, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FIRST_SEQ, FactPlace, Flushed, Journal,
+    LogLine, Message, NewExecution, NewTask, OpenTask, Recorded, Session, Slot, SlotMove, Snapshot, Started,
 };
 
 use super::{Execution, MemoryStore, Model, Place};
@@ -56,6 +56,24 @@ impl Journal for MemoryStore {
         Ok(facts.map(|(seq, ..)| *seq).collect())
     }
 
+    async fn facts(
+        &self,
+        id: ExecutionId,
+        after: Option<FactPlace>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, Error> {
+        let (model, _) = self.open();
+        let facts = model.executions.get(&id).map(|found| found.facts.as_slice()).unwrap_or_default();
+        let mut last = FactPlace::default();
+        let placed = facts.iter().map(|(seq, generation, fact)| {
+            let ordinal = if *seq == last.seq { last.ordinal + 1 } else { 0 };
+            last = FactPlace { seq: *seq, ordinal };
+            Recorded { place: last, generation: *generation, fact: fact.clone(), is_cut: false }
+        });
+        let wanted = placed.filter(|one| after.is_none_or(|after| one.place > after));
+        Ok(wanted.take(limit as usize).collect())
+    }
+
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
         let mut found = Vec::new();
         for id in ids {
@@ -71,6 +89,8 @@ impl Journal for MemoryStore {
                 && filter.workflow.as_ref().is_none_or(|workflow| record.workflow == *workflow)
                 && filter.status.is_none_or(|status| record.status == status)
                 && filter.before.is_none_or(|before| record.id < before)
+                && filter.since.is_none_or(|since| record.created_at >= since)
+                && filter.until.is_none_or(|until| record.created_at < until)
         };
         let newest = model.executions.values().rev().map(|execution| &execution.record);
         Ok(newest.filter(wanted).take(limit as usize).cloned().collect())

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use codeflow_core::Tenant;
 use codeflow_core::workflow::{VersionId, WorkflowName};
-use codeflow_engine::{Error, NewVersion, StoredVersion, WorkflowStore};
+use codeflow_engine::{Error, ListedVersion, NewVersion, StoredVersion, WorkflowStore};
 
 use super::MemoryStore;
 
@@ -54,5 +54,31 @@ impl WorkflowStore for MemoryStore {
         let rest = theirs.filter(|((_, name), _)| after.is_none_or(|after| name > after));
         let versions = rest.filter_map(|(_, (_, version))| model.versions.get(version).cloned());
         Ok(versions.take(limit as usize).collect())
+    }
+
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        after: Option<&VersionId>,
+        limit: u32,
+    ) -> Result<Vec<ListedVersion>, Error> {
+        let (model, _) = self.open();
+        let latest = model.workflows.get(&(tenant.clone(), name.clone())).map(|(_, latest)| latest);
+        let own = model.versions.values().filter(|one| (&one.tenant, &one.name) == (tenant, name));
+        let mut listed: Vec<_> = own
+            .map(|one| ListedVersion {
+                version: one.version.clone(),
+                created_at: one.created_at,
+                is_latest: latest == Some(&one.version),
+            })
+            .collect();
+        listed.sort_by(|one, other| (other.created_at, &other.version).cmp(&(one.created_at, &one.version)));
+        if let Some(after) = after {
+            let last = listed.iter().position(|one| one.version == *after);
+            listed.drain(..last.map_or(listed.len(), |last| last + 1));
+        }
+        listed.truncate(limit as usize);
+        Ok(listed)
     }
 }

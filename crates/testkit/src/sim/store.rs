@@ -9,9 +9,10 @@ use codeflow_core::workflow::{VersionId, WorkflowName};
 use codeflow_core::{ExecutionId, ScheduleId, SessionId, TaskId, Tenant, Timestamp};
 use codeflow_engine::{
     Admitted, Advance, Claim, Claimed, Dead, DueSchedules, Enqueued, Error, ErrorKind, ExecutionFilter,
-    ExecutionRecord, Fired, Firing, Flushed, JobEnds, JobQueue, Journal, LogLine, Message, NewExecution,
-    NewJob, NewTask, NewVersion, PendingSlot, Promoted, QuarantinedTask, Recovered, Renewal, ScheduleRecord,
-    ScheduleStore, Session, Snapshot, Started, StoredVersion, TaskQueue, WorkflowStore,
+    ExecutionRecord, FactPlace, Fired, Firing, Flushed, JobEnds, JobQueue, Journal, ListedVersion, LogLine,
+    Message, NewExecution, NewJob, NewTask, NewVersion, PendingSlot, Promoted, QuarantinedTask, Recorded,
+    Recovered, Renewal, ScheduleRecord, ScheduleStore, Session, Snapshot, Started, StoredVersion, TaskQueue,
+    WorkflowStore,
 };
 use codeflow_runtime::Tasks;
 use tokio::sync::oneshot;
@@ -104,6 +105,15 @@ impl Journal for SimStore {
 
     async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error> {
         self.call("commits", move |store| async move { store.commits(id).await }).await
+    }
+
+    async fn facts(
+        &self,
+        id: ExecutionId,
+        after: Option<FactPlace>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, Error> {
+        self.call("facts", move |store| async move { store.facts(id, after, limit).await }).await
     }
 
     async fn read_all(&self, ids: &[ExecutionId]) -> Result<Vec<Snapshot>, Error> {
@@ -247,6 +257,20 @@ impl WorkflowStore for SimStore {
             store.list_workflows(&tenant, after.as_ref(), limit).await
         };
         self.call("list_workflows", list).await
+    }
+
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        after: Option<&VersionId>,
+        limit: u32,
+    ) -> Result<Vec<ListedVersion>, Error> {
+        let (tenant, name, after) = (tenant.clone(), name.clone(), after.cloned());
+        let list = move |store: MemoryStore| async move {
+            store.list_versions(&tenant, &name, after.as_ref(), limit).await
+        };
+        self.call("list_versions", list).await
     }
 }
 

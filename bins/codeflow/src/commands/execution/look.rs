@@ -19,7 +19,7 @@ const PAGE: u32 = 500;
 
 pub(super) async fn list(local: &Local, options: ListOptions) -> anyhow::Result<Exit> {
     let ListOptions { status, workflow, limit, format } = options;
-    let filter = ExecutionFilter { tenant: None, workflow, status, before: None };
+    let filter = ExecutionFilter { workflow, status, ..ExecutionFilter::default() };
     let records = local.engine().list(filter, limit).await?;
     match format {
         Format::Json => {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use codeflow_auth::{Credential, Origin, Permission, Principal};
+use codeflow_auth::{Caller, Credential, Origin, Permission, Principal};
 use codeflow_ratelimit::{Decision, Visitor, network_of};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::manage::deeds::whose;
 use crate::manage::extract::FromWhere;
 use crate::manage::problem::Problem;
 use crate::manage::stack::Station;
@@ -47,6 +48,10 @@ pub(crate) async fn admit(
         class: station.guard.class,
     };
     let decision = station.office.manage.gate.admit(&visitor).await;
+    if let (Some(decision), Some(principal)) = (decision.filter(Decision::is_beyond), principal) {
+        let by = Caller { principal, origin };
+        station.office.went_beyond(&name, whose(&by), &by.origin, (&decision, station.guard.class));
+    }
     pass(decision, request, next).await
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use codeflow_core::workflow::{self, WorkflowName};
+use codeflow_core::workflow::{self, VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
-    ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot,
-    StartRequest, Started, StoredVersion,
+    ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion,
+    LogLine, Recorded, Rerun, Snapshot, StartRequest, Started, StoredVersion, View,
 };
 
-use super::{Control, Executions, NewStart, PutError, Workflows};
+use super::{Control, Executions, NewRerun, NewStart, PutError, RerunVersion, Workflows};
 
 /// An engine, with what documents are checked against.
 #[derive(Clone)]
@@ -30,19 +30,41 @@ impl EnginePorts {
         }
         Err(Error::new(ErrorKind::NotFound, format!("execution `{id}` does not exist")))
     }
+
+    /// What became of a start.
+    async fn begun(
+        &self,
+        tenant: &Tenant,
+        (id, started): (ExecutionId, Started),
+    ) -> Result<(ExecutionRecord, bool), Error> {
+        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        match started {
+            Started::Created => Ok((record, true)),
+            Started::Existing(_) | Started::Skipped(_) => Ok((record, false)),
+        }
+    }
 }
 
 #[async_trait]
 impl Workflows for EnginePorts {
     async fn put(&self, tenant: &Tenant, document: &str) -> Result<StoredVersion, PutError> {
+        let workflow = self.check(tenant, document).await?;
+        self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
+        self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
+    }
+
+    async fn check(&self, tenant: &Tenant, document: &str) -> Result<Workflow, PutError> {
         let (text, actions, whose) = (document.to_owned(), Arc::clone(&self.actions), tenant.clone());
         // A large document takes its time, and others are answered by the same thread.
         let parsing = move || workflow::parse(&text, actions.catalog()).map(|workflow| workflow.of(&whose));
         let parsed = tokio::task::spawn_blocking(parsing).await;
         let fault = |_| PutError::Engine(Error::new(ErrorKind::Internal, "the document could not be read"));
-        let workflow = parsed.map_err(fault)?.map_err(PutError::Invalid)?;
-        self.engine.register(&workflow, document).await.map_err(PutError::Engine)?;
-        self.engine.latest(tenant, &workflow.name).await.map_err(PutError::Engine)
+        parsed.map_err(fault)?.map_err(PutError::Invalid)
+    }
+
+    async fn outline(&self, tenant: &Tenant, name: &WorkflowName) -> Result<Arc<Workflow>, Error> {
+        let version = self.engine.latest(tenant, name).await?.version;
+        self.engine.workflow(&version).await
     }
 
     async fn list(
@@ -57,6 +79,24 @@ impl Workflows for EnginePorts {
     async fn get(&self, tenant: &Tenant, name: &WorkflowName) -> Result<StoredVersion, Error> {
         self.engine.latest(tenant, name).await
     }
+
+    async fn versions(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        page: (Option<&VersionId>, u32),
+    ) -> Result<Vec<ListedVersion>, Error> {
+        self.engine.versions(tenant, name, page).await
+    }
+
+    async fn version(
+        &self,
+        tenant: &Tenant,
+        name: &WorkflowName,
+        version: &VersionId,
+    ) -> Result<StoredVersion, Error> {
+        self.engine.version(tenant, name, version).await
+    }
 }
 
 #[async_trait]
@@ -64,12 +104,7 @@ impl Executions for EnginePorts {
     async fn start(&self, tenant: &Tenant, start: NewStart) -> Result<(ExecutionRecord, bool), Error> {
         let version = self.engine.latest(tenant, &start.workflow).await?.version;
         let request = StartRequest { version, inputs: start.inputs, idempotency_key: start.key };
-        let (id, started) = self.engine.start(request).await?;
-        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
-        match started {
-            Started::Created => Ok((record, true)),
-            Started::Existing(_) | Started::Skipped(_) => Ok((record, false)),
-        }
+        self.begun(tenant, self.engine.start(request).await?).await
     }
 
     async fn list(
@@ -84,6 +119,42 @@ impl Executions for EnginePorts {
 
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
         self.own(tenant, id, Some(i64::MAX)).await
+    }
+
+    async fn view(&self, tenant: &Tenant, id: ExecutionId) -> Result<View, Error> {
+        let snapshot = self.own(tenant, id, None).await?;
+        let workflow = self.engine.workflow(&snapshot.record.version).await?;
+        Ok(View::new(workflow, snapshot))
+    }
+
+    async fn facts(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        (after, limit): (Option<FactPlace>, u32),
+    ) -> Result<Vec<Recorded>, Error> {
+        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.engine.facts(id, after, limit).await
+    }
+
+    async fn rerun(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        rerun: NewRerun,
+    ) -> Result<(ExecutionRecord, bool), Error> {
+        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        let NewRerun { inputs, version, key } = rerun;
+        // A version is looked for among the tenant's own: the engine would take anybody's of the same name.
+        let version = match version {
+            RerunVersion::Same => record.version,
+            RerunVersion::Latest => self.engine.latest(tenant, &record.workflow).await?.version,
+            RerunVersion::Of(version) => {
+                self.engine.version(tenant, &record.workflow, &version).await?.version
+            }
+        };
+        let rerun = Rerun { inputs, version: Some(version), idempotency_key: key };
+        self.begun(tenant, self.engine.rerun(id, rerun).await?).await
     }
 
     async fn logs(
@@ -108,7 +179,9 @@ impl Executions for EnginePorts {
         match control {
             Control::Cancel(reason) => self.engine.cancel(id, by, reason).await,
             Control::Pause(reason) => self.engine.pause(id, by, reason).await,
-            Control::Resume => self.engine.resume(id, by).await,
+            Control::Resume(None) => self.engine.resume(id, by).await,
+            Control::Resume(Some(budget)) => self.engine.resume_with(id, by, budget).await,
+            Control::Restart(from) => self.engine.restart(id, from, by).await,
             Control::Signal(event, payload) => self.engine.signal(id, &event, payload).await,
             Control::Decide(step, decision) => self.engine.decide(id, &step, decision).await,
         }

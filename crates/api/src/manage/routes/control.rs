@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use codeflow_auth::{BuiltInRole, Credential, Permission, Principal};
-use codeflow_core::ExecutionId;
 use codeflow_core::workflow::StepName;
+use codeflow_core::{ExecutionId, Usd};
 use codeflow_engine::{Decider, Decision};
 use codeflow_ratelimit::EndpointClass;
 use http::StatusCode;
@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::executions::OfExecution;
-use crate::manage::extract::{By, Caller, Json, Path};
+use crate::manage::deeds::Deed;
+use crate::manage::extract::{By, Json, Path};
 use crate::manage::guard::{BodyRule, Guard};
 use crate::manage::office::{Desk, Office};
 use crate::manage::ports::Control;
@@ -26,6 +27,7 @@ pub(super) fn routes(desk: Desk) -> Desk {
     desk.route(controls, routes!(cancel_execution))
         .route(controls, routes!(pause_execution))
         .route(controls, routes!(resume_execution))
+        .route(controls, routes!(restart_execution))
         .route(signals, routes!(signal_execution))
         .route(decides, routes!(decide_in_execution))
 }
@@ -39,10 +41,23 @@ pub(crate) struct Because {
     reason: Option<String>,
 }
 
-/// Nothing more needs to be said.
+/// How a paused execution goes on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
+pub(crate) struct Resume {
+    /// What all of it may spend from now on, whatever its document says, in millionths of a US dollar.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64, example = 2_500_000)]
+    budget_microusd: Option<u64>,
+}
+
+/// Where an execution that has ended is taken up again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Restart {
+    /// The step that runs again, with all that follow it. Without one, every step that did not succeed does.
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$", example = "test")]
+    from: Option<StepName>,
+}
 
 /// An event.
 #[derive(Deserialize, ToSchema)]
@@ -81,12 +96,33 @@ pub(super) fn signature(who: &Principal) -> String {
 
 async fn tell(
     office: &Office,
-    who: &Principal,
+    by: &codeflow_auth::Caller,
     id: ExecutionId,
     what: Control,
 ) -> Result<StatusCode, Problem> {
-    office.executions()?.control(&who.tenant, id, &signature(who), what).await?;
+    let (who, deed) = (&by.principal, deed(id, &what));
+    let told = office.executions()?.control(&who.tenant, id, &signature(who), what).await;
+    office.ended(by, deed, &told).await;
+    told?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// What the audit log calls it.
+fn deed(id: ExecutionId, what: &Control) -> Deed {
+    match what {
+        Control::Cancel(_) => Deed::new("execution.cancel", id),
+        Control::Pause(_) => Deed::new("execution.pause", id),
+        Control::Resume(None) => Deed::new("execution.resume", id),
+        Control::Resume(Some(budget)) => {
+            Deed::new("execution.resume", id).with("budget_microusd", budget.micros())
+        }
+        Control::Restart(None) => Deed::new("execution.restart", id),
+        Control::Restart(Some(from)) => Deed::new("execution.restart", id).with("from", from.as_str()),
+        Control::Signal(event, _) => Deed::new("execution.signal", id).with("event", event.as_str()),
+        Control::Decide(step, decision) => {
+            Deed::new("execution.decide", id).with("step", step.as_str()).with("approved", decision.approved)
+        }
+    }
 }
 
 /// Asks an execution to stop.
@@ -96,7 +132,7 @@ async fn tell(
             content_type = "application/problem+json")))]
 async fn cancel_execution(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     Path(of): Path<OfExecution>,
     Json(body): Json<Because>,
 ) -> Result<StatusCode, Problem> {
@@ -110,7 +146,7 @@ async fn cancel_execution(
             content_type = "application/problem+json")))]
 async fn pause_execution(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     Path(of): Path<OfExecution>,
     Json(body): Json<Because>,
 ) -> Result<StatusCode, Problem> {
@@ -119,16 +155,30 @@ async fn pause_execution(
 
 /// Lets a paused execution go on.
 #[utoipa::path(post, path = "/api/v1/executions/{id}/resume", tag = "executions", params(OfExecution),
-    request_body = Nothing, responses((status = 202, description = "It is told"),
+    request_body = Resume, responses((status = 202, description = "It is told"),
         (status = 409, description = "It is not paused", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn resume_execution(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     Path(of): Path<OfExecution>,
-    Json(Nothing {}): Json<Nothing>,
+    Json(body): Json<Resume>,
 ) -> Result<StatusCode, Problem> {
-    tell(&office, &caller, of.id, Control::Resume).await
+    tell(&office, &caller, of.id, Control::Resume(body.budget_microusd.map(Usd::from_micros))).await
+}
+
+/// Takes an execution that has ended up again, where it failed or from a step on.
+#[utoipa::path(post, path = "/api/v1/executions/{id}/restart", tag = "executions", params(OfExecution),
+    request_body = Restart, responses((status = 202, description = "It is told"),
+        (status = 409, description = "It has not ended, or nothing of it is left to run again",
+            body = ProblemBody<'static>, content_type = "application/problem+json")))]
+async fn restart_execution(
+    State(office): State<Office>,
+    By(caller): By,
+    Path(of): Path<OfExecution>,
+    Json(body): Json<Restart>,
+) -> Result<StatusCode, Problem> {
+    tell(&office, &caller, of.id, Control::Restart(body.from)).await
 }
 
 /// Tells an execution of an event. One that comes before its step waits for it.
@@ -138,7 +188,7 @@ async fn resume_execution(
             content_type = "application/problem+json")))]
 async fn signal_execution(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     Path(of): Path<OfExecution>,
     Json(body): Json<Signal>,
 ) -> Result<StatusCode, Problem> {
@@ -158,7 +208,7 @@ async fn decide_in_execution(
 ) -> Result<StatusCode, Problem> {
     let by = Decider { name: signature(&caller.principal), roles: roles(&office, &caller).await? };
     let decision = Decision { approved: body.approved, by, comment: body.comment };
-    tell(&office, &caller.principal, of.id, Control::Decide(body.step, decision)).await
+    tell(&office, &caller, of.id, Control::Decide(body.step, decision)).await
 }
 
 /// The roles by which whoever calls may decide: those of its user. Who may do everything in its tenant is an administrator

@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use codeflow_auth::Permission;
-use codeflow_core::ExecutionId;
 use codeflow_core::workflow::WorkflowName;
-use codeflow_engine::ExecutionFilter;
+use codeflow_core::{ExecutionId, Timestamp};
+use codeflow_engine::{ExecutionFilter, ExecutionRecord};
 use codeflow_ratelimit::EndpointClass;
 use http::StatusCode;
 use serde::Deserialize;
@@ -15,7 +15,8 @@ use utoipa_axum::routes;
 
 use super::lists::{self, Page};
 use super::views::{ExecutionView, LogLineView, StatusView};
-use crate::manage::extract::{self, Caller, Headers, Path, Query};
+use crate::manage::deeds::Deed;
+use crate::manage::extract::{self, By, Caller, Headers, Path, Query};
 use crate::manage::guard::{BodyRule, Guard};
 use crate::manage::office::{Desk, Office};
 use crate::manage::ports::NewStart;
@@ -40,6 +41,12 @@ struct ExecutionsQuery {
     /// With this status.
     #[param(inline)]
     status: Option<StatusView>,
+    /// Stored at this time or later.
+    #[param(value_type = Option<String>, format = "date-time", max_length = 40, example = "2026-11-25T10:00:00Z")]
+    since: Option<Timestamp>,
+    /// Stored before this time.
+    #[param(value_type = Option<String>, format = "date-time", max_length = 40, example = "2026-11-26T10:00:00Z")]
+    until: Option<Timestamp>,
     /// How many rows; 50 if absent.
     #[param(minimum = 1, maximum = 200, example = 50)]
     limit: Option<u32>,
@@ -74,11 +81,11 @@ struct LogQuery {
 /// What makes a second start find the first.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
-struct StartHeaders {
+pub(super) struct StartHeaders {
     /// A second start of the workflow with the same key finds the execution of the first.
     #[serde(rename = "Idempotency-Key")]
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, example = "order-17")]
-    key: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 /// An execution to start.
@@ -105,14 +112,23 @@ pub(crate) struct StartExecution {
     ))]
 async fn start_execution(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     Headers(headers): Headers<StartHeaders>,
     extract::Json(body): extract::Json<StartExecution>,
 ) -> Result<(StatusCode, Json<ExecutionView>), Problem> {
     let start = NewStart { workflow: body.workflow, inputs: body.inputs, key: headers.key };
-    let (record, is_new) = office.executions()?.start(&caller.tenant, start).await?;
+    let (record, is_new) = office.executions()?.start(&caller.principal.tenant, start).await?;
+    office.done(&caller, begun("execution.start", &record, is_new)).await;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(record.into())))
+}
+
+/// What the audit log says of a start.
+pub(super) fn begun(action: &'static str, record: &ExecutionRecord, is_new: bool) -> Deed {
+    Deed::new(action, record.id)
+        .with("workflow", record.workflow.as_str())
+        .with("version", record.version.as_str())
+        .with("new", is_new)
 }
 
 /// Lists executions, newest first.
@@ -129,6 +145,8 @@ async fn list_executions(
         workflow: query.workflow,
         status: query.status.map(Into::into),
         before: query.before,
+        since: query.since,
+        until: query.until,
     };
     let rows = office.executions()?.list(&caller.tenant, filter, limit).await?;
     Ok(Json(Page::of(rows, limit, |row| row.id.to_string())))

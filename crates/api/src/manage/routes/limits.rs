@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use codeflow_auth::{AuditEvent, Caller, Outcome, Permission};
+use codeflow_auth::Permission;
 use codeflow_ratelimit::{EndpointClass, RuleKeeper, Rules};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use crate::manage::deeds::Deed;
 use crate::manage::extract::{self, By};
 use crate::manage::guard::{BodyRule, Guard};
-use crate::manage::layers::entrance;
 use crate::manage::office::{Desk, Office};
 use crate::manage::problem::{Fault, FieldError, Problem, ProblemBody};
 use crate::refusal::Refusal;
@@ -101,26 +101,6 @@ fn rules(view: &RulesView) -> Result<Rules, Problem> {
     })
 }
 
-/// Notes in the audit log that the limits were changed. They are, whether that can be written now or has to wait.
-async fn note(office: &Office, caller: &Caller, version: u64) {
-    tracing::info!(limits.version = version, "the limits were changed");
-    let Some(identity) = &office.manage.identity else { return };
-    let event = AuditEvent {
-        at: office.clock.now(),
-        tenant: Some(caller.principal.tenant.clone()),
-        actor: entrance::name(&caller.principal),
-        action: "limits.change".to_owned(),
-        target: "limits".to_owned(),
-        address: caller.origin.address.map(|address| address.to_string()),
-        request_id: caller.origin.request_id.clone(),
-        outcome: Outcome::Done,
-        details: Map::from_iter([("version".to_owned(), version.into())]),
-    };
-    if let Err(error) = identity.audit().write(event).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "the audit log cannot be written");
-    }
-}
-
 /// Shows the limits that hold.
 #[utoipa::path(get, path = "/api/v1/limits", tag = "limits",
     responses((status = 200, description = "The limits", body = LimitsView)))]
@@ -140,6 +120,7 @@ async fn put_limits(
 ) -> Result<Json<LimitsView>, Problem> {
     let rules = body.rules.as_ref().map(rules).transpose()?;
     let version = keeper(&office)?.change(rules, body.version).await?;
-    note(&office, &caller, version).await;
+    tracing::info!(limits.version = version, "the limits were changed");
+    office.done(&caller, Deed::new("limits.change", "limits").with("version", version)).await;
     Ok(Json(view(keeper(&office)?)?))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use codeflow_auth::{CodeTicket, OutsideSignIn, SignInAnswer, SignInProviders};
+use codeflow_auth::{BegunSignIn, CodeTicket, Origin, OutsideSignIn, SignInAnswer, SignInProviders};
 use codeflow_ratelimit::EndpointClass;
 use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::cookies::Cookie;
 use super::sign_in::TokensView;
 use crate::manage::extract::{self, FromWhere, Path, Query};
 use crate::manage::guard::{BodyRule, Guard};
@@ -18,10 +19,7 @@ use crate::manage::office::{Desk, Office};
 use crate::manage::problem::{Problem, ProblemBody};
 use crate::refusal::Refusal;
 
-/// What the browser keeps until the sign-in is finished.
-const COOKIE: &str = "codeflow_sign_in";
-/// Other sites cannot read it, and send it only when a person follows the way back here.
-const COOKIE_RULES: &str = "HttpOnly; Secure; SameSite=Lax; Path=/api/v1/auth";
+const COOKIE: Cookie = Cookie { name: "codeflow_sign_in", path: "/api/v1/auth" };
 
 pub(super) fn routes(desk: Desk) -> Desk {
     let open = |reason| Guard::public(reason, EndpointClass::SignIn);
@@ -56,7 +54,7 @@ pub(crate) struct BeginSignIn {
     redirect_after: Option<String>,
 }
 
-/// A sign-in that has begun.
+/// A sign-in, or a connection, that has begun.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BegunView {
     /// Where the browser goes.
@@ -67,22 +65,28 @@ pub(crate) struct BegunView {
     expires_at: String,
 }
 
+impl From<BegunSignIn> for BegunView {
+    fn from(begun: BegunSignIn) -> Self {
+        Self { url: begun.url, expires_at: begun.expires_at.to_string() }
+    }
+}
+
 /// What comes back. Services add what they like to it, which is not read.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-struct ComeBack {
+pub(super) struct ComeBack {
     /// What was handed out at the beginning.
     #[param(min_length = 1, max_length = 1024, example = "c3RhdGU")]
-    state: String,
+    pub(super) state: String,
     /// The code.
     #[param(max_length = 4096, example = "Y29kZQ")]
-    code: Option<String>,
+    pub(super) code: Option<String>,
     /// Why there is none.
     #[param(max_length = 256, example = "access_denied")]
-    error: Option<String>,
+    pub(super) error: Option<String>,
     /// From whom it comes.
     #[param(max_length = 1024, example = "https://accounts.example.org")]
-    iss: Option<String>,
+    pub(super) iss: Option<String>,
 }
 
 /// A sign-in that went well.
@@ -142,13 +146,6 @@ fn providers(office: &Office) -> Result<&SignInProviders, Problem> {
     office.manage.sign_ins.as_deref().ok_or_else(|| Refusal::NotHere.into())
 }
 
-/// The value of our cookie, if the browser sends one.
-fn kept(headers: &HeaderMap) -> String {
-    let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned()).unwrap_or_default()
-}
-
 /// Lists the services with which people sign in.
 #[utoipa::path(get, path = "/api/v1/auth/outside", tag = "sign-in",
     responses((status = 200, description = "Their names", body = Services)))]
@@ -170,9 +167,8 @@ async fn begin_sign_in(
     extract::Json(body): extract::Json<BeginSignIn>,
 ) -> Result<impl IntoResponse, Problem> {
     let begun = providers(&office)?.begin(&of.service, body.redirect_after.as_deref()).await?;
-    let cookie = format!("{COOKIE}={}; Max-Age=600; {COOKIE_RULES}", begun.browser.expose_secret());
-    let view = BegunView { url: begun.url, expires_at: begun.expires_at.to_string() };
-    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(view)))
+    let cookie = [(header::SET_COOKIE, COOKIE.set(&begun.browser))];
+    Ok((AppendHeaders(cookie), Json(BegunView::from(begun))))
 }
 
 /// Finishes a sign-in with what the other service sent back, or says that a code of the second factor is needed as well.
@@ -194,9 +190,20 @@ async fn finish_sign_in(
     Query(query): Query<ComeBack>,
 ) -> Result<impl IntoResponse, Problem> {
     let ComeBack { state, code, error, iss } = query;
-    let answer = SignInAnswer { state, code, error, iss, browser: kept(&headers) };
-    let finished = providers(&office)?.finish(&of.service, &answer).await?;
-    let signed = office.identity()?.sign_in_with(&finished.identity, &origin).await?;
-    let forget = format!("{COOKIE}=; Max-Age=0; {COOKIE_RULES}");
-    Ok((AppendHeaders([(header::SET_COOKIE, forget)]), Ending::of(signed, finished.redirect_after)))
+    let answer = SignInAnswer { state, code, error, iss, browser: COOKIE.kept(&headers) };
+    let desk = office.clone();
+    let ending = office.to_its_end(async move { finish(&desk, &of.service, &answer, &origin).await }).await?;
+    let forget = [(header::SET_COOKIE, COOKIE.forget())];
+    Ok((AppendHeaders(forget), ending))
+}
+
+async fn finish(
+    office: &Office,
+    service: &str,
+    answer: &SignInAnswer,
+    origin: &Origin,
+) -> Result<Ending, Problem> {
+    let finished = providers(office)?.finish(service, answer).await?;
+    let signed = office.identity()?.sign_in_with(&finished.identity, origin).await?;
+    Ok(Ending::of(signed, finished.redirect_after))
 }

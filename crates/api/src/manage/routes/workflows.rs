@@ -12,7 +12,8 @@ use utoipa_axum::routes;
 
 use super::lists::{self, Page};
 use super::views::{WorkflowDocument, WorkflowView};
-use crate::manage::extract::{self, Caller, Path, Query};
+use crate::manage::deeds::Deed;
+use crate::manage::extract::{self, By, Caller, Path, Query};
 use crate::manage::guard::{BodyRule, Guard};
 use crate::manage::office::{Desk, Office};
 use crate::manage::ports::PutError;
@@ -41,10 +42,10 @@ struct WorkflowsQuery {
 /// The name of a workflow.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Path)]
-struct OfWorkflow {
+pub(super) struct OfWorkflow {
     /// The name of the workflow.
     #[param(value_type = String, pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$", example = "review")]
-    name: WorkflowName,
+    pub(super) name: WorkflowName,
 }
 
 /// A document to keep.
@@ -57,7 +58,15 @@ pub(crate) struct PutWorkflow {
         max_length = 1_048_576,
         example = "version: 1\nname: nap\nsteps: { rest: { sleep: 10ms } }\n"
     )]
-    document: String,
+    pub(super) document: String,
+}
+
+/// Why a document is not kept.
+pub(super) fn refused(error: PutError) -> Problem {
+    match error {
+        PutError::Invalid(problems) => Problem::from(problems),
+        PutError::Engine(error) => Problem::from(error),
+    }
 }
 
 /// Lists workflows by name, each at its latest version.
@@ -78,14 +87,13 @@ async fn list_workflows(
     responses((status = 201, description = "It is kept", body = WorkflowView)))]
 async fn put_workflow(
     State(office): State<Office>,
-    Caller(caller): Caller,
+    By(caller): By,
     extract::Json(body): extract::Json<PutWorkflow>,
 ) -> Result<(StatusCode, Json<WorkflowView>), Problem> {
-    let put = office.workflows()?.put(&caller.tenant, &body.document).await;
-    let stored = put.map_err(|error| match error {
-        PutError::Invalid(problems) => Problem::from(problems),
-        PutError::Engine(error) => Problem::from(error),
-    })?;
+    let put = office.workflows()?.put(&caller.principal.tenant, &body.document).await;
+    let stored = put.map_err(refused)?;
+    let deed = Deed::new("workflow.register", stored.workflow_id).with("name", stored.name.as_str());
+    office.done(&caller, deed.with("version", stored.version.as_str())).await;
     Ok((StatusCode::CREATED, Json(stored.into())))
 }
 

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_api::{Control, Executions, NewStart};
+use codeflow_api::{Control, Executions, NewRerun, NewStart};
 use codeflow_core::{ExecutionId, Tenant};
-use codeflow_engine::{Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot};
+use codeflow_engine::{
+    Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, LogLine, Recorded, Snapshot, View,
+};
 use tokio::sync::Semaphore;
 
 use super::house::{House, Plan};
@@ -38,6 +40,23 @@ impl Executions for Slow {
     }
 
     async fn get(&self, _: &Tenant, _: ExecutionId) -> Result<Snapshot, Error> {
+        nothing()
+    }
+
+    async fn view(&self, _: &Tenant, _: ExecutionId) -> Result<View, Error> {
+        nothing()
+    }
+
+    async fn facts(
+        &self,
+        _: &Tenant,
+        _: ExecutionId,
+        _: (Option<FactPlace>, u32),
+    ) -> Result<Vec<Recorded>, Error> {
+        nothing()
+    }
+
+    async fn rerun(&self, _: &Tenant, _: ExecutionId, _: NewRerun) -> Result<(ExecutionRecord, bool), Error> {
         nothing()
     }
 

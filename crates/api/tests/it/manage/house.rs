@@ -9,9 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_api::{About, EnginePorts, ManageParts};
 use codeflow_auth::{
-    BuiltInRole, Caller, Identity, IdentityParts, IdentitySettings, NewUser, OAuth2, Origin,
-    PasswordSettings, Protocol, ProviderSettings, SignInProviders, SignInSettings, SignInSources,
-    SignedTokens, TokenSettings, TokenSources, Vault,
+    BuiltInRole, Caller, ConnectionService, ConnectionSources, Connections, Identity, IdentityParts,
+    IdentitySettings, NewUser, OAuth2, Origin, PasswordSettings, Protocol, ProviderSettings, SecretIn,
+    SignInProviders, SignInSettings, SignInSources, SignedTokens, TokenSettings, TokenSources, Vault,
 };
 use codeflow_core::{ActionCall, ActionCatalog, ActionError, ActionOutcome, Clock, Ids, NoActions, Tenant};
 use codeflow_engine::{ActionRunner, Engine, Parts, Silent};
@@ -20,6 +20,7 @@ use codeflow_ratelimit::{
     Decision, EndpointClass, Error as LimitsError, Gate, Limit, RuleBook, RuleKeeper, RuleStore, Rules,
     StoredRules, Verdict, Visitor,
 };
+use codeflow_runtime::Tasks;
 use codeflow_testkit::{ManualClock, MemoryIdentity, MemoryStore, SequentialIds};
 use serde_json::{Value, json};
 use url::Url;
@@ -121,6 +122,8 @@ pub(crate) struct House {
     pub(crate) identity: Arc<Identity>,
     /// The time of identity.
     pub(crate) clock: Arc<ManualClock>,
+    /// Connections to a service that is not reached.
+    pub(crate) connections: Connections,
     /// An access token of each: a role, or `other`, who is the admin of another tenant.
     pub(crate) tokens: BTreeMap<&'static str, String>,
 }
@@ -132,6 +135,7 @@ pub(crate) struct Plan {
     people: MemoryIdentity,
     identity: Arc<Identity>,
     clock: Arc<ManualClock>,
+    connections: Connections,
 }
 
 impl Plan {
@@ -151,6 +155,7 @@ impl Plan {
         tokens.refresh().await.expect("there is a key");
         let github = Github { base: "https://github.test".to_owned(), policy: NetPolicy::default() };
         let sign_ins = sign_ins(&people, &vault, &clock, github);
+        let connections = connections(&people, &vault, &clock);
         let parts = IdentityParts {
             store: Arc::new(people.clone()),
             tokens: Arc::clone(&tokens) as _,
@@ -173,12 +178,14 @@ impl Plan {
             identity: Some(Arc::clone(&identity)),
             tokens: Some(tokens),
             sign_ins: Some(Arc::new(sign_ins)),
+            connections: Some(connections.clone()),
             limits: Some(Arc::new(RuleKeeper::new(Arc::new(Shelf::default()), book))),
             workflows: Some(Arc::clone(&engine) as _),
             executions: Some(engine),
+            audit: Some(Arc::clone(identity.audit()) as _),
             ..ManageParts::closed(About { version: "1.2.3".to_owned(), features })
         };
-        Self { manage, door, people, identity, clock: manual }
+        Self { manage, door, people, identity, clock: manual, connections }
     }
 
     /// With a service to sign in with that is on this machine.
@@ -193,14 +200,14 @@ impl Plan {
     }
 
     pub(crate) async fn build(self) -> House {
-        let Self { manage, door, people, identity, clock } = self;
+        let Self { manage, door, people, identity, clock, connections } = self;
         let mut tokens = BTreeMap::new();
         for role in BuiltInRole::ALL {
             tokens.insert(role.as_str(), token(&identity, role.as_str(), "default", role).await);
         }
         tokens.insert("other", token(&identity, "other", "other", BuiltInRole::Admin).await);
         let live = Live::with(Setting { manage, ..Setting::default() }).await;
-        House { live, door, people, identity, clock, tokens }
+        House { live, door, people, identity, clock, connections, tokens }
     }
 }
 
@@ -244,6 +251,30 @@ fn sign_ins(
         client,
     };
     SignInProviders::new(settings, sources).expect("the settings are fine")
+}
+
+/// Connections to a service that is not reached.
+fn connections(people: &MemoryIdentity, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Connections {
+    let url = |text: &str| Url::parse(text).expect("is an address");
+    let forge = ConnectionService {
+        authorize: Some(url("https://forge.test/authorize?prompt=consent")),
+        token: url("https://forge.test/token"),
+        client_id: "codeflow".to_owned(),
+        client_secret: Some("not told".into()),
+        secret_in: SecretIn::Header,
+        scopes: vec!["repo".to_owned()],
+    };
+    let sources = ConnectionSources {
+        store: Arc::new(people.clone()),
+        vault: Arc::clone(vault),
+        clock: Arc::clone(clock),
+        client: Client::new(Guard::new(NetPolicy::default()), Limits::default()).expect("it can be made"),
+        tasks: Tasks::new(),
+    };
+    let services = [("forge".to_owned(), forge)].into_iter().collect();
+    let made = Connections::new(services, sources).expect("the settings are fine");
+    let callback = url("https://flow.test/api/v1/connections/callback");
+    made.with_callback(callback, Arc::new(people.clone())).expect("the settings are fine")
 }
 
 async fn token(identity: &Identity, name: &str, tenant: &str, role: BuiltInRole) -> String {

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_api::{Control, Executions, NewStart, PutError, Workflows};
+use codeflow_api::{Control, Executions, NewRerun, NewStart, PutError, Workflows};
 use codeflow_auth::{Authenticate, Principal};
-use codeflow_core::workflow::WorkflowName;
+use codeflow_core::workflow::{VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
-use codeflow_engine::{Error, ErrorKind, ExecutionFilter, ExecutionRecord, LogLine, Snapshot, StoredVersion};
+use codeflow_engine::{
+    Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded,
+    Snapshot, StoredVersion, View,
+};
 
 use super::house::{House, Plan, stuck};
 use super::script::{Operation, operations};
@@ -58,11 +61,32 @@ impl Workflows for Broken {
         self.fail().map_err(PutError::Engine)
     }
 
+    async fn check(&self, _: &Tenant, _: &str) -> Result<Workflow, PutError> {
+        self.fail().map_err(PutError::Engine)
+    }
+
+    async fn outline(&self, _: &Tenant, _: &WorkflowName) -> Result<Arc<Workflow>, Error> {
+        self.fail()
+    }
+
     async fn list(&self, _: &Tenant, _: Option<&WorkflowName>, _: u32) -> Result<Vec<StoredVersion>, Error> {
         self.fail()
     }
 
     async fn get(&self, _: &Tenant, _: &WorkflowName) -> Result<StoredVersion, Error> {
+        self.fail()
+    }
+
+    async fn versions(
+        &self,
+        _: &Tenant,
+        _: &WorkflowName,
+        _: (Option<&VersionId>, u32),
+    ) -> Result<Vec<ListedVersion>, Error> {
+        self.fail()
+    }
+
+    async fn version(&self, _: &Tenant, _: &WorkflowName, _: &VersionId) -> Result<StoredVersion, Error> {
         self.fail()
     }
 }
@@ -81,6 +105,23 @@ impl Executions for Broken {
     }
 
     async fn get(&self, _: &Tenant, _: ExecutionId) -> Result<Snapshot, Error> {
+        self.fail()
+    }
+
+    async fn view(&self, _: &Tenant, _: ExecutionId) -> Result<View, Error> {
+        self.fail()
+    }
+
+    async fn facts(
+        &self,
+        _: &Tenant,
+        _: ExecutionId,
+        _: (Option<FactPlace>, u32),
+    ) -> Result<Vec<Recorded>, Error> {
+        self.fail()
+    }
+
+    async fn rerun(&self, _: &Tenant, _: ExecutionId, _: NewRerun) -> Result<(ExecutionRecord, bool), Error> {
         self.fail()
     }
 
@@ -125,7 +166,10 @@ async fn no_word_of_a_failing_engine_gets_out() {
     plan.manage.executions = Some(Arc::clone(&broken) as _);
     let house = plan.build().await;
     let all = operations(&house.document().await);
-    let reached = |one: &&Operation| one.path.contains("/executions") || one.path.contains("/workflows");
+    let reached = |one: &&Operation| {
+        let paths = ["/executions", "/workflows", "/workflow-checks"];
+        paths.iter().any(|path| one.path.contains(path))
+    };
 
     for (turn, kind) in ENGINE.iter().enumerate() {
         broken.next.store(turn, Ordering::SeqCst);

@@ -75,10 +75,12 @@ fn make(service: &Service, kept: &Arc<Kept>, clock: &Arc<ManualClock>, tasks: &T
 
 pub(super) fn settings(service: &Service) -> ConnectionService {
     ConnectionService {
+        authorize: None,
         token: Url::parse(&format!("http://{}/token", service.address)).unwrap(),
         client_id: "client".to_owned(),
         client_secret: Some("secret".to_owned().into()),
         secret_in: SecretIn::Form,
+        scopes: Vec::new(),
     }
 }
 

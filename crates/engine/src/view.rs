@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use codeflow_core::execution::{Caller, Child, ExecutionStatus, Pause, Settled, State};
-use codeflow_core::workflow::{Step, StepKind, Workflow};
+use codeflow_core::workflow::{Step, StepKind, StepName, Workflow};
 use codeflow_core::{ExecutionId, Timestamp};
-use codeflow_engine::{ExecutionRecord, OpenTask, Snapshot, Work};
+
+use crate::engine::uses;
+use crate::ports::{ExecutionRecord, OpenTask, Snapshot, Work};
 
 /// An execution at one moment.
 #[derive(Clone, Debug)]
@@ -61,14 +63,27 @@ pub enum Phase<'v> {
     Settled(&'v Settled),
 }
 
+impl StepView<'_> {
+    /// What it does: the name of an action, or `approval`, `wait`, `sleep`, `run`, or `workflow/` and a name.
+    pub fn uses(&self) -> String {
+        step_uses(self.step)
+    }
+}
+
+/// What a step does: the name of an action, or `approval`, `wait`, `sleep`, `run`, or `workflow/` and a name.
+pub fn step_uses(step: &Step) -> String {
+    uses(&step.kind)
+}
+
 impl View {
-    pub(crate) fn new(workflow: Arc<Workflow>, snapshot: Snapshot) -> Self {
+    /// The picture that a whole snapshot gives, of an execution that keeps this version.
+    pub fn new(workflow: Arc<Workflow>, snapshot: Snapshot) -> Self {
         let Snapshot { record, facts, tasks } = snapshot;
         Self { workflow, record, state: State::replay(&facts), tasks }
     }
 
     /// Brings the picture up to date. Returns whether that changed anything.
-    pub(crate) fn take_in(&mut self, newer: Snapshot) -> bool {
+    pub fn take_in(&mut self, newer: Snapshot) -> bool {
         let Snapshot { record, facts, tasks } = newer;
         if record == self.record && tasks == self.tasks {
             return false;
@@ -79,6 +94,11 @@ impl View {
         self.record = record;
         self.tasks = tasks;
         true
+    }
+
+    /// The step of this name.
+    pub fn find(&self, name: &StepName) -> Option<StepView<'_>> {
+        self.steps().find(|view| view.step.name == *name)
     }
 
     /// The steps, in an order in which each comes after its needs.
