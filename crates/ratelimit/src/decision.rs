@@ -63,6 +63,15 @@ impl Decision {
         }
     }
 
+    /// The one that matters more to whoever asked, of what two gates said: it refuses for longer, or leaves the smaller part
+    /// of its burst.
+    pub fn strictest(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => strictest(&[one, other]),
+            (one, other) => one.or(other),
+        }
+    }
+
     /// The headers that tell a client, in seconds rounded up: `RateLimit-Policy` and `RateLimit` as the draft of the
     /// HTTP working group has them, `X-RateLimit-*` as many clients read them, and `Retry-After` when waiting helps.
     pub fn headers(&self) -> Vec<Header> {

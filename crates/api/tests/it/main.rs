@@ -7,6 +7,7 @@ mod floods;
 mod health;
 mod hostile;
 mod keys;
+mod limits;
 mod live;
 mod manage;
 mod messages;
