@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use crate::served::{Served, provider};
 use crate::wire::{Line, Told};
 
+/// A key of the settings.
+const TEAM: &str = "team-key-0123456789abcdef";
 const PASSWORD: &str = "correct horse battery staple";
 /// The bound for a revocation to reach every process.
 const EVERYWHERE: Duration = Duration::from_secs(5);
@@ -192,7 +194,8 @@ async fn two_servers_over_one_redis_admit_together_what_one_would() {
     let database = Arc::new(TestDb::postgres().await);
     let settings = format!(
         "[worker]\nredis_url = \"{}\"\n[limits]\nshared = true\n\
-         [limits.requests.authenticated]\nper_minute = 60\n[limits.requests.premium]\nper_minute = 0\n",
+         [limits.requests.authenticated]\nper_minute = 60\n\
+         [keys.team]\nsecret = \"{TEAM}\"\ntier = \"authenticated\"\n",
         redis.url()
     );
     let environment = || Environment::from([("CODEFLOW_MASTER_KEY", crate::wire::KEY)]);
@@ -210,7 +213,7 @@ async fn two_servers_over_one_redis_admit_together_what_one_would() {
     let (mut admitted, mut refused) = (0_u32, 0_u32);
     for round in 0..90 {
         let to = if round % 2 == 0 { one.address } else { other.address };
-        let told = call(to, "GET /api/v1/providers", crate::wire::KEY, None).await;
+        let told = call(to, "GET /api/v1/providers", TEAM, None).await;
         assert!([200, 429].contains(&told.status), "{}", told.text());
         if told.status == 200 { admitted += 1 } else { refused += 1 }
     }

@@ -16,6 +16,7 @@ mod models;
 mod names;
 mod project;
 mod served;
+mod sharing;
 mod wire;
 
 use codeflow::config::Environment;
