@@ -164,7 +164,7 @@ impl<'a> Exchange<'a> {
     fn pass(&self, decision: Option<Decision>) -> Result<(), Failure> {
         let Some(decision) = decision else { return Ok(()) };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        *told = Decision::strictest(*told, Some(decision));
+        *told = Decision::strictest(Some(decision), *told);
         if decision.is_allowed() { Ok(()) } else { Err(admission::refusal(&decision)) }
     }
 
