@@ -17,12 +17,21 @@ pub(crate) fn sentence(decision: &Decision) -> String {
     decision.reason().unwrap_or_else(|| Refusal::Limited.sentence().to_owned())
 }
 
+/// The names of [`Decision::HEADERS`].
+static NAMES: [HeaderName; 6] = [
+    HeaderName::from_static(Decision::HEADERS[0]),
+    HeaderName::from_static(Decision::HEADERS[1]),
+    HeaderName::from_static(Decision::HEADERS[2]),
+    HeaderName::from_static(Decision::HEADERS[3]),
+    HeaderName::from_static(Decision::HEADERS[4]),
+    HeaderName::from_static(Decision::HEADERS[5]),
+];
+
 /// Tells a limit in headers. What an answer tells already stays.
 pub(crate) fn tell(headers: &mut HeaderMap, decision: &Decision) {
-    for (name, value) in decision.headers() {
-        let name = HeaderName::from_static(name);
-        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
+    decision.tell(|place, value| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.entry(&NAMES[place]).or_insert(value);
         }
-    }
+    });
 }

@@ -118,10 +118,7 @@ impl RuleBook {
         let global = page.global.map(|limit| (Scope::Global, limit));
         let limits =
             [global, all.map(|limit| (Scope::Address, limit)), one.map(|limit| (Scope::AddressClass, limit))];
-        let mut subject = String::with_capacity(LONGEST_ADDRESS);
-        // Writing into a string never fails.
-        let _ = write!(subject, "@{}", network_of(address));
-        Questions { subject, limits }
+        Questions { subject: marked(network_of(address)), limits }
     }
 
     /// What is asked of a visitor.
@@ -187,6 +184,30 @@ fn class_name(class: EndpointClass) -> &'static str {
         EndpointClass::Model => "model-requests",
         EndpointClass::Admin => "admin-requests",
     }
+}
+
+/// An address, written out after a mark that no name of a principal begins with. Every request has one, so those of IPv4
+/// are written by hand, which takes a third of the time.
+fn marked(address: IpAddr) -> String {
+    let mut text = String::with_capacity(LONGEST_ADDRESS);
+    match address {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                text.push(if place == 0 { '@' } else { '.' });
+                for (size, above) in [(100, 99), (10, 9)] {
+                    if octet > above {
+                        text.push(char::from(b'0' + octet / size % 10));
+                    }
+                }
+                text.push(char::from(b'0' + octet % 10));
+            }
+        }
+        // Writing into a string never fails.
+        IpAddr::V6(address) => {
+            let _ = write!(text, "@{address}");
+        }
+    }
+    text
 }
 
 /// Whose address it is: somebody who has one of IPv6 has a whole /64 of them.
