@@ -185,8 +185,8 @@ impl From<ModelError> for ActionError {
             ErrorKind::Authentication
             | ErrorKind::PermissionDenied
             | ErrorKind::ContentFiltered
-            | ErrorKind::ModelNotAvailable
-            | ErrorKind::BudgetExceeded => ActionErrorKind::Failed,
+            | ErrorKind::ModelNotAvailable => ActionErrorKind::Failed,
+            ErrorKind::BudgetExceeded => ActionErrorKind::BudgetExceeded,
             ErrorKind::InvalidPolicy => ActionErrorKind::Denied,
             ErrorKind::Cancelled => ActionErrorKind::Cancelled,
             ErrorKind::Internal => ActionErrorKind::Internal,

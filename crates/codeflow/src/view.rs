@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{Caller, Child, ExecutionStatus, Settled, State};
+use codeflow_core::execution::{Caller, Child, ExecutionStatus, Pause, Settled, State};
 use codeflow_core::workflow::{Step, StepKind, Workflow};
 use codeflow_core::{ExecutionId, Timestamp};
 use codeflow_engine::{ExecutionRecord, OpenTask, Snapshot, Work};
@@ -95,6 +95,11 @@ impl View {
     /// Whether something was sent to it that no engine has read yet; it may change all the rest.
     pub fn has_unread_messages(&self) -> bool {
         self.tasks.iter().any(|task| task.work == Work::Inbox)
+    }
+
+    /// Why it is paused, if it is.
+    pub fn pause(&self) -> Option<&Pause> {
+        self.state.pause()
     }
 
     /// The steps that wait for somebody, when nothing of this execution can go on without them.

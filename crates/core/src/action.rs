@@ -206,6 +206,8 @@ pub enum ActionErrorKind {
     InvalidInput,
     /// It looked and says no: a gate that does not pass.
     Denied,
+    /// It may cost more than is left of a budget.
+    BudgetExceeded,
     /// It could not do its work.
     Failed,
     /// It was told to stop.
@@ -223,6 +225,7 @@ impl ActionErrorKind {
             Self::Unavailable => "action.unavailable",
             Self::InvalidInput => "action.invalid_input",
             Self::Denied => "action.denied",
+            Self::BudgetExceeded => "action.budget_exceeded",
             Self::Failed => "action.failed",
             Self::Cancelled => "action.cancelled",
             Self::Internal => "action.internal",

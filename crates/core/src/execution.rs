@@ -9,5 +9,5 @@ mod status;
 pub use fact::{Caller, Fact, FactKind, Settled, StepError};
 pub use path::{InvalidStepPath, StepPath};
 pub use reason::Reason;
-pub use state::{Answer, Child, Progress, State, StepState};
+pub use state::{Answer, Child, Pause, Progress, State, StepState};
 pub use status::{ExecutionEvent, ExecutionStatus, Refused, StepEvent, StepStatus, UnknownStatus};

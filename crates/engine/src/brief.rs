@@ -58,7 +58,7 @@ pub(crate) fn compensation(live: &Live, name: &StepName, attempt: u32) -> Result
         inputs: rendered(&undo.with, &scope)?,
         upstream: upstream(live, &names),
         timeout: undo.timeout,
-        budget: live.workflow.budget.usd,
+        budget: live.budget(),
     })
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn call(live: &Live, path: &StepPath, attempt: u32) -> Result<ActionC
         inputs,
         upstream: upstream(live, &step.ancestors),
         timeout: step.timeout,
-        budget: live.workflow.budget.usd,
+        budget: live.budget(),
     })
 }
 

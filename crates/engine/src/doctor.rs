@@ -8,6 +8,7 @@ use std::time::Duration;
 use codeflow_core::TaskId;
 use tokio::time::sleep;
 
+use crate::plan::DEFAULT_LANE;
 use crate::ports::{Disorder, Finding, Part};
 use crate::{Engine, Error};
 
@@ -119,7 +120,7 @@ impl Engine {
             }
         }
         if !back.is_empty() {
-            self.work_is_due();
+            self.work_is_due(DEFAULT_LANE);
         }
         Ok(back)
     }

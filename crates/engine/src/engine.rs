@@ -178,15 +178,15 @@ impl Engine {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound).
     pub async fn release(&self, task: TaskId) -> Result<(), Error> {
-        self.parts.store.release(task).await?;
-        self.work_is_due();
+        let lane = self.parts.store.release(task).await?;
+        self.work_is_due(&lane);
         Ok(())
     }
 
-    /// Wakes a worker of this process, and those of others.
-    pub(crate) fn work_is_due(&self) {
+    /// Wakes a worker of this process, and those of others that take work from this lane.
+    pub(crate) fn work_is_due(&self, lane: &str) {
         self.wake.notify_one();
-        self.wakeups.ring(DEFAULT_LANE);
+        self.wakeups.ring(lane);
     }
 
     async fn must_be(
@@ -220,7 +220,7 @@ impl Engine {
             taken: None,
         };
         self.parts.store.send(id, message, task).await?;
-        self.work_is_due();
+        self.work_is_due(DEFAULT_LANE);
         Ok(())
     }
 }

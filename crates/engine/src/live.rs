@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codeflow_core::execution::{Child, Fact, Progress, State, StepPath, StepStatus};
 use codeflow_core::workflow::{StepName, Workflow};
-use codeflow_core::{Ids, TaskId, Timestamp};
+use codeflow_core::{Ids, TaskId, Timestamp, Usd};
 use serde_json::{Value, json};
 
 use crate::ports::{ExecutionRecord, OpenTask, Snapshot, Work};
@@ -46,6 +46,11 @@ impl Live {
 
     pub(crate) fn progress(&self) -> Progress {
         self.state.progress()
+    }
+
+    /// What the execution may spend, if that is bounded.
+    pub(crate) fn budget(&self) -> Option<Usd> {
+        self.state.budget().or(self.workflow.budget.usd)
     }
 
     /// Whether an attempt of the step, or of an iteration of it, is due or being made.

@@ -8,7 +8,7 @@ use codeflow_core::workflow::{VersionId, Workflow};
 use serde_json::{Map, Value};
 
 use crate::live::{Given, Live};
-use crate::plan::Plan;
+use crate::plan::{DEFAULT_LANE, Plan};
 use crate::ports::{ExecutionRecord, FIRST_SEQ, NewExecution, Slot, Snapshot, Started};
 use crate::slots::slot;
 use crate::worker::Taker;
@@ -104,7 +104,7 @@ impl Engine {
             taker.done();
         }
         if due {
-            self.work_is_due();
+            self.work_is_due(DEFAULT_LANE);
         }
         Ok(answers)
     }

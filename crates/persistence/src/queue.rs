@@ -67,7 +67,7 @@ impl TaskQueue for Database {
         self.run(|db| async move { quarantine::list(&db, after, limit).await }).await
     }
 
-    async fn release(&self, task: TaskId) -> Result<(), Error> {
+    async fn release(&self, task: TaskId) -> Result<String, Error> {
         self.run(|db| async move { quarantine::release(&db, task).await }).await
     }
 }

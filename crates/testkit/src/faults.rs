@@ -284,7 +284,7 @@ impl TaskQueue for FaultyStore {
         self.inner().await?.quarantined(after, limit).await
     }
 
-    async fn release(&self, task: TaskId) -> Result<(), Error> {
+    async fn release(&self, task: TaskId) -> Result<String, Error> {
         self.inner().await?.release(task).await
     }
 }

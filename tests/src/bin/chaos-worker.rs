@@ -55,6 +55,9 @@ struct Arguments {
     /// Die when this many moments before and after commits have been reached.
     #[arg(long)]
     die_at: Option<u64>,
+    /// Die at the first moment of this name, as `before flush`.
+    #[arg(long)]
+    die: Option<String>,
     /// Count no more than so many moments of each commit that is made again and again while there is nothing to do.
     #[arg(long, default_value_t = u64::MAX)]
     idle_moments: u64,
@@ -86,6 +89,7 @@ struct Freeze {
 struct Probe {
     reached: AtomicU64,
     die_at: u64,
+    die: Option<String>,
     idle: [AtomicU64; IDLE.len()],
     idle_moments: u64,
     freezes: Mutex<Vec<Freeze>>,
@@ -100,11 +104,15 @@ impl Probe {
         let freezes = arguments.freeze.iter().map(parse).collect::<Result<_>>()?;
         let die_at = arguments.die_at.unwrap_or(u64::MAX);
         let (idle, idle_moments) = (std::array::from_fn(|_| AtomicU64::new(0)), arguments.idle_moments);
-        Ok(Self { reached: AtomicU64::new(0), die_at, idle, idle_moments, freezes: Mutex::new(freezes) })
+        let (reached, die, freezes) = (AtomicU64::new(0), arguments.die.clone(), Mutex::new(freezes));
+        Ok(Self { reached, die_at, die, idle, idle_moments, freezes })
     }
 
     /// Counts a moment, and says whether it is the last one.
-    fn is_last(&self, commit: &str) -> bool {
+    fn is_last(&self, commit: &str, when: &str) -> bool {
+        if self.die.as_deref().and_then(|moment| moment.split_once(' ')) == Some((when, commit)) {
+            return true;
+        }
         let idle = IDLE.iter().position(|idle| *idle == commit);
         if idle.is_some_and(|idle| self.idle[idle].fetch_add(1, Ordering::SeqCst) >= self.idle_moments) {
             return false;
@@ -150,8 +158,8 @@ impl Probe {
 impl CommitProbe for Probe {
     #[expect(clippy::print_stdout, reason = "the test reads where it stops")]
     fn reached(&self, commit: &'static str, moment: Moment) {
-        if self.is_last(commit) {
-            let when = if moment == Moment::Before { "before" } else { "after" };
+        let when = if moment == Moment::Before { "before" } else { "after" };
+        if self.is_last(commit, when) {
             println!("dies {when} {commit}");
             let _ = kill_process(getpid(), Signal::KILL);
             // The signal is on its way; nothing more may happen on this thread.

@@ -7,6 +7,7 @@ mod talk;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use codeflow::core::Usd;
 use codeflow::core::execution::ExecutionStatus;
 use codeflow::core::workflow::{StepName, WorkflowName};
 use serde_json::{Map, Value};
@@ -40,8 +41,9 @@ pub(crate) enum ExecutionCommand {
     Pause(WhyOptions),
     /// Carry on with an execution that was paused or interrupted
     #[command(after_help = "Examples:
-  codeflow execution resume latest")]
-    Resume(One),
+  codeflow execution resume latest
+  codeflow execution resume latest --budget 2.50")]
+    Resume(ResumeOptions),
     /// Stop an execution
     #[command(after_help = "Examples:
   codeflow execution cancel latest --reason 'wrong branch'")]
@@ -117,6 +119,16 @@ pub(crate) struct WhyOptions {
     /// Why, for whoever looks at it later
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+}
+
+/// Flags of `codeflow execution resume`.
+#[derive(Args)]
+pub(crate) struct ResumeOptions {
+    #[command(flatten)]
+    one: One,
+    /// What all of it may spend from now on, whatever its document says
+    #[arg(long, value_name = "DOLLARS")]
+    budget: Option<Usd>,
 }
 
 /// Flags of `codeflow execution retry`.
@@ -208,7 +220,8 @@ impl ExecutionCommand {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::List(options) => options.format,
-            Self::Show(one) | Self::Watch(one) | Self::Resume(one) | Self::Logs(one) => one.format,
+            Self::Show(one) | Self::Watch(one) | Self::Logs(one) => one.format,
+            Self::Resume(options) => options.one.format,
             Self::Cancel(options) | Self::Pause(options) => options.one.format,
             Self::Rerun(options) => options.one.format,
             Self::Retry(options) => options.one.format,
@@ -227,7 +240,7 @@ pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> anyhow:
         ExecutionCommand::Show(one) => look::show(&local, &one).await,
         ExecutionCommand::Logs(one) => look::logs(&local, &one).await,
         ExecutionCommand::Watch(one) => look::watch(context, &local, &one).await,
-        ExecutionCommand::Resume(one) => talk::resume(context, &local, &one).await,
+        ExecutionCommand::Resume(options) => talk::resume(context, &local, &options).await,
         ExecutionCommand::Pause(options) => talk::pause(context, &local, options).await,
         ExecutionCommand::Cancel(options) => talk::cancel(context, &local, options).await,
         ExecutionCommand::Retry(options) => talk::retry(context, &local, options).await,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use codeflow::core::execution::{ExecutionStatus, Settled, StepStatus};
+use codeflow::core::execution::{ExecutionStatus, Pause, Settled, StepStatus};
 use codeflow::core::workflow::{Step, StepKind};
 use codeflow::engine::ExecutionRecord;
 use codeflow::{Phase, StepView, View};
@@ -174,7 +174,12 @@ pub(crate) fn verdict(record: &ExecutionRecord) -> String {
 pub(crate) fn invitations(view: &View) -> String {
     let id = view.record.id;
     if view.is_held() {
-        return format!("{id} is paused; `codeflow execution resume {id}` lets it go on");
+        let (why, how) = match view.pause() {
+            Some(Pause { by, reason }) if by == Pause::BUDGET => (reason.as_deref(), " --budget DOLLARS"),
+            pause => (pause.and_then(|pause| pause.reason.as_deref()), ""),
+        };
+        let why = why.map(|why| format!(" ({})", clean(why))).unwrap_or_default();
+        return format!("{id} is paused{why}; `codeflow execution resume {id}{how}` lets it go on");
     }
     let mut out = format!("{id} waits\n");
     for step in view.waits_for_somebody() {

@@ -18,7 +18,7 @@ fn a_paused_execution_takes_a_decision_and_acts_on_it_when_it_is_resumed() {
     let resumed = checkout.codeflow(&["execution", "resume", &id]).ends_with(0);
 
     assert!(
-        paused.stderr.contains(&format!("{id} is paused; `codeflow execution resume {id}`")),
+        paused.stderr.contains(&format!("{id} is paused (lunch); `codeflow execution resume {id}`")),
         "{paused:#?}"
     );
     assert!(approved.stderr.contains("is paused"), "{approved:#?}");

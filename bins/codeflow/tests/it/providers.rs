@@ -50,3 +50,35 @@ async fn a_provider_that_is_down_takes_nothing_from_the_verdict() {
     let asked = provider.requests().iter().map(|request| request.json().to_string()).collect::<String>();
     assert!(!asked.contains(&key), "the key was sent to a provider");
 }
+
+const POOR: &str = "version: 1\nname: poor\nbudget: { usd: 0.000001 }\nsteps:\n  nap: { sleep: 1ms }\n  \
+                    ask: { needs: nap, uses: llm/chat, with: { prompt: 'Why?' } }\n\
+                    outputs: { answer: '${{ steps.ask.outputs.text }}' }\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_that_cannot_pay_is_paused_and_goes_on_with_more() {
+    let provider = ProviderServer::start().await.expect("a port is free");
+    provider.always(Reply::text("Because."));
+    let checkout = Checkout::new();
+    checkout.write("poor.yaml", POOR);
+    let with_provider = |arguments: &[&str]| {
+        let mut program = checkout.program(arguments);
+        let base = format!("{}/v1", provider.url());
+        program.env("OPENAI_API_KEY", "sk-nobodys").env("OPENAI_BASE_URL", base);
+        said(program)
+    };
+
+    let paused = with_provider(&["run", "poor.yaml"]).ends_with(4);
+    let asked = provider.requests().len();
+    let listed = checkout.codeflow(&["execution", "list", "--status", "paused"]).ends_with(0);
+    let paid = with_provider(&["execution", "resume", "latest", "--budget", "2.50"]).ends_with(0);
+    let over = with_provider(&["execution", "resume", "latest", "--budget", "9"]).ends_with(2);
+
+    assert_eq!(asked, 0, "nothing was spent");
+    assert!(paused.stderr.contains("is paused (the budget does not cover the call"), "{paused:#?}");
+    assert!(paused.stderr.contains("--budget DOLLARS` lets it go on"), "{paused:#?}");
+    assert!(listed.stdout.contains("poor"), "{listed:#?}");
+    assert!(paid.stdout.contains("answer  Because."), "{paid:#?}");
+    assert_eq!(provider.requests().len(), 1);
+    assert!(over.stderr.contains("is succeeded and cannot be resumed"), "{over:#?}");
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execution::{StepPath, StepStatus};
 use crate::workflow::StepName;
-use crate::{ActionError, ExecutionId, MessageId, TaskId, Timestamp};
+use crate::{ActionError, ExecutionId, MessageId, TaskId, Timestamp, Usd};
 
 /// One line of the journal. Its key within an execution is (generation, [`Fact::path`], [`Fact::kind`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,8 +80,11 @@ pub enum Fact {
         message: MessageId,
         /// Who.
         by: String,
+        /// What it may spend from now on, if that was changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<Usd>,
     },
-    /// An attempt fell due while the execution was paused; it is made when the execution goes on.
+    /// An attempt fell due while the execution was paused, or found its budget used up; it is made when the execution goes on.
     Held {
         /// The task that made it due.
         task: TaskId,

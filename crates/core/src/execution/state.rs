@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execution::{Caller, Fact, Settled, StepPath, StepStatus};
 use crate::workflow::StepName;
-use crate::{ExecutionId, Timestamp};
+use crate::{ExecutionId, Timestamp, Usd};
 
 /// What the journal says so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,8 +18,9 @@ pub struct State {
     answers: HashMap<StepName, Answer>,
     cancelled: bool,
     deadline_passed: bool,
-    paused: bool,
+    pause: Option<Pause>,
     held: Vec<(StepPath, u32)>,
+    budget: Option<Usd>,
     caller: Option<Caller>,
     compensating: bool,
     /// How many steps have been settled so far.
@@ -87,6 +88,20 @@ pub struct Answer {
     pub comment: Option<String>,
 }
 
+/// Why nothing begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Who paused it; [`Pause::BUDGET`] when its budget was used up.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Pause {
+    /// Who pauses an execution whose budget is used up.
+    pub const BUDGET: &str = "budget";
+}
+
 /// Why an execution goes on or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -134,8 +149,13 @@ impl State {
                 self.go_on();
             }
             Fact::Restarted { steps } => self.restart(generation, steps),
-            Fact::Paused { .. } => self.paused = true,
-            Fact::Resumed { .. } => self.go_on(),
+            Fact::Paused { by, reason, .. } => {
+                self.pause = Some(Pause { by: by.clone(), reason: reason.clone() });
+            }
+            Fact::Resumed { budget, .. } => {
+                self.budget = budget.or(self.budget);
+                self.go_on();
+            }
             Fact::Held { path, attempt, .. } => self.held.push((path.clone(), *attempt)),
             Fact::Called { path, child, since } => {
                 let child = Child { execution: *child, since: *since };
@@ -180,7 +200,7 @@ impl State {
     }
 
     fn go_on(&mut self) {
-        self.paused = false;
+        self.pause = None;
         self.held.clear();
     }
 
@@ -220,12 +240,22 @@ impl State {
 
     /// Whether nothing may begin until somebody resumes the execution.
     pub fn is_paused(&self) -> bool {
-        self.paused
+        self.pause.is_some()
+    }
+
+    /// Why nothing may begin, if that is so.
+    pub fn pause(&self) -> Option<&Pause> {
+        self.pause.as_ref()
     }
 
     /// The attempts that fell due since it was paused: where, and which.
     pub fn held(&self) -> &[(StepPath, u32)] {
         &self.held
+    }
+
+    /// What the execution may spend, if somebody said something else than its workflow does.
+    pub fn budget(&self) -> Option<Usd> {
+        self.budget
     }
 
     /// Every execution that steps called, also those that have ended.

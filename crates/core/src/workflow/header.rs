@@ -113,9 +113,14 @@ pub(super) fn budget(entry: &Entry, ctx: &mut Context<'_>) -> Budget {
             ctx.wrong_type(node, "an amount of dollars such as 0.40", "");
             return None;
         };
-        let usd = number.to_string().parse().ok();
+        // A number of JSON writes a millionth as `1e-6`.
+        let text = number
+            .as_f64()
+            .filter(|_| number.is_f64())
+            .map_or_else(|| number.to_string(), |value| value.to_string());
+        let usd = text.parse().ok();
         if usd.is_none() {
-            let message = format!("{number} is not an amount of dollars");
+            let message = format!("{text} is not an amount of dollars");
             ctx.report.add(
                 ProblemCode::BadValue,
                 node.at,

@@ -88,7 +88,7 @@ fn paused(number: u128) -> Fact {
 }
 
 fn resumed(number: u128) -> Fact {
-    Fact::Resumed { message: message(number), by: "ann".to_owned() }
+    Fact::Resumed { message: message(number), by: "ann".to_owned(), budget: None }
 }
 
 fn held(number: u128, path: &str, attempt: u32) -> Fact {

@@ -67,6 +67,14 @@ fn the_example_of_the_design_is_read_whole() {
 }
 
 #[test]
+fn a_budget_may_be_as_small_as_a_millionth_and_needs_no_decimals() {
+    for (text, micros) in [("0.000001", 1), ("0.00005", 50), ("2", 2_000_000), ("1234.5", 1_234_500_000)] {
+        let document = EXAMPLE.replace("usd: 0.40", &format!("usd: {text}"));
+        assert_eq!(read(&document).budget.usd, Some(Usd::from_micros(micros)), "{text}");
+    }
+}
+
+#[test]
 fn a_step_keeps_what_it_says_about_failure() {
     let workflow = read(EXAMPLE);
     let review = &workflow.steps[3];

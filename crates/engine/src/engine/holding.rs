@@ -1,7 +1,7 @@
 //! Pausing an execution, and letting it go on.
 
-use codeflow_core::ExecutionId;
 use codeflow_core::execution::ExecutionStatus;
+use codeflow_core::{ExecutionId, Usd};
 
 use super::Engine;
 use crate::Error;
@@ -26,7 +26,20 @@ impl Engine {
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Conflict`](crate::ErrorKind::Conflict) when it is not
     /// paused.
     pub async fn resume(&self, id: ExecutionId, by: &str) -> Result<(), Error> {
+        self.go_on(id, by, None).await
+    }
+
+    /// Lets a paused execution go on like [`resume`](Self::resume), and says what all of it may spend, whatever its
+    /// document says: one that is used up pauses it.
+    ///
+    /// # Errors
+    /// Those of [`resume`](Self::resume).
+    pub async fn resume_with(&self, id: ExecutionId, by: &str, budget: Usd) -> Result<(), Error> {
+        self.go_on(id, by, Some(budget)).await
+    }
+
+    async fn go_on(&self, id: ExecutionId, by: &str, budget: Option<Usd>) -> Result<(), Error> {
         self.must_be(id, "resumed", |status| status == ExecutionStatus::Paused).await?;
-        self.send(id, MessageBody::Resume { by: by.to_owned() }).await
+        self.send(id, MessageBody::Resume { by: by.to_owned(), budget }).await
     }
 }

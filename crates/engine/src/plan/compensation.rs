@@ -88,6 +88,7 @@ fn failed_as(kind: ActionErrorKind) -> StepStatus {
         | ActionErrorKind::Unavailable
         | ActionErrorKind::InvalidInput
         | ActionErrorKind::Denied
+        | ActionErrorKind::BudgetExceeded
         | ActionErrorKind::Failed
         | ActionErrorKind::Internal => StepStatus::Failed,
     }

@@ -58,7 +58,7 @@ impl Plan<'_> {
             }
             (_, _) if !known => {}
             (Happening::Ended { began, verdict, .. }, Work::Attempt(path)) => {
-                self.attempt_ended(path.clone(), (task.attempt, began), verdict);
+                self.attempt_ended(&task, path.clone(), (task.attempt, began), verdict);
             }
             (Happening::Ended { began, verdict, .. }, Work::Compensate(step)) => {
                 self.compensation_ended(step, (task.attempt, began), verdict);
@@ -83,7 +83,7 @@ impl Plan<'_> {
         self.complete(task.id);
     }
 
-    fn attempt_ended(&mut self, path: StepPath, attempt: (u32, Timestamp), verdict: Verdict) {
+    fn attempt_ended(&mut self, task: &Task, path: StepPath, attempt: (u32, Timestamp), verdict: Verdict) {
         let end = End { attempt: Some(attempt), ..End::default() };
         match verdict {
             Verdict::Done(outputs) => {
@@ -91,6 +91,9 @@ impl Plan<'_> {
             }
             Verdict::Skipped(reason) => {
                 self.settle(path, StepEvent::Skipped, End { error: Some(reason), ..end });
+            }
+            Verdict::Failed(failure) if self.may_be_paid_later(&path, failure.kind) => {
+                self.run_dry(task, path, &failure);
             }
             Verdict::Failed(failure) => self.attempt_failed(path, attempt, failure),
         }
@@ -161,7 +164,7 @@ impl Plan<'_> {
                 self.cut_short(Fact::Cancelled { by, reason });
             }
             MessageBody::Pause { by, reason } if !over => self.pause(message.id, by, reason),
-            MessageBody::Resume { by } if !over => self.resume(message.id, by),
+            MessageBody::Resume { by, budget } if !over => self.resume(message.id, by, budget),
             MessageBody::Abandon { task, by } if !over => self.abandon(task, &by),
             MessageBody::Ended(end) if !over => self.child_ended(end),
             MessageBody::Restart { from, by } if over => self.restart(from.as_ref(), &by),

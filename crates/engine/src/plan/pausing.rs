@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use codeflow_core::execution::{ExecutionEvent, Fact, Progress, StepPath};
-use codeflow_core::workflow::Step;
-use codeflow_core::{MessageId, TaskId};
+use codeflow_core::execution::{ExecutionEvent, Fact, Pause, Progress, StepPath};
+use codeflow_core::workflow::{OnError, Step};
+use codeflow_core::{ActionError, ActionErrorKind, MessageId, TaskId, Usd};
 
 use super::Plan;
-use crate::ports::Work;
+use crate::ports::{Task, Work};
 
 impl Plan<'_> {
     pub(super) fn pause(&mut self, message: MessageId, by: String, reason: Option<String>) {
@@ -21,14 +21,15 @@ impl Plan<'_> {
     }
 
     /// Lets the execution go on: with the attempts and the ends of waits that fell due in the meantime.
-    pub(super) fn resume(&mut self, message: MessageId, by: String) {
+    pub(super) fn resume(&mut self, message: MessageId, by: String, budget: Option<Usd>) {
         if !self.live.state.is_paused() {
             self.log("", format!("a resume by {by} was ignored: the execution is not paused"));
             return;
         }
         let held = self.live.state.held().to_vec();
-        self.log("", format!("resumed by {by}"));
-        self.record(Fact::Resumed { message, by });
+        let budgeted = budget.map(|budget| format!(" with a budget of {budget}")).unwrap_or_default();
+        self.log("", format!("resumed by {by}{budgeted}"));
+        self.record(Fact::Resumed { message, by, budget });
         self.become_after(ExecutionEvent::Resumed);
         for (path, attempt) in held {
             self.schedule(Work::Attempt(path), attempt, None);
@@ -48,6 +49,27 @@ impl Plan<'_> {
         } else {
             self.schedule(Work::Attempt(path), attempt, None);
         }
+    }
+
+    /// Whether an attempt that found a budget used up is better made later: when the document says what the execution may
+    /// spend, and the step would take the execution down.
+    pub(super) fn may_be_paid_later(&self, path: &StepPath, kind: ActionErrorKind) -> bool {
+        let step = self.live.workflow.step(&path.step);
+        kind == ActionErrorKind::BudgetExceeded
+            && self.live.progress() == Progress::Open
+            && self.live.budget().is_some()
+            && step.is_some_and(|step| step.on_error == OnError::Fail)
+    }
+
+    /// Pauses the execution until somebody raises its budget, or another one is there again.
+    pub(super) fn run_dry(&mut self, task: &Task, path: StepPath, failure: &ActionError) {
+        self.log(&path, format!("held: {} [{}]", failure.message, failure.code));
+        if !self.live.state.is_paused() {
+            let (message, by) = (MessageId::from_uuid(task.id.uuid()), Pause::BUDGET.to_owned());
+            self.record(Fact::Paused { message, by, reason: Some(failure.message.clone()) });
+            self.become_after(ExecutionEvent::Paused);
+        }
+        self.record(Fact::Held { task: task.id, path, attempt: task.attempt });
     }
 
     /// Ends the execution before its steps are done; a pause does not keep it from that.

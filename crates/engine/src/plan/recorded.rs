@@ -74,7 +74,7 @@ impl Plan<'_> {
                 (MessageId::generate(self.given.ids), MessageBody::Cancel { by, reason })
             }
             Fact::Paused { message, by, reason } => (message, MessageBody::Pause { by, reason }),
-            Fact::Resumed { message, by } => (message, MessageBody::Resume { by }),
+            Fact::Resumed { message, by, budget } => (message, MessageBody::Resume { by, budget }),
             Fact::Settled(_)
             | Fact::Expanded { .. }
             | Fact::Waiting { .. }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_core::execution::{ExecutionStatus, Fact, StepError, StepPath};
 use codeflow_core::workflow::{Overlap, StepName, VersionId, WorkflowName};
-use codeflow_core::{ExecutionId, MessageId, TaskId, Tenant, Timestamp};
+use codeflow_core::{ExecutionId, MessageId, TaskId, Tenant, Timestamp, Usd};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -238,6 +238,9 @@ pub enum MessageBody {
     Resume {
         /// Who says so.
         by: String,
+        /// What the execution may spend from now on, if that changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<Usd>,
     },
     /// Take up again.
     Restart {

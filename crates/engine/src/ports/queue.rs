@@ -264,9 +264,9 @@ pub trait TaskQueue: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn quarantined(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<QuarantinedTask>, Error>;
 
-    /// Puts a quarantined task back into the queue with its deaths forgotten.
+    /// Puts a quarantined task back into the queue with its deaths forgotten, and says in which lane it is due now.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when it is not quarantined.
-    async fn release(&self, task: TaskId) -> Result<(), Error>;
+    async fn release(&self, task: TaskId) -> Result<String, Error>;
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Boot;
 use crate::cache::lock;
+use crate::plan::DEFAULT_LANE;
 use crate::ports::{Claim, Message, MessageBody, Task, Work};
 use crate::{Error, ErrorKind};
 
@@ -181,7 +182,7 @@ impl Boot {
             }
         }
         if admitted.admitted > 0 {
-            self.engine.work_is_due();
+            self.engine.work_is_due(DEFAULT_LANE);
         }
         Ok(admitted.admitted > 0)
     }

@@ -9,6 +9,7 @@ mod commands;
 mod compensation;
 mod concurrency;
 mod doubts;
+mod dry;
 mod endings;
 mod jobs;
 mod letters;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use codeflow_core::ActionErrorKind;
 use codeflow_core::execution::ExecutionStatus;
-use codeflow_engine::{Engine, Hearing, NotReady, WakeupSettings, Wakeups, WorkerSettings};
+use codeflow_engine::{Engine, Hearing, JobRequest, NotReady, WakeupSettings, Wakeups, WorkerSettings};
 use codeflow_runtime::{SystemIds, Tasks};
-use serde_json::json;
+use serde_json::{Map, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -308,4 +308,30 @@ async fn a_worker_is_ready_only_while_it_has_a_session_and_keeps_its_lease() {
     stop.cancel();
     assert_eq!(vitals.ready(), Err(NotReady::Draining));
     handle.await.expect("it was not aborted").expect("it did not panic").expect("it ran");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_is_released_wakes_who_works_in_its_lane() {
+    let (world, hub, tasks) = (World::new(), Hub::new(), Tasks::new());
+    let (here, there) = two_engines(&world, &hub, &tasks).await;
+    world.script.fails("job", ActionErrorKind::Failed);
+    let worker = world.work_as(&there, WorkerSettings { lanes: vec!["bulk".to_owned()], ..patient() });
+    let job =
+        JobRequest { lane: "bulk".to_owned(), ..JobRequest::new("test/x".parse().unwrap(), Map::new()) };
+    here.enqueue(vec![job]).await.unwrap();
+    let letter = loop {
+        match here.quarantined(None, 1).await.unwrap().pop() {
+            Some(letter) => break letter,
+            None => sleep(Duration::from_millis(10)).await,
+        }
+    };
+    sleep(Duration::from_secs(60)).await;
+    world.script.mend("job");
+
+    let began = Instant::now();
+    here.release(letter.id).await.unwrap();
+    world.called("job", 2).await;
+
+    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    worker.stop().await;
 }

@@ -64,14 +64,14 @@ pub(super) async fn list(
         .collect()
 }
 
-pub(super) async fn release(db: &Database, id: TaskId) -> Result<(), Error> {
+pub(super) async fn release(db: &Database, id: TaskId) -> Result<String, Error> {
     let context = format!("could not release task `{id}`");
     let body = async |mut tx: Tx<'_>| set_free(&mut tx, id).await;
     db.transaction("release", body).await.map_err(|fault| fault.into_error(context))
 }
 
-/// What killed its workers may do so again, so it still runs alone.
-async fn set_free(tx: &mut Tx<'_>, id: TaskId) -> Result<(), Fault> {
+/// What killed its workers may do so again, so it still runs alone. Says which lane it is in.
+async fn set_free(tx: &mut Tx<'_>, id: TaskId) -> Result<String, Fault> {
     let freed: Option<(String, i16, bool, i32)> = on_conn!(tx, conn => {
         let quarantined = task::table.filter(task::id.eq(Id::from(id))).filter(task::quarantined_at.is_not_null());
         diesel::update(quarantined)
@@ -83,7 +83,7 @@ async fn set_free(tx: &mut Tx<'_>, id: TaskId) -> Result<(), Fault> {
     })?;
     let (lane, priority, suspect, fair) =
         freed.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("task `{id}` is not in quarantine")))?;
-    let row = ReadyRow { task_id: id.into(), lane, priority, suspect, fair };
+    let row = ReadyRow { task_id: id.into(), lane: lane.clone(), priority, suspect, fair };
     on_conn!(tx, conn => diesel::insert_into(ready::table).values(row).execute(conn).await)?;
-    Ok(())
+    Ok(lane)
 }

@@ -138,7 +138,7 @@ async fn come_and_go(test_db: TestDb) {
 }
 
 fn message(subject: &Subject) -> codeflow_engine::Message {
-    let body = MessageBody::Resume { by: "ana".to_owned() };
+    let body = MessageBody::Resume { by: "ana".to_owned(), budget: None };
     codeflow_engine::Message { id: subject.message_id(), body }
 }
 

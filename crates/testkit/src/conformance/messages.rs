@@ -20,7 +20,8 @@ fn bodies() -> Vec<MessageBody> {
         },
         MessageBody::Cancel { by: "ana".to_owned(), reason: Some("wrong branch".to_owned()) },
         MessageBody::Pause { by: "ana".to_owned(), reason: None },
-        MessageBody::Resume { by: "ana".to_owned() },
+        MessageBody::Resume { by: "ana".to_owned(), budget: None },
+        MessageBody::Resume { by: "ana".to_owned(), budget: Some("1.25".parse().unwrap()) },
         MessageBody::Restart { from: Some(step_name("scan")), by: "ana".to_owned() },
         MessageBody::Abandon { task: TaskId::generate(&crate::SequentialIds::new()), by: "ana".to_owned() },
         MessageBody::Ended(ChildEnded {

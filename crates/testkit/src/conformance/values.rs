@@ -102,7 +102,12 @@ pub async fn facts_of_every_kind_come_back(subject: &Subject) {
         Fact::Settled(large.clone()),
         Fact::Paused { message: subject.message_id(), by: by.clone(), reason },
         Fact::Held { task, path: path.clone(), attempt: 2 },
-        Fact::Resumed { message: subject.message_id(), by: by.clone() },
+        Fact::Resumed { message: subject.message_id(), by: by.clone(), budget: None },
+        Fact::Resumed {
+            message: subject.message_id(),
+            by: by.clone(),
+            budget: Some("1.25".parse().unwrap()),
+        },
         Fact::Paused { message: subject.message_id(), by, reason: Some("again".to_owned()) },
         Fact::Compensating,
         Fact::Compensated(large),

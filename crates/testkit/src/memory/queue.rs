@@ -184,7 +184,7 @@ impl TaskQueue for MemoryStore {
         Ok(quarantined.take(limit as usize).collect())
     }
 
-    async fn release(&self, task: TaskId) -> Result<(), Error> {
+    async fn release(&self, task: TaskId) -> Result<String, Error> {
         let (mut model, _) = self.open();
         let entry = model.tasks.get_mut(&task).filter(|entry| matches!(entry.place, Place::Quarantine(_)));
         let entry = entry
@@ -192,7 +192,7 @@ impl TaskQueue for MemoryStore {
         entry.deaths = 0;
         entry.reason = None;
         entry.place = Place::Ready;
-        Ok(())
+        Ok(entry.body.lane.clone())
     }
 }
 

@@ -195,7 +195,7 @@ impl TaskQueue for SimStore {
         self.call("quarantined", move |store| async move { store.quarantined(after, limit).await }).await
     }
 
-    async fn release(&self, task: TaskId) -> Result<(), Error> {
+    async fn release(&self, task: TaskId) -> Result<String, Error> {
         self.call("release", move |store| async move { store.release(task).await }).await
     }
 }

@@ -6,7 +6,7 @@ use codeflow::core::execution::ExecutionStatus;
 use codeflow::engine::{Decider, Decision, ErrorKind as EngineError};
 use codeflow::{ErrorKind, Local};
 
-use super::{DecideOptions, One, RetryOptions, SignalOptions, WhyOptions};
+use super::{DecideOptions, ResumeOptions, RetryOptions, SignalOptions, WhyOptions};
 use crate::Exit;
 use crate::cli::Format;
 use crate::commands::{finish, others};
@@ -15,10 +15,21 @@ use crate::drive::{self, Ended};
 use crate::progress::Progress;
 use crate::{show, terminal};
 
-pub(super) async fn resume(context: &Context, local: &Local, one: &One) -> anyhow::Result<Exit> {
+pub(super) async fn resume(
+    context: &Context,
+    local: &Local,
+    options: &ResumeOptions,
+) -> anyhow::Result<Exit> {
+    let ResumeOptions { one, budget } = options;
     let id = one.id.resolve(local).await?;
-    if local.engine().get(id, Some(i64::MAX)).await?.record.status == ExecutionStatus::Paused {
-        local.engine().resume(id, &context.user()).await?;
+    let engine = local.engine();
+    let is_paused = engine.get(id, Some(i64::MAX)).await?.record.status == ExecutionStatus::Paused;
+    if let Some(budget) = budget {
+        engine.resume_with(id, &context.user(), *budget).await?;
+        return carry_on(context, local, id, "resumed", one.format).await;
+    }
+    if is_paused {
+        engine.resume(id, &context.user()).await?;
         return carry_on(context, local, id, "resumed", one.format).await;
     }
     let reservation = local.reserve()?;
