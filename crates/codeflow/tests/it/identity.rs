@@ -222,3 +222,36 @@ async fn two_servers_over_one_redis_admit_together_what_one_would() {
     let back = u32::try_from(began.elapsed().as_secs()).unwrap_or(u32::MAX) + 1;
     assert!((60 - 4..=60 + back).contains(&admitted), "{admitted} admitted and {refused} refused, {back} s");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_that_an_operator_changes_hold_for_models_in_all_servers_within_five_seconds() {
+    let database = Arc::new(TestDb::postgres().await);
+    let settings = format!("[keys.team]\nsecret = \"{TEAM}\"\n");
+    let environment = || Environment::from([("CODEFLOW_MASTER_KEY", crate::wire::KEY)]);
+    let mut one = Served::start_with(&database, &settings, environment()).await.expect("it opens");
+    found(&mut one).await;
+    let other = Served::start_with(&database, &settings, environment()).await.expect("it opens");
+    let (ada, _) = sign_in(one.address, "ada").await;
+    let models = async |to: SocketAddr| call(to, "GET /v1/models", TEAM, None).await.status;
+    for to in [one.address, other.address] {
+        assert_eq!((models(to).await, models(to).await), (200, 200));
+    }
+
+    let rules = json!({ "tiers": { "service": { "classes": { "model": { "per_minute": 1 } } } } });
+    let wish = json!({ "version": 0, "rules": rules });
+    let changed = call(one.address, "PUT /api/v1/limits", &ada, Some(wish)).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let began = Instant::now();
+
+    assert_eq!((models(one.address).await, models(one.address).await), (200, 429), "here at once");
+    while models(other.address).await != 429 {
+        assert!(began.elapsed() < EVERYWHERE, "the other server does not follow");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let later = Served::start_with(&database, &settings, environment()).await.expect("it opens");
+    assert_eq!(
+        (models(later.address).await, models(later.address).await),
+        (200, 429),
+        "also after a restart"
+    );
+}

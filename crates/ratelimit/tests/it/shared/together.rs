@@ -62,7 +62,7 @@ async fn random_arrivals_at_two_processes_are_admitted_like_at_one_within_the_bo
 
 #[tokio::test(start_paused = true)]
 async fn a_hot_key_asks_less_than_once_for_ten_requests() {
-    for (quota, pause) in [(60_000, 2), (6000, 2), (600, 2), (60, 2)] {
+    for (quota, pause) in [(60_000, 2), (6000, 2), (600, 2), (60, 2), (60_000, 20), (6000, 20)] {
         let world = World::new();
         let (here, there) = (world.process().await, world.process().await);
         let limit = per_minute(quota);
