@@ -58,7 +58,7 @@ impl Identity {
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable).
     pub async fn first_token(&self) -> Result<Option<SecretString>, Error> {
-        if self.store.count_users(1).await? > 0 {
+        if self.store.count_users(None, 1).await? > 0 {
             return Ok(None);
         }
         let now = self.clock.now();
@@ -100,7 +100,7 @@ impl Identity {
     }
 
     async fn none_yet(&self) -> Result<(), Error> {
-        match self.store.count_users(1).await? {
+        match self.store.count_users(None, 1).await? {
             0 => Ok(()),
             _ => Err(Error::new(ErrorKind::Conflict, "there are users already")),
         }

@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// How often a change is tried that others are faster with.
 const TRIES: u32 = 5;
+/// How many connections a tenant has at most.
+const MOST: usize = 500;
 
 /// What connections are made from.
 #[derive(Clone)]
@@ -96,7 +98,8 @@ impl Connections {
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput); [`NotFound`](ErrorKind::NotFound) when settings know no such service;
-    /// [`Conflict`](ErrorKind::Conflict) when others change it all the time; [`Unavailable`](ErrorKind::Unavailable).
+    /// [`Conflict`](ErrorKind::Conflict) when the tenant has 500 already, or others change it all the time;
+    /// [`Unavailable`](ErrorKind::Unavailable).
     pub async fn put(
         &self,
         tenant: &Tenant,
@@ -110,6 +113,9 @@ impl Connections {
         let sealed = Sealed::from(&tokens);
         for _ in 0..TRIES {
             let version = self.all.find(&place).await?.map_or(0, |kept| kept.version);
+            if version == 0 && self.all.sources.store.connections(tenant).await?.len() >= MOST {
+                return Err(Error::new(ErrorKind::Conflict, "a tenant has at most 500 connections"));
+            }
             if self.all.keep(&place, &sealed, version).await? {
                 return Ok(());
             }

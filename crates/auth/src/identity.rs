@@ -1,6 +1,5 @@
 //! The one door to all of identity: what it is made of, what it does in the background, and what its parts share.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::AuditLog;
 use crate::cache::Cache;
 use crate::key_use::{KeyUses, KnownKey};
-use crate::lockout::Lockout;
+use crate::lockout::Waits;
 use crate::passwords::Passwords;
 use crate::roles::CustomRoles;
+use crate::turns::Turns;
 use crate::{
     AuditEvent, Caller, Error, IdentitySettings, Origin, Outcome, Principal, Revocation, Revocations, Store,
     Target, Tokens, Vault,
@@ -48,14 +48,16 @@ pub struct Identity {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) settings: IdentitySettings,
     pub(crate) passwords: Passwords,
-    pub(crate) lockout: Lockout,
+    pub(crate) waits: Waits,
     pub(crate) caches: Arc<Caches>,
     pub(crate) key_uses: KeyUses,
     /// Whoever takes somebody's administration away does so alone, so that one is left.
     pub(crate) admins: tokio::sync::Mutex<()>,
+    /// Whoever tells storage of failures does so alone.
+    pub(crate) saving: tokio::sync::Mutex<()>,
+    pub(crate) turns: Turns,
     revocations: Arc<Revocations>,
     audit: Arc<AuditLog>,
-    turns: Turns,
 }
 
 /// What is remembered for seconds.
@@ -91,9 +93,10 @@ impl Identity {
         let revocations = Revocations::open(kept, time, settings.revocations, listener).await?;
         Ok(Self {
             passwords: Passwords::new(&settings.passwords).await?,
-            lockout: Lockout::new(settings.lockout.clone()),
+            waits: Waits::new(settings.lockout.clone()),
             key_uses: KeyUses::default(),
             admins: tokio::sync::Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
             revocations: Arc::new(revocations),
             audit: Arc::new(AuditLog::new(Arc::clone(&store) as _)),
             turns: Turns::new(),
@@ -120,6 +123,12 @@ impl Identity {
     /// How many hashes of passwords were computed since the start.
     pub fn password_hashes(&self) -> u64 {
         self.passwords.computed()
+    }
+
+    /// How much memory hashes of passwords filled since the start, in KiB, each pass counted: their work, whatever their
+    /// parameters are.
+    pub fn password_work(&self) -> u64 {
+        self.passwords.work()
     }
 
     /// Reads revocations, writes the audit log and what waits to be written, and removes what is over, until it is told
@@ -163,6 +172,8 @@ impl Identity {
         let now = self.clock.now();
         while self.store.sweep_revocations(now, SWEPT_AT_ONCE).await? == SWEPT_AT_ONCE {}
         while self.store.sweep_logins(now.before(ENDED_LOGINS_KEPT), SWEPT_AT_ONCE).await? == SWEPT_AT_ONCE {}
+        let (forgotten, kept) = (self.waits.forgotten(now), self.waits.kept());
+        while self.store.sweep_lockouts(forgotten, kept, SWEPT_AT_ONCE).await? == SWEPT_AT_ONCE {}
         Ok(())
     }
 
@@ -175,18 +186,24 @@ impl Identity {
         if revocations.is_empty() { Ok(()) } else { self.revocations.add(&revocations).await }
     }
 
-    /// One at a time for each name: so that guesses made all at once count like guesses made one after the other.
-    pub(crate) async fn turn(&self, name: &str) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turns.of(name).lock().await
-    }
-
     /// Says in the audit log that a caller did something, and waits until it is written.
     pub(crate) async fn done(&self, caller: &Caller, tenant: &Tenant, action: &str, target: String) {
+        self.write(self.done_event(caller, tenant, action, target)).await;
+    }
+
+    /// The same, for whoever has more to say in it.
+    pub(crate) fn done_event(
+        &self,
+        caller: &Caller,
+        tenant: &Tenant,
+        action: &str,
+        target: String,
+    ) -> AuditEvent {
         let mut event = self.event(&caller.origin, action, Outcome::Done);
         event.tenant = Some(tenant.clone());
         event.actor = caller.actor();
         event.target = target;
-        self.write(event).await;
+        event
     }
 
     /// What was done is done: that its entry has to wait is logged, and is no failure of it.
@@ -241,22 +258,8 @@ fn check(settings: &IdentitySettings) -> Result<(), Error> {
         let text = "the environment of keys has 1 to 16 lower-case letters and digits";
         return Err(Error::field("environment", text));
     }
+    if !(1..=900).contains(&settings.caps.sign_ins_of_user) {
+        return Err(Error::field("caps.sign_ins_of_user", "a user has 1 to 900 sign-ins"));
+    }
     Ok(())
-}
-
-/// A few locks among which names are spread.
-struct Turns {
-    hasher: RandomState,
-    locks: Vec<tokio::sync::Mutex<()>>,
-}
-
-impl Turns {
-    fn new() -> Self {
-        Self { hasher: RandomState::new(), locks: (0..64).map(|_| tokio::sync::Mutex::default()).collect() }
-    }
-
-    fn of(&self, name: &str) -> &tokio::sync::Mutex<()> {
-        let place = self.hasher.hash_one(name) % self.locks.len() as u64;
-        &self.locks[usize::try_from(place).unwrap_or_default()]
-    }
 }

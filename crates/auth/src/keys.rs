@@ -54,7 +54,9 @@ impl Identity {
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) with all fields that are wrong, [`Forbidden`](ErrorKind::Forbidden),
-    /// [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
+    /// [`NotFound`](ErrorKind::NotFound), [`Conflict`](ErrorKind::Conflict) when the owner, or the tenant without one, has
+    /// too many; [`Revoked`](ErrorKind::Revoked) when the caller's sign-in ended meanwhile,
+    /// [`Unavailable`](ErrorKind::Unavailable).
     pub async fn create_key(&self, caller: &Caller, wish: NewKey) -> Result<MadeKey, Error> {
         self.may_write(caller, wish.owner)?;
         let tenant = self.tenant_of(caller, &wish).await?;
@@ -65,7 +67,7 @@ impl Identity {
         }
         let mut key = self.new_key(tenant, wish);
         self.inherit(caller, &mut key).await?;
-        let made = self.keep(key, None).await?;
+        let made = self.keep_new(caller, key, None).await?;
         self.done(caller, &made.key.tenant, "key.create", made.key.id.to_string()).await;
         Ok(made)
     }
@@ -116,8 +118,8 @@ impl Identity {
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput), [`Forbidden`](ErrorKind::Forbidden), [`NotFound`](ErrorKind::NotFound),
-    /// [`Conflict`](ErrorKind::Conflict) when it is revoked, over or replaced already,
-    /// [`Unavailable`](ErrorKind::Unavailable).
+    /// [`Conflict`](ErrorKind::Conflict) when it is revoked, over or replaced already, or too many are on their way out;
+    /// [`Revoked`](ErrorKind::Revoked) when the caller's sign-in ended meanwhile, [`Unavailable`](ErrorKind::Unavailable).
     pub async fn rotate_key(&self, caller: &Caller, id: KeyId, overlap: Duration) -> Result<MadeKey, Error> {
         if overlap > LONGEST_OVERLAP {
             return Err(Error::field("overlap", "two keys overlap for at most 30 days"));
@@ -142,7 +144,7 @@ impl Identity {
             ..old
         };
         self.inherit(caller, &mut key).await?;
-        let made = self.keep(key, Some((id, now.after(overlap)))).await?;
+        let made = self.keep_new(caller, key, Some((id, now.after(overlap)))).await?;
         self.revoke(&[Target::Key(id)]).await?;
         self.done(caller, &made.key.tenant, "key.rotate", id.to_string()).await;
         Ok(made)
@@ -222,6 +224,55 @@ impl Identity {
             key.tokens_per_minute = lower(key.tokens_per_minute, own.tokens_per_minute);
         }
         Ok(())
+    }
+
+    /// Keeps a key for which there is room, unless its maker's own credential ended meanwhile.
+    async fn keep_new(
+        &self,
+        caller: &Caller,
+        key: ApiKey,
+        replaces: Option<(KeyId, Timestamp)>,
+    ) -> Result<MadeKey, Error> {
+        let place = key.owner.map_or_else(|| key.tenant.to_string(), |owner| owner.to_string());
+        let _alone = self.turns.of(&place).lock().await;
+        self.check_room_for(&key, replaces.is_some()).await?;
+        let made = self.keep(key, replaces).await?;
+        self.still_there(caller, made.key.id).await?;
+        Ok(made)
+    }
+
+    /// A key that is replaced goes on for a while: for those there is as much room again.
+    async fn check_room_for(&self, key: &ApiKey, replaces: bool) -> Result<(), Error> {
+        let caps = &self.settings.caps;
+        let (most, whose) = match key.owner {
+            Some(_) => (caps.keys_of_user, "a user has at most"),
+            None => (caps.keys_of_services, "a tenant has, without an owner, at most"),
+        };
+        let room = if replaces { most.saturating_mul(2) } else { most };
+        let there = self.store.count_keys((&key.tenant, key.owner), self.clock.now(), room).await?;
+        if there < room {
+            return Ok(());
+        }
+        let text = format!("{whose} {most} keys; revoke some that nobody uses");
+        Err(Error::new(ErrorKind::Conflict, text))
+    }
+
+    /// That the credential of whoever made a key did not end meanwhile: whoever ended it revoked the keys that were there.
+    async fn still_there(&self, caller: &Caller, made: KeyId) -> Result<(), Error> {
+        let holds = match caller.principal.credential {
+            Credential::Token(login) => {
+                self.store.find_login(login).await?.is_some_and(|login| login.ended_at.is_none())
+            }
+            Credential::Key(key) => {
+                self.store.find_key(key).await?.is_some_and(|key| key.revoked_at.is_none())
+            }
+            Credential::Settings(_) => true,
+        };
+        if holds {
+            return Ok(());
+        }
+        self.store.revoke_key(made, self.clock.now()).await?;
+        Err(Error::new(ErrorKind::Revoked, "the credential that this was asked with has ended"))
     }
 
     async fn keep(&self, mut key: ApiKey, replaces: Option<(KeyId, Timestamp)>) -> Result<MadeKey, Error> {

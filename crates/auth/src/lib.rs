@@ -35,6 +35,7 @@ mod authenticate;
 mod bootstrap;
 mod cache;
 mod caller;
+mod code_tickets;
 mod connections;
 mod error;
 mod identity;
@@ -45,6 +46,7 @@ mod lockout;
 mod logins;
 mod oidc;
 mod outside;
+mod password_changes;
 mod passwords;
 mod permission;
 mod ports;
@@ -55,15 +57,18 @@ mod roles;
 mod second_factor;
 mod secret_text;
 mod settings;
+mod shown;
 mod sign_outs;
 mod token;
 mod totp;
+mod turns;
 mod users;
 mod vault;
 
 pub use audit::{AuditLog, AuditVerdict};
 pub use authenticate::Authenticate;
 pub use caller::{Caller, Origin};
+pub use code_tickets::CodeTicket;
 pub use connections::{
     ConnectionService, ConnectionSources, ConnectionTokens, Connections, ListedConnection, SecretIn,
 };
@@ -76,18 +81,21 @@ pub use oidc::{
     BegunSignIn, Decision, FinishedSignIn, NewUsers, Newcomer, OAuth2, Protocol, ProviderSettings,
     SignInAnswer, SignInProviders, SignInSettings, SignInSources, VerifiedIdentity,
 };
+pub use outside::OutsideSignIn;
+pub use password_changes::OwnKeys;
 pub use permission::{Permission, Permissions};
 pub use ports::{
     ApiKey, Attempt, AttemptStore, AuditEntry, AuditEvent, AuditFilter, AuditStore, Connection,
-    ConnectionStore, KeyFilter, KeyStore, Login, LoginStore, Outcome, Page, Revocation, RevocationStore,
-    Role, RoleStore, Rotation, SecondFactor, SecretStore, SigningKey, SigningKeyStore, Store, Target, User,
-    UserStore,
+    ConnectionStore, KeyFilter, KeyStore, Lockout, LockoutStore, Login, LoginStore, Outcome, Page,
+    Revocation, RevocationStore, Role, RoleStore, Rotation, SecondFactor, SecretStore, SigningKey,
+    SigningKeyStore, Store, Target, User, UserStore,
 };
 pub use principal::{Credential, Principal};
 pub use revocations::Revocations;
 pub use roles::{BuiltInRole, NewRole};
 pub use second_factor::Enrolment;
-pub use settings::{IdentitySettings, LockoutSettings, PasswordSettings};
+pub use settings::{Caps, IdentitySettings, LockoutSettings, PasswordSettings};
+pub use shown::ShownUser;
 pub use token::{Claims, IssuedToken, TokenSubject, Tokens};
 pub use users::{NewUser, UserChange};
 pub use vault::Vault;

@@ -1,7 +1,8 @@
-//! What failed attempts lead to: waits that double, for each account and each address. Names that nobody has are counted
-//! like the others, so that a wait does not tell who exists.
+//! What failed attempts lead to: waits that double, for each name and each address. Names that nobody has are counted
+//! like the others, so that a wait does not tell who exists. Storage knows the failures of names, for all processes;
+//! here are those that it was not told of yet, and those of addresses.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,127 +10,189 @@ use std::time::Duration;
 
 use codeflow_core::Timestamp;
 
-use crate::{Error, ErrorKind, LockoutSettings, User};
+use crate::{Error, ErrorKind, Lockout, LockoutSettings};
 
-/// Counts failures in memory. What it knows of accounts is written to storage by whoever asks for [`Lockout::unsaved`].
-pub(crate) struct Lockout {
+/// A keyed hash of a name.
+pub(crate) type NameKey = [u8; 32];
+
+/// Says how long to wait, and counts.
+pub(crate) struct Waits {
     settings: LockoutSettings,
-    names: Mutex<HashMap<String, Failures>>,
+    names: Mutex<Names>,
     addresses: Mutex<HashMap<IpAddr, Failures>>,
+}
+
+#[derive(Default)]
+struct Names {
+    /// Rises with all that changes here: what was known before may be too little since.
+    epoch: u64,
+    /// Of which storage was not told.
+    new: HashMap<NameKey, Failures>,
+    /// Of which storage is being told.
+    underway: BTreeMap<NameKey, Failures>,
 }
 
 #[derive(Clone, Copy)]
 struct Failures {
     count: u32,
-    unsaved: u32,
     at: Timestamp,
-    until: Timestamp,
+    /// How often the name had been cleared.
+    clears: i64,
 }
 
-/// Failures of an account that storage does not know yet.
-#[derive(Clone, Debug)]
-pub(crate) struct Unsaved {
-    pub(crate) name: String,
-    pub(crate) count: u32,
-    pub(crate) until: Timestamp,
+/// What is known of a name at a moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    failures: Failures,
+    epoch: u64,
 }
 
-impl Lockout {
+impl Known {
+    /// Whether there is anything to forget.
+    pub(crate) fn has_failures(&self) -> bool {
+        self.failures.count > 0
+    }
+
+    /// Whether nothing was counted in this process since.
+    pub(crate) fn is_current(&self, waits: &Waits) -> bool {
+        self.epoch == waits.epoch()
+    }
+}
+
+impl Waits {
     pub(crate) fn new(settings: LockoutSettings) -> Self {
         Self { settings, names: Mutex::default(), addresses: Mutex::default() }
     }
 
-    /// That neither the account nor the address has to wait.
+    /// That an address does not have to wait.
     ///
     /// # Errors
     /// [`LockedOut`](ErrorKind::LockedOut).
-    pub(crate) fn check(&self, name: &str, address: Option<IpAddr>, now: Timestamp) -> Result<(), Error> {
-        let name = lock(&self.names).get(name).map(|failures| failures.until);
-        let address = address.and_then(|one| lock(&self.addresses).get(&network(one)).map(|kept| kept.until));
-        match name.max(address) {
-            Some(until) if now < until => Err(locked_out(until.since(now))),
-            _ => Ok(()),
-        }
+    pub(crate) fn check_address(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Error> {
+        let kept = address.and_then(|one| lock(&self.addresses).get(&network(one)).copied());
+        over(kept.and_then(|kept| self.until(&kept, self.settings.free_per_address)), now)
     }
 
-    /// That the account does not have to wait for failures that another process saw.
+    /// That a name does not have to wait.
     ///
     /// # Errors
     /// [`LockedOut`](ErrorKind::LockedOut).
-    pub(crate) fn check_user(&self, user: Option<&User>, now: Timestamp) -> Result<(), Error> {
-        match user.and_then(|user| user.locked_until) {
-            Some(until) if now < until => Err(locked_out(until.since(now))),
-            _ => Ok(()),
-        }
+    pub(crate) fn check(&self, known: &Known, now: Timestamp) -> Result<(), Error> {
+        over(self.name_until(known), now)
     }
 
-    /// Counts a failure, and says how long the account has to wait now.
+    /// Until when a name has to wait, be it over or not.
+    pub(crate) fn name_until(&self, known: &Known) -> Option<Timestamp> {
+        self.until(&known.failures, self.settings.free)
+    }
+
+    /// To be taken before storage is asked.
+    pub(crate) fn epoch(&self) -> u64 {
+        lock(&self.names).epoch
+    }
+
+    /// What is known of a name of which storage knows this since the epoch.
+    pub(crate) fn known(&self, key: &NameKey, kept: Option<&Lockout>, at: (u64, Timestamp)) -> Known {
+        let (epoch, now) = at;
+        let clears = kept.map_or(0, |kept| kept.clears);
+        let kept = kept.filter(|kept| kept.changed_at >= self.forgotten(now));
+        let nothing = Failures { count: 0, at: Timestamp::EPOCH, clears };
+        let mut failures =
+            kept.map_or(nothing, |kept| Failures { count: kept.failures, at: kept.changed_at, ..nothing });
+        let names = lock(&self.names);
+        let here = [names.new.get(key), names.underway.get(key)].into_iter().flatten();
+        here.for_each(|here| failures.join(here));
+        Known { failures, epoch }
+    }
+
+    /// Counts a failure, and says how long the name has to wait now.
     pub(crate) fn failed(
         &self,
-        about: (&str, Option<&User>),
+        key: &NameKey,
+        known: &Known,
         from: Option<IpAddr>,
         now: Timestamp,
     ) -> Duration {
-        let (name, user) = about;
+        let one = Failures { count: 1, at: now, clears: known.failures.clears };
         if let Some(address) = from {
-            let free = self.settings.free_per_address;
-            self.count(&mut lock(&self.addresses), network(address), (0, free), now);
+            let one = Failures { clears: 0, ..one };
+            self.add(&mut lock(&self.addresses), network(address), one, self.settings.free_per_address);
         }
-        let saved = user.map_or(0, |user| self.saved(user, now));
-        self.count(&mut lock(&self.names), name.to_owned(), (saved, self.settings.free), now)
-    }
-
-    /// Forgets the failures of an account. Those of the address stay, or an account of one's own would clear them.
-    pub(crate) fn succeeded(&self, name: &str) {
-        lock(&self.names).remove(name);
-    }
-
-    /// What storage does not know yet; it counts as known from now on.
-    pub(crate) fn unsaved(&self) -> Vec<Unsaved> {
         let mut names = lock(&self.names);
-        let new = names.iter_mut().filter(|(_, failures)| failures.unsaved > 0);
-        new.map(|(name, failures)| {
-            let count = std::mem::take(&mut failures.unsaved);
-            Unsaved { name: name.clone(), count, until: failures.until }
-        })
-        .collect()
+        names.epoch += 1;
+        self.add(&mut names.new, *key, one, self.settings.free);
+        self.wait(known.failures.count.saturating_add(1), self.settings.free)
     }
 
-    /// Storage does not know of these after all.
-    pub(crate) fn keep_unsaved(&self, unsaved: &[Unsaved]) {
+    /// Forgets the failures of a name of which storage was not told. Those of the address stay, or an account of one's own
+    /// would clear them.
+    pub(crate) fn cleared(&self, key: &NameKey) {
         let mut names = lock(&self.names);
-        for one in unsaved {
-            if let Some(failures) = names.get_mut(&one.name) {
-                failures.unsaved = failures.unsaved.saturating_add(one.count);
-            }
+        names.epoch += 1;
+        names.new.remove(key);
+    }
+
+    /// What storage is to be told, in the order of the names. It counts here, too, until [`told`](Self::told): whoever
+    /// breaks off in between tells all of it again.
+    pub(crate) fn to_tell(&self, now: Timestamp) -> Vec<Lockout> {
+        let oldest = self.forgotten(now);
+        let mut names = lock(&self.names);
+        let Names { new, underway, .. } = &mut *names;
+        for (key, failures) in new.drain() {
+            underway.entry(key).and_modify(|known| known.join(&failures)).or_insert(failures);
         }
+        underway.retain(|_, failures| failures.at >= oldest);
+        let told = underway.iter().map(|(key, failures)| Lockout {
+            name: key.to_vec(),
+            failures: failures.count,
+            changed_at: failures.at,
+            clears: failures.clears,
+        });
+        told.collect()
     }
 
-    /// How many failures storage knows of that are not forgotten.
-    pub(crate) fn saved(&self, user: &User, now: Timestamp) -> u32 {
-        let over = |until: Timestamp| now.since(until) > self.settings.forgotten_after;
-        if user.locked_until.is_some_and(over) { 0 } else { user.failures }
+    /// Storage knows all that it was to be told.
+    pub(crate) fn told(&self) {
+        let mut names = lock(&self.names);
+        names.epoch += 1;
+        names.underway.clear();
     }
 
-    fn count<K: Eq + Hash + Clone>(
-        &self,
-        all: &mut HashMap<K, Failures>,
-        key: K,
-        known: (u32, u32),
-        now: Timestamp,
-    ) -> Duration {
-        let (saved, free) = known;
-        let is_over = |one: &Failures| now.since(one.until) > self.settings.forgotten_after;
+    /// What changed last before this counts no more.
+    pub(crate) fn forgotten(&self, now: Timestamp) -> Timestamp {
+        now.before(self.settings.forgotten_after.max(self.settings.longest))
+    }
+
+    /// Of how many names storage keeps failures.
+    pub(crate) fn kept(&self) -> u32 {
+        self.settings.kept
+    }
+
+    fn add<K: Eq + Hash + Clone>(&self, all: &mut HashMap<K, Failures>, key: K, one: Failures, free: u32) {
+        let oldest = self.forgotten(one.at);
         if all.len() >= self.settings.remembered && !all.contains_key(&key) {
-            all.retain(|_, one| !is_over(one));
-            make_room(all, self.settings.remembered);
+            all.retain(|_, kept| kept.at >= oldest);
+            self.make_room(all, free);
         }
-        let before = all.get(&key).copied().filter(|one| !is_over(one));
-        let count = before.map_or(0, |one| one.count).max(saved).saturating_add(1);
-        let unsaved = before.map_or(0, |one| one.unsaved).saturating_add(1);
-        let wait = self.wait(count, free);
-        all.insert(key, Failures { count, unsaved, at: now, until: now.after(wait) });
-        wait
+        let kept = all.entry(key).or_insert(Failures { count: 0, ..one });
+        if kept.at < oldest {
+            kept.count = 0;
+        }
+        kept.join(&one);
+    }
+
+    /// Whoever has to wait no more, or the shortest, is forgotten first.
+    fn make_room<K: Eq + Hash + Clone>(&self, all: &mut HashMap<K, Failures>, free: u32) {
+        while all.len() >= self.settings.remembered.max(1) {
+            let first = all.iter().min_by_key(|(_, one)| (self.until(one, free), one.at));
+            let Some(first) = first.map(|(key, _)| key.clone()) else { return };
+            all.remove(&first);
+        }
+    }
+
+    fn until(&self, failures: &Failures, free: u32) -> Option<Timestamp> {
+        let wait = self.wait(failures.count, free);
+        (!wait.is_zero()).then(|| failures.at.after(wait))
     }
 
     fn wait(&self, count: u32, free: u32) -> Duration {
@@ -143,12 +206,15 @@ impl Lockout {
     }
 }
 
-/// Whoever failed longest ago is forgotten first.
-fn make_room<K: Eq + Hash + Clone>(all: &mut HashMap<K, Failures>, most: usize) {
-    while all.len() >= most.max(1) {
-        let oldest = all.iter().min_by_key(|(_, one)| (one.until, one.at)).map(|(key, _)| key.clone());
-        let Some(oldest) = oldest else { return };
-        all.remove(&oldest);
+impl Failures {
+    /// Adds others. Of different lives of a name, only those of the later one count.
+    fn join(&mut self, other: &Self) {
+        if self.clears < other.clears {
+            *self = *other;
+        } else if self.clears == other.clears {
+            self.count = self.count.saturating_add(other.count);
+            self.at = self.at.max(other.at);
+        }
     }
 }
 
@@ -163,9 +229,14 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn locked_out(wait: Duration) -> Error {
-    let text = "too many attempts failed; none is looked at for a while";
-    Error::new(ErrorKind::LockedOut, text).after(wait)
+fn over(until: Option<Timestamp>, now: Timestamp) -> Result<(), Error> {
+    match until.filter(|until| now < *until) {
+        None => Ok(()),
+        Some(until) => {
+            let text = "too many attempts failed; none is looked at for a while";
+            Err(Error::new(ErrorKind::LockedOut, text).after(until.since(now)))
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

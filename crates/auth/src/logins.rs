@@ -7,9 +7,8 @@ use codeflow_core::{LoginId, Timestamp, UserId};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::lockout::Unsaved;
-use crate::passwords::Ticket;
 use crate::secret_text::RefreshText;
+use crate::turns::Turn;
 use crate::users::{is_name, normal_name};
 use crate::{Error, ErrorKind, Identity, IssuedToken, Login, Origin, Outcome, TokenSubject, User};
 
@@ -59,109 +58,52 @@ impl Identity {
     /// too many sign in at once.
     pub async fn sign_in(&self, ask: SignIn, origin: &Origin) -> Result<SignedIn, Error> {
         let name: String = normal_name(&ask.name).chars().take(128).collect();
-        self.lockout.check(&name, origin.address, self.clock.now())?;
-        let ticket = self.passwords.admit()?;
-        let _turn = self.turn(&name).await;
-        self.lockout.check(&name, origin.address, self.clock.now())?;
+        let turn = self.turn(&name, origin).await?;
         let user = if is_name(&name) { self.store.find_user_by_name(&name).await? } else { None };
-        self.lockout.check_user(user.as_ref(), self.clock.now())?;
         let hash = user.as_ref().and_then(|user| user.password.as_deref());
-        let proven = self.passwords.verify(&ticket, &ask.password, hash).await?;
+        let proven = self.passwords.verify(&turn.ticket, &ask.password, hash).await?;
         let user = match user {
             Some(user) if proven && !user.disabled => user,
-            user => return Err(self.failed(ErrorKind::WrongPassword, (&name, user.as_ref()), origin)),
+            user => return Err(self.failed(&turn, ErrorKind::WrongPassword, user.as_ref(), origin)),
         };
-        let user = match self.accept(user, &ask, &ticket).await {
-            Ok(user) => user,
-            Err(Refused::Counted(user)) => {
-                return Err(self.failed(ErrorKind::WrongSecondFactor, (&name, Some(&user)), origin));
-            }
-            Err(Refused::Other(error)) => return Err(error),
-        };
-        self.lockout.succeeded(&name);
-        self.begin(&user, origin, "password").await
+        let outdated = user.password.as_deref().is_some_and(|hash| self.passwords.is_outdated(hash));
+        let renewed =
+            if outdated { Some(self.passwords.hash(&turn.ticket, &ask.password).await?) } else { None };
+        let accepted = self.accept(&turn, user, (ask.code.as_deref(), renewed.as_deref()), origin).await?;
+        self.begin(&accepted, origin, "password").await
     }
 
-    /// Counts a failure, notes it, and makes the answer. Whether the user exists changes nothing of what is done here.
-    pub(crate) fn failed(&self, kind: ErrorKind, about: (&str, Option<&User>), origin: &Origin) -> Error {
-        let wait = self.lockout.failed(about, origin.address, self.clock.now());
-        let mut event = self.event(origin, "login.create", Outcome::Refused);
-        event.tenant = about.1.map(|user| user.tenant.clone());
-        // What was given for a name that nobody has is not kept: people type passwords there.
-        event.actor = about.1.map_or_else(|| "nobody".to_owned(), |user| user.id.to_string());
-        event.target.clone_from(&event.actor);
-        event.details.insert("reason".to_owned(), Value::from(kind.code()));
-        if !wait.is_zero() {
-            event.details.insert("locked_for_seconds".to_owned(), Value::from(wait.as_secs()));
-        }
-        self.audit().note(event);
-        let text = if kind == ErrorKind::WrongSecondFactor {
-            "the code is wrong, or was used before"
-        } else {
-            "the name or the password is wrong"
-        };
-        Error::new(kind, text)
-    }
-
-    /// Tells storage of failures that only this process knows. What it cannot be told now it is told the next time.
-    pub(crate) async fn save_failures(&self) -> Result<(), Error> {
-        let all = self.lockout.unsaved();
-        for (place, unsaved) in all.iter().enumerate() {
-            if let Err(error) = self.save_failures_of(unsaved).await {
-                self.lockout.keep_unsaved(&all[place..]);
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    async fn save_failures_of(&self, unsaved: &Unsaved) -> Result<(), Error> {
-        if !is_name(&unsaved.name) {
-            return Ok(());
-        }
-        let Some(user) = self.store.find_user_by_name(&unsaved.name).await? else { return Ok(()) };
-        let now = self.clock.now();
-        let saved = self.change(user.id, None, |user| {
-            user.failures = self.lockout.saved(user, now).saturating_add(unsaved.count);
-            user.locked_until = user.locked_until.max(Some(unsaved.until));
-            Ok(())
-        });
-        match saved.await {
-            // It was removed meanwhile.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            saved => saved.map(drop),
-        }
-    }
-
-    /// Checks the second factor of a user whose password is right, and writes what changes by that: the code that is used
-    /// up, failures that are forgotten, a hash that is made anew.
-    async fn accept(&self, mut user: User, ask: &SignIn, ticket: &Ticket) -> Result<User, Refused> {
-        let password = user.password.clone();
-        let outdated = password.as_deref().is_some_and(|hash| self.passwords.is_outdated(hash));
-        let renewed = if outdated { Some(self.passwords.hash(ticket, &ask.password).await?) } else { None };
+    /// Checks the second factor of a user who proved the rest, and writes what changes by that: the code that is used up, a
+    /// hash that is made anew, failures that are forgotten.
+    pub(crate) async fn accept(
+        &self,
+        turn: &Turn<'_>,
+        mut user: User,
+        (code, renewed): (Option<&str>, Option<&str>),
+        origin: &Origin,
+    ) -> Result<User, Error> {
+        let (password, identity) = (user.password.clone(), user.identity.clone());
         for _ in 0..TRIES {
             let mut after = user.clone();
-            if !self.use_code(&mut after, ask.code.as_deref())? {
-                return Err(Refused::Counted(Box::new(user)));
+            if !self.use_code(&mut after, code)? {
+                return Err(self.failed(turn, ErrorKind::WrongSecondFactor, Some(&user), origin));
             }
-            (after.failures, after.locked_until) = (0, None);
-            if let Some(renewed) = &renewed {
-                after.password = Some(renewed.clone());
+            if let Some(renewed) = renewed {
+                after.password = Some(renewed.to_owned());
             }
-            if after == user {
-                return Ok(user);
-            }
-            if self.store.replace_user(&after).await? {
-                after.version += 1;
+            let changes = after != user;
+            if !changes || self.store.replace_user(&after).await? {
+                after.version += i64::from(changes);
+                self.succeeded(turn).await?;
                 return Ok(after);
             }
-            user = match self.store.find_user(user.id).await? {
-                Some(now) if now.password == password && !now.disabled => now,
-                Some(_) | None => break,
-            };
+            let holds = |now: &User| now.password == password && now.identity == identity && !now.disabled;
+            match self.store.find_user(user.id).await?.filter(holds) {
+                Some(now) => user = now,
+                None => break,
+            }
         }
-        let text = "the user is being changed";
-        Err(Refused::Other(Error::new(ErrorKind::Unavailable, text)))
+        Err(Error::new(ErrorKind::Unavailable, "the user is being changed"))
     }
 
     /// Begins a sign-in.
@@ -185,6 +127,7 @@ impl Identity {
         };
         self.store.add_login(&login).await?;
         self.prove_again(user, id).await?;
+        self.end_oldest(&login, origin).await?;
         let mut event = self.event(origin, "login.create", Outcome::Done);
         event.tenant = Some(user.tenant.clone());
         (event.actor, event.target) = (user.id.to_string(), id.to_string());
@@ -197,7 +140,6 @@ impl Identity {
     /// second factor before that ends the sign-ins that are there, and this one was not; whoever does so later ends it.
     async fn prove_again(&self, seen: &User, login: LoginId) -> Result<(), Error> {
         let holds = |now: &User| {
-            let has_factor = |user: &User| user.second_factor.as_ref().is_some_and(|factor| factor.confirmed);
             now.password == seen.password && !now.disabled && (has_factor(seen) || !has_factor(now))
         };
         if self.store.find_user(seen.id).await?.as_ref().is_some_and(holds) {
@@ -225,18 +167,9 @@ impl Identity {
     }
 }
 
-/// Why the right password is not enough.
-enum Refused {
-    /// The code is wrong, which counts.
-    Counted(Box<User>),
-    /// Something else.
-    Other(Error),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
+/// Whether a user signs in with a code as well.
+pub(crate) fn has_factor(user: &User) -> bool {
+    user.second_factor.as_ref().is_some_and(|factor| factor.confirmed)
 }
 
 /// What a program calls itself, short and on one line.

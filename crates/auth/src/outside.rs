@@ -3,23 +3,39 @@
 
 use codeflow_core::Tenant;
 
+use crate::logins::has_factor;
 use crate::users::{is_email, is_line, normal_name};
 use crate::{
-    Decision, Error, ErrorKind, Identity, NewUser, Newcomer, Origin, Outcome, SignedIn, User,
+    CodeTicket, Decision, Error, ErrorKind, Identity, NewUser, Newcomer, Origin, Outcome, SignedIn, User,
     VerifiedIdentity,
 };
 
 const NAMES_TRIED: u32 = 20;
 
+/// What the word of another service leads to.
+#[derive(Clone, Debug)]
+pub enum OutsideSignIn {
+    /// The user is signed in.
+    Done(SignedIn),
+    /// A code of the second factor is needed as well.
+    CodeNeeded(CodeTicket),
+}
+
 impl Identity {
     /// Signs somebody in for whom another service vouches. If nobody here has that identity and the settings of the service
-    /// let new users in, one is made; a name that is taken gets a number.
+    /// let new users in, one is made; a name that is taken gets a number. Who has a second factor here needs a code of it
+    /// as well: what the other service asked for is not known.
     ///
     /// # Errors
     /// [`Forbidden`](ErrorKind::Forbidden) when only known users sign in; [`SignInFailed`](ErrorKind::SignInFailed) when the
     /// user is disabled; [`InvalidInput`](ErrorKind::InvalidInput) when the settings name a role that does not exist;
+    /// [`Conflict`](ErrorKind::Conflict) when the tenant has too many users or all names are taken;
     /// [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn sign_in_with(&self, who: &VerifiedIdentity, origin: &Origin) -> Result<SignedIn, Error> {
+    pub async fn sign_in_with(
+        &self,
+        who: &VerifiedIdentity,
+        origin: &Origin,
+    ) -> Result<OutsideSignIn, Error> {
         let known = self.store.find_user_by_identity(&who.issuer, &who.subject).await?;
         let user = match (who.user_for(known.as_ref())?, known) {
             (Decision::Known(_), Some(user)) => user,
@@ -29,11 +45,14 @@ impl Identity {
         if user.disabled {
             return Err(refused());
         }
-        self.begin(&user, origin, &who.provider).await
+        if has_factor(&user) {
+            return Ok(OutsideSignIn::CodeNeeded(self.ticket(&user, who)?));
+        }
+        Ok(OutsideSignIn::Done(self.begin(&user, origin, &who.provider).await?))
     }
 
     async fn welcome(&self, who: Newcomer, origin: &Origin) -> Result<User, Error> {
-        if self.store.count_users(1).await? == 0 {
+        if self.store.count_users(None, 1).await? == 0 {
             let text = "nobody comes in before the first administrator is made";
             return Err(Error::new(ErrorKind::Forbidden, text));
         }
@@ -48,6 +67,7 @@ impl Identity {
             ..NewUser::default()
         };
         self.check_wish(&settings.tenant, &wish).await?;
+        self.check_room(&settings.tenant).await?;
         let user = self.add_newcomer(settings.tenant, wish).await?;
         let mut event = self.event(origin, "user.create", Outcome::Done);
         event.tenant = Some(user.tenant.clone());
@@ -84,6 +104,6 @@ fn numbered(name: &str, number: u32) -> String {
     format!("{start}-{number}")
 }
 
-fn refused() -> Error {
+pub(crate) fn refused() -> Error {
     Error::new(ErrorKind::SignInFailed, "this user may not sign in")
 }

@@ -36,8 +36,19 @@ pub(crate) struct Passwords {
     params: Params,
     room: Arc<Semaphore>,
     turns: Arc<Semaphore>,
-    computed: Arc<AtomicU64>,
+    done: Arc<Done>,
     nobodys: String,
+}
+
+/// What was done since the start.
+#[derive(Default)]
+struct Done {
+    /// How many hashes were computed.
+    hashes: AtomicU64,
+    /// How much memory they filled, in KiB, each pass counted.
+    work: AtomicU64,
+    /// The most that verifying one took: all others take as much.
+    most: AtomicU64,
 }
 
 /// A place in the queue for work on passwords.
@@ -55,7 +66,7 @@ impl Passwords {
             params,
             room: Arc::new(Semaphore::new(at_once + settings.waiting)),
             turns: Arc::new(Semaphore::new(at_once)),
-            computed: Arc::default(),
+            done: Arc::default(),
             nobodys: String::new(),
         };
         let chance = Vault::random::<16>()?;
@@ -66,7 +77,12 @@ impl Passwords {
 
     /// How many hashes were computed.
     pub(crate) fn computed(&self) -> u64 {
-        self.computed.load(Ordering::Relaxed)
+        self.done.hashes.load(Ordering::Relaxed)
+    }
+
+    /// How much memory they filled, in KiB, each pass counted.
+    pub(crate) fn work(&self) -> u64 {
+        self.done.work.load(Ordering::Relaxed)
     }
 
     /// Takes a place in the queue.
@@ -85,8 +101,9 @@ impl Passwords {
     pub(crate) async fn hash(&self, ticket: &Ticket, password: &SecretString) -> Result<String, Error> {
         let salt = Vault::random::<16>()?;
         let argon = self.argon();
-        let password = password.clone();
-        self.compute(ticket, move || {
+        let (password, work) = (password.clone(), work_of(&self.params));
+        self.compute(ticket, move |done| {
+            done.count(work);
             let hash: PasswordHash =
                 argon.hash_password_with_salt(password.expose_secret().as_bytes(), &salt)?;
             Ok(hash.to_string())
@@ -97,7 +114,9 @@ impl Passwords {
         })
     }
 
-    /// Whether the password has this hash. Without a hash it has not, and finding out takes as long.
+    /// Whether the password has this hash. Without a hash it has not. Finding out is the same work in either case, and with
+    /// whatever parameters the hash was made: what a cheaper one saves is spent on nothing. Only the first hash of a process
+    /// that costs more than all before shows that, once.
     pub(crate) async fn verify(
         &self,
         ticket: &Ticket,
@@ -109,12 +128,18 @@ impl Passwords {
         }
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobodys).to_owned();
-        let argon = self.argon();
+        let (argon, params) = (self.argon(), self.params.clone());
         let password = password.clone();
         let proven = self
-            .compute(ticket, move || {
-                PasswordVerifier::<str>::verify_password(&argon, password.expose_secret().as_bytes(), &hash)
-                    .is_ok()
+            .compute(ticket, move |done| {
+                let password = password.expose_secret().as_bytes();
+                let work = params_of(&hash).map_or(0, |params| work_of(&params));
+                done.count(work);
+                let proven = PasswordVerifier::<str>::verify_password(&argon, password, &hash).is_ok();
+                let usual = work.max(work_of(&params));
+                let most = done.most.fetch_max(usual, Ordering::Relaxed).max(usual);
+                spend(most - work, &params, done);
+                proven
             })
             .await?;
         Ok(proven && known)
@@ -122,8 +147,7 @@ impl Passwords {
 
     /// Whether a hash was made with other parameters than those that hold now, so that it is to be made again.
     pub(crate) fn is_outdated(&self, hash: &str) -> bool {
-        let params = PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok());
-        params.is_none_or(|params| {
+        params_of(hash).is_none_or(|params| {
             params.m_cost() < self.params.m_cost()
                 || params.t_cost() < self.params.t_cost()
                 || params.p_cost() < self.params.p_cost()
@@ -138,20 +162,51 @@ impl Passwords {
     async fn compute<T, F>(&self, _ticket: &Ticket, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce() -> T + Send + 'static,
+        F: FnOnce(&Done) -> T + Send + 'static,
     {
         let over = |_| Error::new(ErrorKind::Unavailable, "the process ends");
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(over)?;
-        let computed = Arc::clone(&self.computed);
+        let done = Arc::clone(&self.done);
         let working = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            computed.fetch_add(1, Ordering::Relaxed);
-            work()
+            work(&done)
         });
         let broken =
             |cause| Error::with_source(ErrorKind::Internal, "the work on a password broke off", cause);
         working.await.map_err(broken)
     }
+}
+
+impl Done {
+    fn count(&self, work: u64) {
+        self.hashes.fetch_add(1, Ordering::Relaxed);
+        self.work.fetch_add(work, Ordering::Relaxed);
+    }
+}
+
+/// The parameters of a hash, if it is one.
+fn params_of(hash: &str) -> Option<Params> {
+    PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok())
+}
+
+/// What a hash with these parameters fills, in KiB, each pass counted.
+fn work_of(params: &Params) -> u64 {
+    u64::from(params.m_cost()) * u64::from(params.t_cost())
+}
+
+/// Fills about as many KiB as are left over, in no more memory than the usual hash takes. Less than the least hash fills
+/// is not worth one.
+fn spend(left: u64, usual: &Params, done: &Done) {
+    let passes = left.div_ceil(u64::from(usual.m_cost())).max(1);
+    let numbers = (u32::try_from(left / passes), u32::try_from(passes));
+    let (Ok(memory), Ok(passes)) = numbers else { return };
+    let Ok(params) = Params::new(memory, passes, 1, None) else { return };
+    done.count(work_of(&params));
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut nothing = [0; 32];
+    // Nobody asks what it is: there is nothing to do about a failure.
+    argon.hash_password_into(b"nobody's password", &[0; 16], &mut nothing).ok();
+    std::hint::black_box(nothing);
 }
 
 /// Bytes in hexadecimal digits.

@@ -3,12 +3,14 @@
 //!
 //! Whatever keeps a text refuses one with a zero character as [`InvalidInput`](crate::ErrorKind::InvalidInput), except the
 //! audit log, which replaces it; whoever looks for one finds nothing. A call that failed as
-//! [`Unavailable`](crate::ErrorKind::Unavailable) may have been made. What ends, revokes, removes, puts a role or touches
-//! keys can be called again; what adds conflicts with itself then, and `rotate`, `replace_user`, `put_connection` and
-//! `add_signing_key` are false, so that a look at what is kept tells whether the first one was made.
+//! [`Unavailable`](crate::ErrorKind::Unavailable) may have been made. What ends, revokes, removes, clears, puts a role or
+//! touches keys can be called again; what adds conflicts with itself then, but for failures, which count twice, and
+//! `rotate`, `replace_user`, `put_connection` and `add_signing_key` are false, so that a look at what is kept tells whether
+//! the first one was made.
 
 mod audit;
 mod keys;
+mod lockouts;
 mod logins;
 mod revocations;
 mod secrets;
@@ -16,6 +18,7 @@ mod users;
 
 pub use audit::{AuditEntry, AuditEvent, AuditFilter, AuditStore, Outcome};
 pub use keys::{ApiKey, KeyFilter, KeyStore};
+pub use lockouts::{Lockout, LockoutStore};
 pub use logins::{Attempt, AttemptStore, Login, LoginStore, Rotation};
 pub use revocations::{Revocation, RevocationStore, Target};
 pub use secrets::{Connection, ConnectionStore, SecretStore, SigningKey, SigningKeyStore};
@@ -26,6 +29,7 @@ pub trait Store:
     UserStore
     + RoleStore
     + KeyStore
+    + LockoutStore
     + LoginStore
     + AttemptStore
     + RevocationStore
@@ -40,6 +44,7 @@ impl<T> Store for T where
     T: UserStore
         + RoleStore
         + KeyStore
+        + LockoutStore
         + LoginStore
         + AttemptStore
         + RevocationStore

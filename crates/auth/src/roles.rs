@@ -7,8 +7,6 @@ use codeflow_core::{Tenant, Timestamp};
 
 use crate::{Caller, Error, ErrorKind, Identity, Permission, Permissions, Role, Target, User, users};
 
-const MOST: usize = 500;
-
 /// A role that every tenant has, and nobody can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltInRole {
@@ -134,8 +132,10 @@ impl Identity {
         caller.covers(permissions)?;
         let there = self.custom_roles(&tenant).await?;
         caller.covers(there.get(&wish.name).copied().unwrap_or_default())?;
-        if there.len() >= MOST && !there.contains_key(&wish.name) {
-            return Err(Error::new(ErrorKind::Conflict, "a tenant has at most 500 roles of its own"));
+        let most = self.settings.caps.roles_of_tenant;
+        if there.len() >= usize::try_from(most).unwrap_or(usize::MAX) && !there.contains_key(&wish.name) {
+            let text = format!("a tenant has at most {most} roles of its own");
+            return Err(Error::new(ErrorKind::Conflict, text));
         }
         let role = Role {
             tenant,

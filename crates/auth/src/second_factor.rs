@@ -3,7 +3,9 @@
 use codeflow_core::UserId;
 use secrecy::SecretString;
 
-use crate::{Caller, Error, ErrorKind, Identity, Permission, SecondFactor, User, Vault, totp};
+use crate::logins::has_factor;
+use crate::password_changes::same_password;
+use crate::{Caller, Error, ErrorKind, Identity, Permission, SecondFactor, Target, User, Vault, totp};
 
 const PURPOSE: &str = "second factor";
 const SECRET: usize = 20;
@@ -19,19 +21,28 @@ pub struct Enrolment {
 }
 
 impl Identity {
-    /// Begins to set up the caller's second factor. It holds when a code confirms it.
+    /// Begins to set up the caller's second factor. It holds when a code confirms it. It takes the password, which counts
+    /// like one at a sign-in when it is wrong: with a token alone, whoever found it could lock its owner out. Who has no
+    /// password, and signs in with another service, needs a sign-in of the last five minutes.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) when there is one already, [`Forbidden`](ErrorKind::Forbidden),
-    /// [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn begin_second_factor(&self, caller: &Caller) -> Result<Enrolment, Error> {
+    /// [`InvalidInput`](ErrorKind::InvalidInput) without the password, [`WrongPassword`](ErrorKind::WrongPassword),
+    /// [`LockedOut`](ErrorKind::LockedOut), [`Conflict`](ErrorKind::Conflict) when there is one already,
+    /// [`Forbidden`](ErrorKind::Forbidden), [`Unavailable`](ErrorKind::Unavailable).
+    pub async fn begin_second_factor(
+        &self,
+        caller: &Caller,
+        password: Option<&SecretString>,
+    ) -> Result<Enrolment, Error> {
         caller.principal.require(Permission::AccountManage)?;
+        let proven = self.prove_self(caller, password).await?;
         let secret = Vault::random::<SECRET>()?;
         let sealed = self.vault.seal(PURPOSE, &secret)?;
         let begun = SecondFactor { secret: sealed, confirmed: false, last_step: 0, recovery: Vec::new() };
         let (_, user) = self
-            .change(caller.signed_in()?, None, |user| {
-                if user.second_factor.as_ref().is_some_and(|factor| factor.confirmed) {
+            .change(proven.id, None, |user| {
+                same_password(&proven, user)?;
+                if has_factor(user) {
                     return Err(Error::new(ErrorKind::Conflict, "there is a second factor already"));
                 }
                 user.second_factor = Some(begun.clone());
@@ -42,7 +53,8 @@ impl Identity {
         Ok(Enrolment { secret: totp::base32(&secret).into(), uri })
     }
 
-    /// Confirms the caller's second factor, and hands out the recovery codes, each of which signs in once.
+    /// Confirms the caller's second factor, ends all their other sign-ins, which were made without it, and hands out the
+    /// recovery codes, each of which signs in once. The access token at hand is void as well; its refresh token is not.
     ///
     /// # Errors
     /// [`WrongSecondFactor`](ErrorKind::WrongSecondFactor), [`LockedOut`](ErrorKind::LockedOut),
@@ -67,6 +79,8 @@ impl Identity {
                 Ok(())
             })
             .await?;
+        self.end_all(user.id, Self::current(&caller.principal.credential)).await?;
+        self.revoke(&[Target::User(user.id)]).await?;
         self.done(caller, &user.tenant, "second_factor.create", user.id.to_string()).await;
         Ok(codes.into_iter().map(Into::into).collect())
     }
@@ -81,7 +95,7 @@ impl Identity {
         caller.principal.require(Permission::AccountManage)?;
         let user = self
             .with_code(caller, |user| {
-                if user.second_factor.as_ref().is_none_or(|factor| !factor.confirmed) {
+                if !has_factor(user) {
                     return Err(Error::new(ErrorKind::Conflict, "there is no second factor"));
                 }
                 if !self.use_code(user, Some(code))? {
@@ -143,13 +157,11 @@ impl Identity {
         with: impl FnMut(&mut User) -> Result<(), Error>,
     ) -> Result<User, Error> {
         let user = self.visible_user(caller, caller.signed_in()?).await?;
-        let _turn = self.turn(&user.name).await;
-        self.lockout.check(&user.name, caller.origin.address, self.clock.now())?;
-        self.lockout.check_user(Some(&user), self.clock.now())?;
+        let turn = self.turn(&user.name, &caller.origin).await?;
         match self.change(user.id, None, with).await {
             Ok((_, after)) => Ok(after),
             Err(error) if error.kind() == ErrorKind::WrongSecondFactor => {
-                Err(self.failed(ErrorKind::WrongSecondFactor, (&user.name, Some(&user)), &caller.origin))
+                Err(self.failed(&turn, ErrorKind::WrongSecondFactor, Some(&user), &caller.origin))
             }
             Err(error) => Err(error),
         }

@@ -10,6 +10,8 @@ pub struct IdentitySettings {
     pub passwords: PasswordSettings,
     /// What failed attempts lead to.
     pub lockout: LockoutSettings,
+    /// How much there may be of what anybody could make without end.
+    pub caps: Caps,
     /// For how long a sign-in lasts without a use of its refresh token.
     pub login_idle: Duration,
     /// For how long a sign-in lasts at most.
@@ -37,6 +39,7 @@ impl Default for IdentitySettings {
         Self {
             passwords: PasswordSettings::default(),
             lockout: LockoutSettings::default(),
+            caps: Caps::default(),
             login_idle: 30 * DAY,
             login_longest: 90 * DAY,
             token_lifetime: Duration::from_secs(66 * 60),
@@ -83,10 +86,12 @@ pub struct LockoutSettings {
     pub first: Duration,
     /// The longest wait.
     pub longest: Duration,
-    /// After how long without a failure all are forgotten.
+    /// After how long without a failure all are forgotten; not before the longest wait is over.
     pub forgotten_after: Duration,
     /// Of how many accounts, and of how many addresses, failures are kept in memory.
     pub remembered: usize,
+    /// Of how many names, whether or not anybody has them, failures are kept in storage.
+    pub kept: u32,
 }
 
 impl Default for LockoutSettings {
@@ -98,6 +103,35 @@ impl Default for LockoutSettings {
             longest: Duration::from_secs(15 * 60),
             forgotten_after: Duration::from_secs(3600),
             remembered: 10_000,
+            kept: 100_000,
+        }
+    }
+}
+
+/// How much there may be at a time of what anybody could make without end. Several processes that count at once may come
+/// to a few more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// API keys of a user that are neither revoked nor over. As many again may be on their way out, replaced by others.
+    pub keys_of_user: u32,
+    /// API keys of a tenant that belong to no user; likewise.
+    pub keys_of_services: u32,
+    /// Roles of a tenant's own.
+    pub roles_of_tenant: u32,
+    /// Users of a tenant.
+    pub users_of_tenant: u32,
+    /// Sign-ins of a user; the one that began first ends for one more. At most 900.
+    pub sign_ins_of_user: u32,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            keys_of_user: 100,
+            keys_of_services: 1_000,
+            roles_of_tenant: 500,
+            users_of_tenant: 100_000,
+            sign_ins_of_user: 100,
         }
     }
 }

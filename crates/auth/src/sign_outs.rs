@@ -1,9 +1,11 @@
-//! Sign-ins that are there: listed, and ended one by one or all at once. And one's own password.
+//! Sign-ins that are there: listed, and ended one by one, all at once, or because there are too many.
 
 use codeflow_core::{LoginId, Tenant, UserId};
-use secrecy::SecretString;
 
-use crate::{Caller, Error, ErrorKind, Identity, Login, Page, Permission, Target};
+use crate::{Caller, Error, ErrorKind, Identity, Login, Origin, Outcome, Page, Permission, Target};
+
+/// So many more than there may be are ended at a time, after their number was made smaller.
+const SPARE: u32 = 50;
 
 impl Identity {
     /// The sign-ins of a user, or of a whole tenant. One's own need no more than `account:manage`.
@@ -63,42 +65,21 @@ impl Identity {
         Ok(ended)
     }
 
-    /// Gives the caller another password and ends all their other sign-ins. A wrong old one counts like one at a sign-in.
-    /// The access token at hand is void as well; its refresh token is not.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput), [`WrongPassword`](ErrorKind::WrongPassword),
-    /// [`LockedOut`](ErrorKind::LockedOut), [`Forbidden`](ErrorKind::Forbidden), [`Conflict`](ErrorKind::Conflict),
-    /// [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn change_password(
-        &self,
-        caller: &Caller,
-        old: &SecretString,
-        new: &SecretString,
-    ) -> Result<(), Error> {
-        caller.principal.require(Permission::AccountManage)?;
-        let user = self.visible_user(caller, caller.signed_in()?).await?;
-        let (name, from) = (&user.name, caller.origin.address);
-        self.lockout.check(name, from, self.clock.now())?;
-        let ticket = self.passwords.admit()?;
-        let _turn = self.turn(name).await;
-        self.lockout.check(name, from, self.clock.now())?;
-        self.lockout.check_user(Some(&user), self.clock.now())?;
-        if !self.passwords.verify(&ticket, old, user.password.as_deref()).await? {
-            return Err(self.failed(ErrorKind::WrongPassword, (name, Some(&user)), &caller.origin));
+    /// Ends the sign-ins of a user that began first, if there are too many with this one.
+    pub(crate) async fn end_oldest(&self, latest: &Login, origin: &Origin) -> Result<(), Error> {
+        let (now, most) = (self.clock.now(), self.settings.caps.sign_ins_of_user);
+        let page = Page { after: None, limit: most.saturating_add(SPARE) };
+        let there = self.store.list_logins((None, Some(latest.user)), now, page).await?;
+        let over = there.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+        for login in there.iter().filter(|login| login.id != latest.id).take(over) {
+            self.store.end_login(login.id, now).await?;
+            self.revoke(&[Target::Login(login.id)]).await?;
+            let mut event = self.event(origin, "login.end", Outcome::Done);
+            event.tenant = Some(login.tenant.clone());
+            (event.actor, event.target) = (login.user.to_string(), login.id.to_string());
+            event.details.insert("reason".to_owned(), "too many sign-ins".into());
+            self.audit().note(event);
         }
-        let hash = self.new_hash(&user, new).await?;
-        self.change(user.id, None, |now| {
-            if now.password != user.password {
-                return Err(Error::new(ErrorKind::Conflict, "the password was changed meanwhile"));
-            }
-            now.password = Some(hash.clone());
-            Ok(())
-        })
-        .await?;
-        self.end_all(user.id, Self::current(&caller.principal.credential)).await?;
-        self.revoke(&[Target::User(user.id)]).await?;
-        self.done(caller, &user.tenant, "user.change_password", user.id.to_string()).await;
         Ok(())
     }
 

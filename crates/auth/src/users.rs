@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use codeflow_core::{Tenant, UserId};
 use secrecy::SecretString;
 
-use crate::{Caller, Error, ErrorKind, Identity, Page, Permission, Target, User, passwords, roles::is_admin};
+use crate::{
+    Caller, Error, ErrorKind, Identity, Page, Permission, ShownUser, Target, User, passwords, roles::is_admin,
+};
 
 const ROLES: usize = 16;
 const TRIES: usize = 5;
@@ -58,7 +60,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) with all fields that are wrong, [`Conflict`](ErrorKind::Conflict) when the
-    /// name or the identity is another's, [`Forbidden`](ErrorKind::Forbidden) for roles that reach further than the
+    /// name or the identity is another's, or the tenant has too many users, [`Forbidden`](ErrorKind::Forbidden) for roles that reach further than the
     /// caller, [`NotFound`](ErrorKind::NotFound) for a tenant of others, [`Unavailable`](ErrorKind::Unavailable).
     pub async fn create_user(&self, caller: &Caller, wish: NewUser) -> Result<User, Error> {
         caller.principal.require(Permission::UsersWrite)?;
@@ -68,6 +70,7 @@ impl Identity {
         let tenant = caller.tenant(wish.tenant.clone())?;
         self.check_wish(&tenant, &wish).await?;
         caller.covers(self.role_permissions(&tenant, &wish.roles).await?)?;
+        self.check_room(&tenant).await?;
         let user = self.add_user(tenant, wish).await?;
         self.done(caller, &user.tenant, "user.create", user.id.to_string()).await;
         Ok(user)
@@ -82,10 +85,10 @@ impl Identity {
         caller: &Caller,
         tenant: Option<Tenant>,
         page: Page<UserId>,
-    ) -> Result<Vec<User>, Error> {
+    ) -> Result<Vec<ShownUser>, Error> {
         caller.principal.require(Permission::UsersRead)?;
         let tenant = caller.tenant(tenant)?;
-        self.store.list_users(Some(&tenant), page).await
+        self.shown(self.store.list_users(Some(&tenant), page).await?).await
     }
 
     /// Finds a user by the name that it signs in with.
@@ -93,20 +96,20 @@ impl Identity {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), also for one of another tenant, [`Forbidden`](ErrorKind::Forbidden),
     /// [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn find_user(&self, caller: &Caller, name: &str) -> Result<User, Error> {
+    pub async fn find_user(&self, caller: &Caller, name: &str) -> Result<ShownUser, Error> {
         caller.principal.require(Permission::UsersRead)?;
         let found = self.store.find_user_by_name(&name.to_lowercase()).await?;
         let seen = found.filter(|user| caller.principal.may_see(&user.tenant));
-        seen.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such user"))
+        self.shown_one(seen.ok_or_else(no_user)?).await
     }
 
     /// A user; one's own needs no more than `account:manage`.
     ///
     /// # Errors
     /// [`Forbidden`](ErrorKind::Forbidden), [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn get_user(&self, caller: &Caller, id: UserId) -> Result<User, Error> {
+    pub async fn get_user(&self, caller: &Caller, id: UserId) -> Result<ShownUser, Error> {
         caller.may(Some(id), Permission::UsersRead)?;
-        self.visible_user(caller, id).await
+        self.shown_one(self.visible_user(caller, id).await?).await
     }
 
     /// Changes a user; one's own names need no more than `account:manage`. New roles and a disabling void its tokens, and a
@@ -116,16 +119,26 @@ impl Identity {
     /// [`InvalidInput`](ErrorKind::InvalidInput) with all fields that are wrong, [`Forbidden`](ErrorKind::Forbidden),
     /// [`NotFound`](ErrorKind::NotFound), [`Conflict`](ErrorKind::Conflict) when it changed meanwhile or is the last
     /// administrator of its tenant, [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn change_user(&self, caller: &Caller, id: UserId, wish: UserChange) -> Result<User, Error> {
+    pub async fn change_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        wish: UserChange,
+    ) -> Result<ShownUser, Error> {
+        let after = self.apply(caller, id, &wish).await?;
+        self.shown_one(after).await
+    }
+
+    async fn apply(&self, caller: &Caller, id: UserId, wish: &UserChange) -> Result<User, Error> {
         let about = if wish.is_managed() { None } else { Some(id) };
         caller.may(about, Permission::UsersWrite)?;
         let user = self.visible_user(caller, id).await?;
-        self.check_change(&user, &wish).await?;
+        self.check_change(&user, wish).await?;
         if let Some(roles) = &wish.roles {
             caller.covers(self.role_permissions(&user.tenant, roles).await?)?;
         }
         let _alone = if wish.is_managed() { Some(self.admins.lock().await) } else { None };
-        let (before, after) = self.change(id, Some(caller), |user| change(user, &wish)).await?;
+        let (before, after) = self.change(id, Some(caller), |user| change(user, wish)).await?;
         if is_admin(&before) && !is_admin(&after) && !self.has_admin(&after.tenant).await? {
             self.change(id, None, |user| {
                 (user.roles, user.disabled) = (before.roles.clone(), before.disabled);
@@ -151,57 +164,12 @@ impl Identity {
     /// the last administrator of its tenant, [`Unavailable`](ErrorKind::Unavailable).
     pub async fn remove_user(&self, caller: &Caller, id: UserId) -> Result<(), Error> {
         let disabled = UserChange { disabled: Some(true), ..UserChange::default() };
-        let user = self.change_user(caller, id, disabled).await?;
+        let user = self.apply(caller, id, &disabled).await?;
         if !self.store.remove_user(id).await? {
             return Err(no_user());
         }
         self.revoke(&[Target::User(id)]).await?;
         self.done(caller, &user.tenant, "user.remove", id.to_string()).await;
-        Ok(())
-    }
-
-    /// Gives a user another password, ends its sign-ins and forgets its failures.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput), [`Forbidden`](ErrorKind::Forbidden), [`NotFound`](ErrorKind::NotFound),
-    /// [`Conflict`](ErrorKind::Conflict), [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn set_password(&self, caller: &Caller, id: UserId, new: &SecretString) -> Result<(), Error> {
-        caller.principal.require(Permission::UsersWrite)?;
-        caller.gives_passwords()?;
-        let user = self.visible_user(caller, id).await?;
-        if caller.principal.user == Some(id) {
-            return Err(Error::new(ErrorKind::Forbidden, "one's own password is changed with the old one"));
-        }
-        caller.covers(self.permissions(&user).await?)?;
-        let hash = self.new_hash(&user, new).await?;
-        self.change(id, Some(caller), |user| {
-            user.password = Some(hash.clone());
-            (user.failures, user.locked_until) = (0, None);
-            Ok(())
-        })
-        .await?;
-        self.lockout.succeeded(&user.name);
-        self.end_all(id, None).await?;
-        self.revoke(&[Target::User(id)]).await?;
-        self.done(caller, &user.tenant, "user.set_password", id.to_string()).await;
-        Ok(())
-    }
-
-    /// Lets a user try again at once.
-    ///
-    /// # Errors
-    /// [`Forbidden`](ErrorKind::Forbidden), [`NotFound`](ErrorKind::NotFound), [`Conflict`](ErrorKind::Conflict),
-    /// [`Unavailable`](ErrorKind::Unavailable).
-    pub async fn unlock_user(&self, caller: &Caller, id: UserId) -> Result<(), Error> {
-        caller.principal.require(Permission::UsersWrite)?;
-        let (user, _) = self
-            .change(id, Some(caller), |user| {
-                (user.failures, user.locked_until) = (0, None);
-                Ok(())
-            })
-            .await?;
-        self.lockout.succeeded(&user.name);
-        self.done(caller, &user.tenant, "user.unlock", id.to_string()).await;
         Ok(())
     }
 
@@ -225,13 +193,23 @@ impl Identity {
             disabled: false,
             second_factor: None,
             identity: wish.identity,
-            failures: 0,
-            locked_until: None,
             created_at: self.clock.now(),
             version: 1,
         };
         self.store.add_user(&user).await?;
+        // Whoever tried before there was such a user does not wait for that.
+        self.clear_failures(&user.name).await?;
         Ok(user)
+    }
+
+    /// That there is room for one more user.
+    pub(crate) async fn check_room(&self, tenant: &Tenant) -> Result<(), Error> {
+        let most = self.settings.caps.users_of_tenant;
+        if self.store.count_users(Some(tenant), most).await? < most {
+            return Ok(());
+        }
+        let text = format!("a tenant has at most {most} users");
+        Err(Error::new(ErrorKind::Conflict, text))
     }
 
     /// That a user may be made as it is wished for.
@@ -313,7 +291,8 @@ impl Identity {
         Err(Error::new(ErrorKind::Conflict, "others change the user all the time"))
     }
 
-    async fn may_manage(&self, caller: &Caller, user: &User) -> Result<(), Error> {
+    /// That the caller sees the user and reaches as far as it does, or signed in as that user.
+    pub(crate) async fn may_manage(&self, caller: &Caller, user: &User) -> Result<(), Error> {
         if !caller.principal.may_see(&user.tenant) {
             return Err(no_user());
         }

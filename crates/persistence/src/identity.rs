@@ -1,4 +1,4 @@
-//! Identity: users, roles, keys, sign-ins, revocations, signing keys, sealed secrets and the audit log, one file for
+//! Identity: users, roles, keys, sign-ins, failed attempts, revocations, signing keys, sealed secrets and the audit log, one file for
 //! each. What they have in common is here: how a call is made, and what its caller is told.
 //!
 //! A call whose answer is lost, because the connection died after the commit, was made or was not. What may be made
@@ -7,12 +7,13 @@
 //! that there was nothing left to do. Made again, `add_user`, `add_key`, `add_login` and `add_attempt` conflict with
 //! themselves, which tells that the first was made; `add_signing_key`, `replace_user`, `put_connection` and `rotate`
 //! answer false, and a look at what is kept now tells whose it is. `take_attempt` and `take_secret` give nothing twice:
-//! whoever lost the answer begins anew. `append_audit` writes once more: the log would rather say a thing twice than
-//! not at all.
+//! whoever lost the answer begins anew. `append_audit` writes once more, and `add_failures` counts once more: rather a thing is
+//! said twice than not at all. `clear_lockout` may be made again.
 
 mod audit;
 mod connections;
 mod keys;
+mod lockouts;
 mod logins;
 mod revocations;
 mod roles;
@@ -88,6 +89,17 @@ fn refused(error: SqlError, taken: &'static str, gone: &'static str) -> Fault {
         SqlError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => conflict(gone),
         _ => error.into(),
     }
+}
+
+/// What a query counted that stops counting somewhere.
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
+}
+
+fn counted(rows: &[Count], most: u32) -> u32 {
+    rows.first().map_or(0, |count| u32::try_from(count.n).unwrap_or(most))
 }
 
 fn has_zero(text: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod keys;
+mod lockouts;
 mod logins;
 mod secrets;
 
@@ -11,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use codeflow_auth::{
-    ApiKey, Attempt, AuditEntry, Connection, Error, ErrorKind, Login, Page, Revocation, Role, RoleStore,
-    SigningKey, User, UserStore,
+    ApiKey, Attempt, AuditEntry, Connection, Error, ErrorKind, Lockout, Login, Page, Revocation, Role,
+    RoleStore, SigningKey, User, UserStore,
 };
 use codeflow_core::{KeyId, LoginId, Tenant, UserId};
 
@@ -33,6 +34,7 @@ struct Model {
     keys: BTreeMap<KeyId, ApiKey>,
     logins: BTreeMap<LoginId, Login>,
     attempts: BTreeMap<Vec<u8>, Attempt>,
+    lockouts: BTreeMap<Vec<u8>, Lockout>,
     revocations: BTreeMap<i64, Revocation>,
     last_revocation: i64,
     signing_keys: Vec<SigningKey>,
@@ -166,8 +168,10 @@ impl UserStore for MemoryIdentity {
         Ok(true)
     }
 
-    async fn count_users(&self, most: u32) -> Result<u32, Error> {
-        Ok(u32::try_from(self.open()?.users.len()).unwrap_or(u32::MAX).min(most))
+    async fn count_users(&self, tenant: Option<&Tenant>, most: u32) -> Result<u32, Error> {
+        let model = self.open()?;
+        let count = model.users.values().filter(|user| tenant.is_none_or(|tenant| user.tenant == *tenant));
+        Ok(u32::try_from(count.count()).unwrap_or(u32::MAX).min(most))
     }
 }
 

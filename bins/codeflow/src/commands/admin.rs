@@ -129,7 +129,11 @@ async fn bootstrap(admin: &Admin, options: BootstrapOptions) -> anyhow::Result<E
     let secret = password.secret.clone();
     let made = admin.identity().bootstrap(&options.name, secret, &Origin::default()).await;
     let user = made.map_err(codeflow::Error::from)?;
-    password.shown(&options.format, users::json(&user), &format!("user {} ({})", user.name, user.id))?;
+    password.shown(
+        &options.format,
+        users::json(&user.clone().into()),
+        &format!("user {} ({})", user.name, user.id),
+    )?;
     Ok(Exit::Success)
 }
 

@@ -5,6 +5,7 @@ mod flows;
 pub(crate) mod house;
 mod input;
 mod leaks;
+mod safety;
 mod script;
 mod stack;
 mod sweep;

@@ -81,6 +81,23 @@ pub trait KeyStore: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<bool, Error>;
 
+    /// Revokes all keys of an owner that are not revoked yet, and says which they were.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn revoke_keys_of(&self, owner: UserId, at: Timestamp) -> Result<Vec<KeyId>, Error>;
+
+    /// How many keys of a tenant that belong to this owner, or to none, are neither revoked nor over at `now`, up to `most`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    async fn count_keys(
+        &self,
+        of: (&Tenant, Option<UserId>),
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u32, Error>;
+
     /// Notes when keys were used last, in one statement; an earlier time than the one known changes nothing.
     ///
     /// # Errors

@@ -29,10 +29,6 @@ pub struct User {
     pub second_factor: Option<SecondFactor>,
     /// Who vouches for it at another service: the issuer and its subject there.
     pub identity: Option<(String, String)>,
-    /// Failed attempts since the last one that went well.
-    pub failures: u32,
-    /// Until when no attempt is looked at.
-    pub locked_until: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts changes from one: who changes a user says which one they have seen.
@@ -100,11 +96,11 @@ pub trait UserStore: Send + Sync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn remove_user(&self, id: UserId) -> Result<bool, Error>;
 
-    /// How many users there are, up to `most`.
+    /// How many users there are in a tenant, or in all, up to `most`.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
-    async fn count_users(&self, most: u32) -> Result<u32, Error>;
+    async fn count_users(&self, tenant: Option<&Tenant>, most: u32) -> Result<u32, Error>;
 }
 
 /// A set of permissions with a name, beside those that are built in.

@@ -1,6 +1,6 @@
 //! Nobody gets, by way of others, what they may not do themselves; and nobody reaches another tenant.
 
-use codeflow_auth::{ErrorKind, KeyFilter, NewKey, NewRole, NewUser, Permission as P, UserChange};
+use codeflow_auth::{ErrorKind, KeyFilter, NewKey, NewRole, NewUser, OwnKeys, Permission as P, UserChange};
 use codeflow_core::Tenant;
 use secrecy::ExposeSecret;
 
@@ -52,7 +52,10 @@ async fn nobody_manages_a_user_who_reaches_further_than_they_do() {
     let identity = &world.identity;
 
     let disabled = UserChange { disabled: Some(true), ..UserChange::default() };
-    assert_eq!(kind(identity.set_password(&clerk, admin, &secret(PASSWORD)).await), ErrorKind::Forbidden);
+    assert_eq!(
+        kind(identity.set_password(&clerk, admin, &secret(PASSWORD), OwnKeys::Keep).await),
+        ErrorKind::Forbidden
+    );
     assert_eq!(kind(identity.change_user(&clerk, admin, disabled).await), ErrorKind::Forbidden);
     assert_eq!(kind(identity.change_user(&clerk, admin, roles(&[])).await), ErrorKind::Forbidden);
     assert_eq!(kind(identity.remove_user(&clerk, admin).await), ErrorKind::Forbidden);
@@ -158,11 +161,15 @@ async fn a_lost_key_does_not_lock_its_owner_out() {
 
     let disabled = UserChange { disabled: Some(true), ..UserChange::default() };
     let refused = [
-        kind(identity.begin_second_factor(&key).await),
+        kind(identity.begin_second_factor(&key, None).await),
         kind(identity.confirm_second_factor(&key, "000000").await),
         kind(identity.disable_second_factor(&key, "000000").await),
-        kind(identity.change_password(&key, &secret(PASSWORD), &secret("another long password")).await),
-        kind(identity.set_password(&key, own, &secret(PASSWORD)).await),
+        kind(
+            identity
+                .change_password(&key, &secret(PASSWORD), &secret("another long password"), OwnKeys::Keep)
+                .await,
+        ),
+        kind(identity.set_password(&key, own, &secret(PASSWORD), OwnKeys::Keep).await),
         kind(identity.change_user(&key, own, disabled).await),
         kind(identity.change_user(&key, own, roles(&[])).await),
         kind(identity.remove_user(&key, own).await),
@@ -192,7 +199,7 @@ async fn what_is_of_another_tenant_is_not_there() {
         kind(identity.get_user(&admin, theirs.id).await),
         kind(identity.change_user(&admin, theirs.id, roles(&[])).await),
         kind(identity.remove_user(&admin, theirs.id).await),
-        kind(identity.set_password(&admin, theirs.id, &secret(PASSWORD)).await),
+        kind(identity.set_password(&admin, theirs.id, &secret(PASSWORD), OwnKeys::Keep).await),
         kind(identity.unlock_user(&admin, theirs.id).await),
         kind(identity.reset_second_factor(&admin, theirs.id).await),
         kind(identity.create_key(&admin, wish_key).await),
@@ -229,10 +236,10 @@ async fn whoever_may_do_nothing_is_refused_everywhere() {
         kind(identity.get_user(&nobody, id).await),
         kind(identity.change_user(&nobody, id, named).await),
         kind(identity.remove_user(&nobody, id).await),
-        kind(identity.set_password(&nobody, id, &secret(PASSWORD)).await),
+        kind(identity.set_password(&nobody, id, &secret(PASSWORD), OwnKeys::Keep).await),
         kind(identity.unlock_user(&nobody, id).await),
-        kind(identity.change_password(&nobody, &secret(PASSWORD), &secret(PASSWORD)).await),
-        kind(identity.begin_second_factor(&nobody).await),
+        kind(identity.change_password(&nobody, &secret(PASSWORD), &secret(PASSWORD), OwnKeys::Keep).await),
+        kind(identity.begin_second_factor(&nobody, None).await),
         kind(identity.confirm_second_factor(&nobody, "000000").await),
         kind(identity.disable_second_factor(&nobody, "000000").await),
         kind(identity.reset_second_factor(&nobody, id).await),
@@ -261,8 +268,8 @@ async fn nobody_gives_a_password_with_a_key_nor_one_to_themselves() {
     let (identity, new) = (&world.identity, secret("another long password"));
 
     assert_eq!(kind(identity.create_user(&key, wish("new", &[])).await), ErrorKind::Forbidden);
-    assert_eq!(kind(identity.set_password(&key, other.id, &new).await), ErrorKind::Forbidden);
+    assert_eq!(kind(identity.set_password(&key, other.id, &new, OwnKeys::Keep).await), ErrorKind::Forbidden);
     let own = admin.principal.user.unwrap();
-    assert_eq!(kind(identity.set_password(&admin, own, &new).await), ErrorKind::Forbidden);
-    assert!(identity.set_password(&admin, other.id, &new).await.is_ok());
+    assert_eq!(kind(identity.set_password(&admin, own, &new, OwnKeys::Keep).await), ErrorKind::Forbidden);
+    assert!(identity.set_password(&admin, other.id, &new, OwnKeys::Keep).await.is_ok());
 }

@@ -123,7 +123,7 @@ async fn a_password_changed_during_the_sign_in_wins() {
     world.try_sign_in("someone", "a wrong password").await.unwrap_err();
     world.identity.flush().await.unwrap();
     let (store, id) = (world.store.clone(), user.id);
-    // The third look comes when the user was read and before the hash is computed.
+    // The third look comes when the password was found right, and failures are to be forgotten.
     world.clock.after_looks(2, move || {
         let mut kept = store.find_user(id).now_or_never().unwrap().unwrap().unwrap();
         kept.password = Some("$argon2id$another".into());

@@ -4,12 +4,14 @@
 
 mod audit;
 mod bootstrap;
+mod caps;
 mod connections;
 mod credentials;
 mod errors;
 mod escalation;
 mod jwt;
 mod kept;
+mod key_fates;
 mod keys;
 mod lockout;
 mod logins;
@@ -25,3 +27,4 @@ mod support;
 mod tampered;
 mod users;
 mod vault;
+mod waits;

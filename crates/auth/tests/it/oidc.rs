@@ -7,6 +7,7 @@ mod flow;
 mod issuer;
 mod landing;
 mod plain;
+mod second_factor;
 mod settings;
 mod signer;
 mod world;

@@ -1,10 +1,12 @@
 //! Signing in with another service.
 
-use codeflow_auth::{ErrorKind, NewUser, NewUsers, Origin, UserChange, VerifiedIdentity};
+use codeflow_auth::{
+    Error, ErrorKind, NewUser, NewUsers, Origin, OutsideSignIn, SignedIn, UserChange, VerifiedIdentity,
+};
 
 use crate::support::{World, kind, page, wish, world};
 
-fn who(subject: &str, name: &str) -> VerifiedIdentity {
+pub(crate) fn who(subject: &str, name: &str) -> VerifiedIdentity {
     VerifiedIdentity {
         provider: "example".into(),
         issuer: "https://issuer.example".into(),
@@ -16,8 +18,17 @@ fn who(subject: &str, name: &str) -> VerifiedIdentity {
     }
 }
 
+/// Signs in somebody who has no second factor.
+pub(crate) async fn enter(world: &World, who: &VerifiedIdentity) -> Result<SignedIn, Error> {
+    match world.identity.sign_in_with(who, &Origin::default()).await? {
+        OutsideSignIn::Done(signed_in) => Ok(signed_in),
+        OutsideSignIn::CodeNeeded(_) => unreachable!("there is no second factor"),
+    }
+}
+
 async fn users(world: &World) -> Vec<codeflow_auth::User> {
-    world.identity.list_users(&world.operator(), None, page()).await.unwrap()
+    let listed = world.identity.list_users(&world.operator(), None, page()).await.unwrap();
+    listed.into_iter().map(|shown| shown.user).collect()
 }
 
 #[tokio::test]
@@ -26,15 +37,14 @@ async fn a_newcomer_gets_a_user_and_keeps_it() {
     let refused = world.identity.sign_in_with(&who("1", "early"), &Origin::default()).await;
     assert_eq!(kind(refused), ErrorKind::Forbidden, "the first one is the administrator");
     world.user("boss", &["admin"]).await;
-    let origin = Origin::default();
     let email = VerifiedIdentity {
         email: Some("New@Example.com".into()),
         email_verified: true,
         ..who("1", "New\u{7} Comer")
     };
 
-    let first = world.identity.sign_in_with(&email, &origin).await.unwrap();
-    let second = world.identity.sign_in_with(&who("1", "Renamed"), &origin).await.unwrap();
+    let first = enter(&world, &email).await.unwrap();
+    let second = enter(&world, &who("1", "Renamed")).await.unwrap();
 
     assert_eq!(first.user, second.user);
     let all = users(&world).await.split_off(1);
@@ -51,10 +61,9 @@ async fn a_newcomer_gets_a_user_and_keeps_it() {
 async fn a_name_that_is_taken_is_nobody_elses_account() {
     let world = world().await;
     let admin = world.user("boss", &["admin"]).await;
-    let origin = Origin::default();
 
-    let one = world.identity.sign_in_with(&who("1", "Boss"), &origin).await.unwrap();
-    let two = world.identity.sign_in_with(&who("2", "boss"), &origin).await.unwrap();
+    let one = enter(&world, &who("1", "Boss")).await.unwrap();
+    let two = enter(&world, &who("2", "boss")).await.unwrap();
 
     assert!(one.user != admin.id && two.user != one.user);
     let names: Vec<_> = users(&world).await.into_iter().map(|user| user.name).collect();
@@ -85,7 +94,7 @@ async fn whoever_is_not_known_stays_out_where_only_known_users_sign_in() {
     let closed = |subject| VerifiedIdentity { new_users: None, ..who(subject, "x") };
     let origin = Origin::default();
 
-    assert_eq!(world.identity.sign_in_with(&closed("1"), &origin).await.unwrap().user, known.id);
+    assert_eq!(enter(&world, &closed("1")).await.unwrap().user, known.id);
     assert_eq!(kind(world.identity.sign_in_with(&closed("2"), &origin).await), ErrorKind::Forbidden);
     let other = VerifiedIdentity { issuer: "https://other.example".into(), ..closed("1") };
     assert_eq!(kind(world.identity.sign_in_with(&other, &origin).await), ErrorKind::Forbidden);

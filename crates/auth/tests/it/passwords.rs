@@ -1,6 +1,6 @@
 //! Passwords: what they have to be, how they are kept, and how many are worked on at a time.
 
-use codeflow_auth::{ErrorKind, IdentitySettings, NewUser, PasswordSettings, UserStore};
+use codeflow_auth::{ErrorKind, IdentitySettings, NewUser, OwnKeys, PasswordSettings, UserStore};
 use futures_util::future::join_all;
 
 use crate::support::{PASSWORD, cheap, kind, open, secret, wish, world, world_with};
@@ -64,6 +64,36 @@ async fn a_hash_is_made_anew_at_sign_in_when_the_parameters_rose() {
 }
 
 #[tokio::test]
+async fn finding_a_password_wrong_is_the_same_work_whatever_its_hash_cost() {
+    let world = world_with(costing(8, 1)).await;
+    world.user("cheap", &[]).await;
+    for (name, memory_kib, passes) in [("wide", 24, 1), ("long", 8, 4), ("dear", 64, 3), ("usual", 32, 2)] {
+        let other = world.other(costing(memory_kib, passes)).await;
+        other.create_user(&world.operator(), wish(name, &[])).await.unwrap();
+    }
+    let mut broken = world.user("broken", &[]).await;
+    broken.password = Some("plain".into());
+    assert!(world.store.replace_user(&broken).await.unwrap());
+    let process = world.other(costing(32, 2)).await;
+    let work = async |name: &str| {
+        let (before, origin) = (process.password_work(), Default::default());
+        let wrong = process.sign_in(crate::support::ask(name, "certainly not this one"), &origin);
+        assert_eq!(kind(wrong.await), ErrorKind::WrongPassword);
+        process.password_work() - before
+    };
+
+    for name in ["nobody", "usual", "cheap", "wide", "long", "broken"] {
+        assert_eq!(work(name).await, 64, "{name}");
+    }
+    assert_eq!(work("dear").await, 192, "it is the first that costs more");
+    for name in ["nobody", "usual", "cheap", "wide", "long", "dear", "broken"] {
+        // What is left over and would be less than the least hash is not made up for.
+        let work = work(name).await;
+        assert!((185..=192).contains(&work), "{name}: {work}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_comes_when_the_queue_is_full_is_sent_away() {
     let world = world_with(costing(4096, 2)).await;
     world.user("someone", &[]).await;
@@ -107,11 +137,12 @@ async fn changing_ones_password_needs_the_old_one() {
     let new = secret("another long password");
     let identity = &world.identity;
 
-    let guessed = identity.change_password(&caller, &secret("not the old password"), &new).await;
+    let guessed =
+        identity.change_password(&caller, &secret("not the old password"), &new, OwnKeys::Keep).await;
     assert_eq!(kind(guessed), ErrorKind::WrongPassword);
-    let weak = identity.change_password(&caller, &secret(PASSWORD), &secret("short")).await;
+    let weak = identity.change_password(&caller, &secret(PASSWORD), &secret("short"), OwnKeys::Keep).await;
     assert_eq!(kind(weak), ErrorKind::InvalidInput);
-    identity.change_password(&caller, &secret(PASSWORD), &new).await.unwrap();
+    identity.change_password(&caller, &secret(PASSWORD), &new, OwnKeys::Keep).await.unwrap();
 
     assert_eq!(kind(world.try_sign_in("someone", PASSWORD).await), ErrorKind::WrongPassword);
     assert!(world.try_sign_in("someone", "another long password").await.is_ok());
@@ -123,11 +154,11 @@ async fn guessing_the_old_password_leads_to_waits() {
     let caller = world.caller("someone", &["user"]).await;
     let (wrong, new) = (secret("not the old password"), secret("another long password"));
     for _ in 0..6 {
-        let guessed = world.identity.change_password(&caller, &wrong, &new).await;
+        let guessed = world.identity.change_password(&caller, &wrong, &new, OwnKeys::Keep).await;
         assert_eq!(kind(guessed), ErrorKind::WrongPassword);
     }
 
-    let right = world.identity.change_password(&caller, &secret(PASSWORD), &new).await;
+    let right = world.identity.change_password(&caller, &secret(PASSWORD), &new, OwnKeys::Keep).await;
 
     assert_eq!(kind(right), ErrorKind::LockedOut);
     assert_eq!(kind(world.try_sign_in("someone", PASSWORD).await), ErrorKind::LockedOut);
@@ -141,7 +172,7 @@ async fn a_new_password_ends_the_other_sign_ins() {
     let caller = world.caller_of(&this).await.unwrap();
 
     let new = secret("another long password");
-    world.identity.change_password(&caller, &secret(PASSWORD), &new).await.unwrap();
+    world.identity.change_password(&caller, &secret(PASSWORD), &new, OwnKeys::Keep).await.unwrap();
 
     assert_eq!(kind(world.caller_of(&other).await), ErrorKind::Revoked);
     assert_eq!(kind(world.caller_of(&this).await), ErrorKind::Revoked);

@@ -179,19 +179,19 @@ async fn a_process_does_not_start_without_knowing_them() {
 #[tokio::test(start_paused = true)]
 async fn the_loops_write_and_sweep_what_waits_and_end_when_told() {
     let world = world().await;
-    let user = world.user("someone", &["user"]).await;
+    world.user("someone", &["user"]).await;
     let (other, stop) = running(&world).await;
-    let wrong = crate::support::ask("someone", "certainly not this one");
+    let wrong = crate::support::ask("nobody", "certainly not this one");
     other.sign_in(wrong, &Default::default()).await.unwrap_err();
     let caller = world.caller_of(&world.sign_in("someone").await).await.unwrap();
     world.identity.sign_out(&caller).await.unwrap();
     tokio::time::sleep(seconds(2)).await;
-    let kept = codeflow_auth::UserStore::find_user(&world.store, user.id).await.unwrap().unwrap();
-    assert_eq!(kept.failures, 1);
+    assert_eq!(world.failures("nobody").await, 1);
 
     world.clock.advance(seconds(3 * 3600));
     tokio::time::sleep(seconds(61)).await;
     assert_eq!(world.store.revocations(0, 10).await.unwrap(), []);
+    assert_eq!(world.failures("nobody").await, 0);
     world.store.set_away(true);
     tokio::time::sleep(seconds(2)).await;
     stop.cancel();

@@ -1,16 +1,17 @@
 //! The second factor.
 
-use codeflow_auth::{Caller, ErrorKind, Origin, SecondFactor, SignIn, SignedIn, UserStore, Vault};
+use codeflow_auth::{Caller, Enrolment, ErrorKind, Origin, SecondFactor, SignIn, SignedIn, UserStore, Vault};
 use codeflow_core::{Clock, Timestamp};
+use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 
-use crate::support::{PASSWORD, SECRET, World, ask, kind, seconds, world, world_at};
+use crate::support::{PASSWORD, SECRET, World, ask, kind, seconds, secret, world, world_at};
 
 /// What an app makes of the secret that was typed into it.
-mod app {
+pub(crate) mod app {
     use aws_lc_rs::hmac;
 
-    pub(super) fn code(secret: &str, step: i64) -> String {
+    pub(crate) fn code(secret: &str, step: i64) -> String {
         let bits: Vec<u8> = secret.bytes().flat_map(bits_of).collect();
         let key: Vec<u8> =
             bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | bit)).collect();
@@ -27,18 +28,29 @@ mod app {
     }
 }
 
-fn now_step(world: &World) -> i64 {
+pub(crate) fn now_step(world: &World) -> i64 {
     world.clock.now().micros() / 30_000_000
 }
 
 /// A user with a second factor that is confirmed: the secret and the recovery codes.
 async fn enrolled(world: &World) -> (Caller, String, Vec<String>) {
     let caller = world.caller("someone", &["user"]).await;
-    let enrolment = world.identity.begin_second_factor(&caller).await.unwrap();
+    let (secret, codes) = enrol(world, &caller, Some(PASSWORD)).await;
+    (caller, secret, codes)
+}
+
+/// Sets a second factor up: the secret and the recovery codes.
+pub(crate) async fn enrol(world: &World, caller: &Caller, password: Option<&str>) -> (String, Vec<String>) {
+    let password = password.map(Into::into);
+    let enrolment = world.identity.begin_second_factor(caller, password.as_ref()).await.unwrap();
     let secret = enrolment.secret.expose_secret().to_owned();
     let code = app::code(&secret, now_step(world));
-    let codes = world.identity.confirm_second_factor(&caller, &code).await.unwrap();
-    (caller, secret, codes.iter().map(|code| code.expose_secret().to_owned()).collect())
+    let codes = world.identity.confirm_second_factor(caller, &code).await.unwrap();
+    (secret, codes.iter().map(|code| code.expose_secret().to_owned()).collect())
+}
+
+async fn begin(world: &World, caller: &Caller) -> Result<Enrolment, codeflow_auth::Error> {
+    world.identity.begin_second_factor(caller, Some(&PASSWORD.into())).await
 }
 
 async fn sign_in(world: &World, code: &str) -> Result<SignedIn, codeflow_auth::Error> {
@@ -141,9 +153,9 @@ async fn each_recovery_code_signs_in_once() {
 async fn what_is_not_confirmed_is_not_asked_for() {
     let world = world().await;
     let caller = world.caller("someone", &["user"]).await;
-    let first = world.identity.begin_second_factor(&caller).await.unwrap();
+    let first = begin(&world, &caller).await.unwrap();
     world.sign_in("someone").await;
-    let second = world.identity.begin_second_factor(&caller).await.unwrap();
+    let second = begin(&world, &caller).await.unwrap();
 
     let code = app::code(first.secret.expose_secret(), now_step(&world));
     assert_eq!(
@@ -153,7 +165,7 @@ async fn what_is_not_confirmed_is_not_asked_for() {
     let code = app::code(second.secret.expose_secret(), now_step(&world));
     world.identity.confirm_second_factor(&caller, &code).await.unwrap();
 
-    assert_eq!(kind(world.identity.begin_second_factor(&caller).await), ErrorKind::Conflict);
+    assert_eq!(kind(begin(&world, &caller).await), ErrorKind::Conflict);
     assert_eq!(kind(world.identity.confirm_second_factor(&caller, &code).await), ErrorKind::Conflict);
 }
 
@@ -181,8 +193,65 @@ async fn an_admin_resets_that_of_others_and_not_their_own() {
     world.identity.reset_second_factor(&admin, caller.principal.user.unwrap()).await.unwrap();
 
     world.sign_in("someone").await;
-    let none = world.identity.begin_second_factor(&world.operator()).await;
+    let none = begin(&world, &world.operator()).await;
     assert_eq!(kind(none), ErrorKind::Forbidden);
+}
+
+#[tokio::test]
+async fn whoever_has_only_a_token_sets_none_up() {
+    let world = world().await;
+    let caller = world.caller("someone", &["user"]).await;
+    let wrong = secret("certainly not this one");
+
+    let without = world.identity.begin_second_factor(&caller, None).await.unwrap_err();
+    assert_eq!((without.kind(), without.path()), (ErrorKind::InvalidInput, Some("password")));
+    for _ in 0..6 {
+        let guessed = world.identity.begin_second_factor(&caller, Some(&wrong)).await;
+        assert_eq!(kind(guessed), ErrorKind::WrongPassword);
+    }
+    assert_eq!(kind(begin(&world, &caller).await), ErrorKind::LockedOut);
+    assert_eq!(kind(world.try_sign_in("someone", PASSWORD).await), ErrorKind::LockedOut);
+
+    world.clock.advance(seconds(1));
+    begin(&world, &caller).await.unwrap();
+    let user = world.store.find_user(caller.principal.user.unwrap()).await.unwrap().unwrap();
+    assert!(!user.second_factor.unwrap().confirmed);
+}
+
+#[tokio::test]
+async fn a_confirmed_one_ends_the_sign_ins_that_were_made_without_it() {
+    let world = world().await;
+    world.user("someone", &["user"]).await;
+    let (this, other) = (world.sign_in("someone").await, world.sign_in("someone").await);
+    let caller = world.caller_of(&this).await.unwrap();
+    let begun = begin(&world, &caller).await.unwrap();
+    assert!(world.caller_of(&other).await.is_ok(), "nothing ends before it holds");
+    let code = app::code(begun.secret.expose_secret(), now_step(&world));
+
+    world.identity.confirm_second_factor(&caller, &code).await.unwrap();
+
+    assert_eq!(kind(world.caller_of(&other).await), ErrorKind::Revoked);
+    assert_eq!(kind(world.caller_of(&this).await), ErrorKind::Revoked, "others may have a copy of the token");
+    let ended = world.identity.refresh(other.refresh.expose_secret(), &Origin::default()).await;
+    assert_eq!(kind(ended), ErrorKind::Revoked);
+    world.clock.advance(seconds(1));
+    let again = world.identity.refresh(this.refresh.expose_secret(), &Origin::default()).await.unwrap();
+    assert!(world.caller_of(&again).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_password_that_is_changed_meanwhile_sets_none_up() {
+    let world = world().await;
+    let caller = world.caller("someone", &["user"]).await;
+    let (store, id) = (world.store.clone(), caller.principal.user.unwrap());
+    // The second look comes when the user was read, and before the password is found right.
+    world.clock.after_looks(1, move || {
+        let seen = store.find_user(id).now_or_never().unwrap().unwrap().unwrap();
+        let changed = codeflow_auth::User { password: Some("another".into()), ..seen };
+        assert!(store.replace_user(&changed).now_or_never().unwrap().unwrap());
+    });
+
+    assert_eq!(kind(begin(&world, &caller).await), ErrorKind::Conflict);
 }
 
 #[tokio::test]
@@ -190,7 +259,7 @@ async fn apps_read_the_address_of_the_enrolment() {
     let world = world().await;
     let caller = world.caller("some+one@here", &["user"]).await;
 
-    let enrolment = world.identity.begin_second_factor(&caller).await.unwrap();
+    let enrolment = begin(&world, &caller).await.unwrap();
 
     let secret = enrolment.secret.expose_secret();
     assert_eq!(secret.len(), 32);

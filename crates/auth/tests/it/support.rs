@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use codeflow_auth::{
     Authenticate, Caller, Claims, Error, ErrorKind, Identity, IdentityParts, IdentitySettings, IssuedToken,
-    NewUser, Origin, Page, PasswordSettings, SignIn, SignedIn, Store, TokenSubject, Tokens, User, Vault,
+    LockoutStore, NewUser, Origin, Page, PasswordSettings, SignIn, SignedIn, Store, TokenSubject, Tokens,
+    User, Vault,
 };
 use codeflow_core::{Clock, Tenant, Timestamp};
 use codeflow_testkit::{ManualClock, MemoryIdentity, SequentialIds};
@@ -32,6 +33,11 @@ impl TestClock {
 
     pub(crate) fn advance(&self, by: Duration) {
         self.time.advance(by);
+    }
+
+    /// The time in so many seconds.
+    pub(crate) fn time_after(&self, seconds: u64) -> Timestamp {
+        self.time.now().after(Duration::from_secs(seconds))
     }
 }
 
@@ -176,6 +182,12 @@ impl World {
     pub(crate) async fn caller_with(&self, credential: &str) -> Result<Caller, Error> {
         let principal = self.identity.authenticate(credential).await?;
         Ok(Caller { principal, origin: Origin::default() })
+    }
+
+    /// How many failures storage knows of under a name.
+    pub(crate) async fn failures(&self, name: &str) -> u32 {
+        let key = Vault::new(&SECRET).unwrap().digest("failed attempts", name.as_bytes()).unwrap();
+        self.store.find_lockout(&key).await.unwrap().map_or(0, |kept| kept.failures)
     }
 
     /// The actions of the audit log, the oldest first.

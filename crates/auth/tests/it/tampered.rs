@@ -1,12 +1,13 @@
 //! Storage that answers otherwise than it was told: as if somebody had been at the database, or a commit had come late.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use codeflow_auth::{
     ApiKey, Attempt, AttemptStore, AuditEntry, AuditEvent, AuditFilter, AuditStore, Connection,
-    ConnectionStore, Error, KeyFilter, KeyStore, Login, LoginStore, Page, Revocation, RevocationStore, Role,
-    RoleStore, Rotation, SecretStore, SigningKey, SigningKeyStore, User, UserStore,
+    ConnectionStore, Error, KeyFilter, KeyStore, Lockout, LockoutStore, Login, LoginStore, Page, Revocation,
+    RevocationStore, Role, RoleStore, Rotation, SecretStore, SigningKey, SigningKeyStore, User, UserStore,
 };
 use codeflow_core::{KeyId, LoginId, Tenant, Timestamp, UserId};
 use codeflow_testkit::MemoryIdentity;
@@ -21,6 +22,8 @@ pub(crate) struct Tampered {
     pub(crate) entries: Arc<Mutex<Option<Tampering>>>,
     /// What was revoked, with positions that somebody chose.
     pub(crate) revoked: Arc<Mutex<Vec<(i64, Revocation)>>>,
+    /// How often it was looked what is known of a name.
+    pub(crate) looks: Arc<AtomicUsize>,
 }
 
 macro_rules! as_told {
@@ -62,7 +65,7 @@ as_told! { UserStore {
     fn list_users(tenant: Option<&Tenant>, page: Page<UserId>) -> Vec<User>;
     fn replace_user(user: &User) -> bool;
     fn remove_user(id: UserId) -> bool;
-    fn count_users(most: u32) -> u32;
+    fn count_users(tenant: Option<&Tenant>, most: u32) -> u32;
 } }
 
 as_told! { RoleStore {
@@ -76,8 +79,22 @@ as_told! { KeyStore {
     fn find_key(id: KeyId) -> Option<ApiKey>;
     fn list_keys(filter: &KeyFilter, page: Page<KeyId>) -> Vec<ApiKey>;
     fn revoke_key(id: KeyId, at: Timestamp) -> bool;
+    fn revoke_keys_of(owner: UserId, at: Timestamp) -> Vec<KeyId>;
+    fn count_keys(of: (&Tenant, Option<UserId>), now: Timestamp, most: u32) -> u32;
     fn touch_keys(used: &[(KeyId, Timestamp)]) -> ();
 } }
+
+as_told! { LockoutStore {
+    fn find_lockouts(names: &[Vec<u8>]) -> Vec<Lockout>;
+    fn add_failures(new: &[Lockout], forgotten: Timestamp) -> ();
+    fn clear_lockout(name: &[u8], at: Timestamp) -> ();
+    fn sweep_lockouts(before: Timestamp, keep: u32, most: u32) -> u32;
+}
+    async fn find_lockout(&self, name: &[u8]) -> Result<Option<Lockout>, Error> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.inner.find_lockout(name).await
+    }
+}
 
 as_told! { LoginStore {
     fn add_login(login: &Login) -> ();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use codeflow_auth::{ErrorKind, NewUser, Page, UserChange, UserStore};
+use codeflow_auth::{ErrorKind, NewUser, OwnKeys, Page, UserChange, UserStore};
 use futures_util::FutureExt;
 
 use crate::support::{PASSWORD, kind, page, secret, wish, world};
@@ -62,9 +62,10 @@ async fn users_are_listed_by_pages() {
     static OPERATOR: std::sync::OnceLock<codeflow_auth::Caller> = std::sync::OnceLock::new();
 
     let first = list(None).await.unwrap();
-    let second = list(Some(first[2].id)).await.unwrap();
+    let second = list(Some(first[2].user.id)).await.unwrap();
 
-    assert_eq!([first, second].concat(), made);
+    let listed: Vec<_> = [first, second].concat().into_iter().map(|shown| shown.user).collect();
+    assert_eq!(listed, made);
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn one_sees_and_names_oneself_and_nobody_else() {
 
     let changed = world.identity.change_user(&caller, own, named.clone()).await.unwrap();
 
-    assert_eq!((changed.display_name.as_str(), changed.version), ("Some One", 2));
+    assert_eq!((changed.user.display_name.as_str(), changed.user.version), ("Some One", 2));
     assert_eq!(world.identity.get_user(&caller, own).await.unwrap(), changed);
     assert_eq!(kind(world.identity.get_user(&caller, other).await), ErrorKind::Forbidden);
     assert_eq!(kind(world.identity.change_user(&caller, other, named).await), ErrorKind::Forbidden);
@@ -95,7 +96,7 @@ async fn one_sees_and_names_oneself_and_nobody_else() {
     let error = world.identity.change_user(&caller, own, bad).await.unwrap_err();
     assert_eq!(error.problems().len(), 2);
     let none = UserChange { email: Some(None), ..UserChange::default() };
-    assert_eq!(world.identity.change_user(&caller, own, none).await.unwrap().email, None);
+    assert_eq!(world.identity.change_user(&caller, own, none).await.unwrap().user.email, None);
 }
 
 #[tokio::test]
@@ -151,7 +152,7 @@ async fn the_last_administrator_of_a_tenant_stays_one() {
     ] {
         assert_eq!(refused, ErrorKind::Conflict);
     }
-    let kept = world.identity.get_user(&operator, only.id).await.unwrap();
+    let kept = world.identity.get_user(&operator, only.id).await.unwrap().user;
     assert_eq!((kept.roles, kept.disabled), (only.roles, false));
     assert!(world.try_sign_in("boss", PASSWORD).await.is_ok());
 
@@ -173,7 +174,7 @@ async fn two_processes_that_take_each_others_administrator_away_leave_one() {
 
     let _ = (first, second);
     let users = world.identity.list_users(&world.operator(), None, page()).await.unwrap();
-    assert!(users.iter().any(|user| !user.disabled));
+    assert!(users.iter().any(|shown| !shown.user.disabled));
 }
 
 #[tokio::test]
@@ -184,10 +185,14 @@ async fn a_user_that_is_gone_is_not_found() {
 
     assert_eq!(kind(world.identity.get_user(&world.operator(), user).await), ErrorKind::NotFound);
     assert_eq!(kind(world.identity.remove_user(&world.operator(), user).await), ErrorKind::NotFound);
-    let password = world.identity.set_password(&world.operator(), user, &secret(PASSWORD)).await;
+    let password =
+        world.identity.set_password(&world.operator(), user, &secret(PASSWORD), OwnKeys::Keep).await;
     assert_eq!(kind(password), ErrorKind::NotFound);
     assert_eq!(kind(world.identity.unlock_user(&world.operator(), user).await), ErrorKind::NotFound);
-    let own = world.identity.change_password(&world.operator(), &secret(PASSWORD), &secret(PASSWORD)).await;
+    let own = world
+        .identity
+        .change_password(&world.operator(), &secret(PASSWORD), &secret(PASSWORD), OwnKeys::Keep)
+        .await;
     assert_eq!(kind(own), ErrorKind::Forbidden);
 }
 
@@ -197,9 +202,13 @@ async fn a_password_that_is_set_ends_all_sign_ins() {
     let user = world.user("someone", &["user"]).await.id;
     let signed_in = world.sign_in("someone").await;
 
-    let weak = world.identity.set_password(&world.operator(), user, &secret("someone")).await;
+    let weak = world.identity.set_password(&world.operator(), user, &secret("someone"), OwnKeys::Keep).await;
     assert_eq!(kind(weak), ErrorKind::InvalidInput);
-    world.identity.set_password(&world.operator(), user, &secret("another long password")).await.unwrap();
+    world
+        .identity
+        .set_password(&world.operator(), user, &secret("another long password"), OwnKeys::Keep)
+        .await
+        .unwrap();
 
     assert_eq!(kind(world.caller_of(&signed_in).await), ErrorKind::Revoked);
     assert_eq!(kind(world.try_sign_in("someone", PASSWORD).await), ErrorKind::WrongPassword);

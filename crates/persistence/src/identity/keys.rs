@@ -4,18 +4,21 @@ use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use codeflow_auth::{ApiKey, Error, KeyFilter, KeyStore, Page};
-use codeflow_core::{KeyId, Timestamp};
+use codeflow_core::{KeyId, Tenant, Timestamp, UserId};
 use codeflow_engine::Error as StorageError;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 
 use super::tables::api_key;
-use super::{call, check_text, conflict, limit, read, read_permissions, read_tenant, refused, write};
+use super::{
+    Count, call, check_text, conflict, counted, limit, read, read_permissions, read_tenant, refused, write,
+};
 use crate::Database;
 use crate::conn::{Tx, on_conn};
 use crate::error::Fault;
 use crate::payload::{from_text, to_text};
-use crate::sql_types::{At, Id};
+use crate::sql_types::{At, DbTime, DbUuid, Id};
 
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = api_key)]
@@ -123,6 +126,22 @@ impl KeyStore for Database {
         call(self, "could not revoke a key", revoke).await
     }
 
+    async fn revoke_keys_of(&self, owner: UserId, at: Timestamp) -> Result<Vec<KeyId>, Error> {
+        let revoke = move |db: Self| async move { revoke_all(&db, owner, at).await };
+        call(self, "could not revoke the keys of a user", revoke).await
+    }
+
+    async fn count_keys(
+        &self,
+        (tenant, owner): (&Tenant, Option<UserId>),
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u32, Error> {
+        let of = (tenant.clone(), owner);
+        let count = move |db: Self| async move { count(&db, of, now, most).await };
+        call(self, "could not count keys", count).await
+    }
+
     async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
         let used = used.to_vec();
         call(self, "could not note the use of keys", |db| async move { touch(&db, used).await }).await
@@ -161,7 +180,7 @@ async fn replace(
             .set((
                 api_key::replaced_by.eq(successor),
                 api_key::expires_at.eq(diesel::dsl::case_when(api_key::expires_at.le(until), api_key::expires_at)
-                    .otherwise(until.into_sql::<diesel::sql_types::Nullable<crate::sql_types::DbTime>>())),
+                    .otherwise(until.into_sql::<diesel::sql_types::Nullable<DbTime>>())),
             ))
             .execute(conn)
             .await
@@ -189,6 +208,88 @@ async fn list(db: &Database, filter: KeyFilter, page: Page<KeyId>) -> Result<Vec
         keys.load(conn).await
     })?;
     rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+}
+
+/// The rows are locked in the order of their ids, so that two who revoke the same keys never wait for each other.
+#[cfg(feature = "postgres")]
+const REVOKE_ON_POSTGRES: &str = "
+WITH locked AS MATERIALIZED (
+  SELECT id FROM api_key WHERE owner_id = ? AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE api_key SET revoked_at = ? FROM locked WHERE api_key.id = locked.id AND api_key.revoked_at IS NULL
+RETURNING api_key.id";
+
+#[derive(QueryableByName)]
+#[cfg(feature = "postgres")]
+struct Revoked {
+    #[diesel(sql_type = DbUuid)]
+    id: Id,
+}
+
+async fn revoke_all(db: &Database, owner: UserId, at: Timestamp) -> Result<Vec<KeyId>, Fault> {
+    let (owner, at) = (Id::from(owner), At(at));
+    let revoked: QueryResult<Vec<Id>> = write!(db, "revoke_keys_of",
+        postgres conn => {
+            let revoke = crate::statement::Statement::new(REVOKE_ON_POSTGRES);
+            let revoke = revoke.bind::<DbUuid, _>(owner).bind::<DbTime, _>(at);
+            let rows: QueryResult<Vec<Revoked>> = revoke.load(conn).await;
+            rows.map(|rows| rows.into_iter().map(|row| row.id).collect())
+        },
+        sqlite conn => {
+            diesel::update(api_key::table)
+                .filter(api_key::owner_id.eq(owner))
+                .filter(api_key::revoked_at.is_null())
+                .set(api_key::revoked_at.eq(at))
+                .returning(api_key::id)
+                .get_results(conn)
+                .await
+        }
+    );
+    let mut revoked: Vec<KeyId> = revoked?.into_iter().map(KeyId::from).collect();
+    revoked.sort_unstable();
+    Ok(revoked)
+}
+
+const COUNT_OF_USER: &str = "
+SELECT count(*) AS n FROM (
+  SELECT 1 FROM api_key WHERE tenant = ? AND owner_id = ? AND revoked_at IS NULL
+    AND (expires_at IS NULL OR expires_at > ?) LIMIT ?
+) AS counted";
+const COUNT_OF_SERVICES: &str = "
+SELECT count(*) AS n FROM (
+  SELECT 1 FROM api_key WHERE tenant = ? AND owner_id IS NULL AND revoked_at IS NULL
+    AND (expires_at IS NULL OR expires_at > ?) LIMIT ?
+) AS counted";
+
+async fn count(
+    db: &Database,
+    (tenant, owner): (Tenant, Option<UserId>),
+    now: Timestamp,
+    most: u32,
+) -> Result<u32, Fault> {
+    let mut conn = db.reader().await?;
+    let (mut tx, tenant) = (conn.tx(), tenant.as_str());
+    let (now, limit) = (At(now), i64::from(most));
+    let count: Vec<Count> = match owner.map(Id::from) {
+        Some(owner) => crate::doctor::load!(
+            &mut tx,
+            COUNT_OF_USER,
+            COUNT_OF_USER,
+            [Text, tenant],
+            [DbUuid, owner],
+            [DbTime, now],
+            [BigInt, limit]
+        )?,
+        None => crate::doctor::load!(
+            &mut tx,
+            COUNT_OF_SERVICES,
+            COUNT_OF_SERVICES,
+            [Text, tenant],
+            [DbTime, now],
+            [BigInt, limit]
+        )?,
+    };
+    Ok(counted(&count, most))
 }
 
 /// The rows are locked in the order of their ids, so that two who touch the same keys never wait for each other.
@@ -219,7 +320,6 @@ async fn touch(db: &Database, used: Vec<(KeyId, Timestamp)>) -> Result<(), Fault
     let _touched: usize = write!(db, "touch_keys",
         postgres conn => {
             use diesel::sql_types::Array;
-            use crate::sql_types::{DbTime, DbUuid};
             let (ids, times): (Vec<Id>, Vec<At>) = used.into_iter().map(|(id, at)| (Id::from(id), At(at))).unzip();
             let touch = crate::statement::Statement::new(TOUCH_ON_POSTGRES);
             touch.bind::<Array<DbUuid>, _>(ids).bind::<Array<DbTime>, _>(times).execute(conn).await
@@ -227,7 +327,7 @@ async fn touch(db: &Database, used: Vec<(KeyId, Timestamp)>) -> Result<(), Fault
         sqlite conn => {
             let used: Vec<_> = used.into_iter().map(|(id, at)| (id.uuid().to_string(), at.micros())).collect();
             let touch = diesel::sql_query(TOUCH_ON_SQLITE);
-            touch.bind::<diesel::sql_types::Text, _>(to_text(&used)?).execute(conn).await
+            touch.bind::<Text, _>(to_text(&used)?).execute(conn).await
         }
     )?;
     Ok(())

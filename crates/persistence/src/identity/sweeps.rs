@@ -75,6 +75,43 @@ pub(super) async fn revocations(db: &Database, before: Timestamp, most: u32) -> 
     sweep(db, REVOCATIONS, before, most).await
 }
 
+#[cfg(feature = "postgres")]
+const LOCKOUTS_ON_POSTGRES: &str = "
+WITH old AS MATERIALIZED (
+  SELECT name FROM lockout
+  WHERE changed_at < ? OR (changed_at, name) <= (
+    SELECT changed_at, name FROM lockout ORDER BY changed_at DESC, name DESC OFFSET ? LIMIT 1
+  )
+  ORDER BY changed_at, name LIMIT ? FOR UPDATE SKIP LOCKED
+)
+DELETE FROM lockout USING old WHERE lockout.name = old.name";
+
+#[cfg(feature = "sqlite")]
+const LOCKOUTS_ON_SQLITE: &str = "
+DELETE FROM lockout WHERE name IN (
+  SELECT name FROM lockout
+  WHERE changed_at < ? OR (changed_at, name) <= (
+    SELECT changed_at, name FROM lockout ORDER BY changed_at DESC, name DESC LIMIT 1 OFFSET ?
+  )
+  ORDER BY changed_at, name LIMIT ?
+)";
+
+/// Failed attempts that are forgotten, and those beyond as many as are kept.
+pub(super) async fn lockouts(db: &Database, before: Timestamp, keep: u32, most: u32) -> Result<u32, Fault> {
+    let (before, keep, most) = (At(before), i64::from(keep), i64::from(most));
+    let removed: usize = write!(db, "sweep_lockouts",
+        postgres conn => {
+            let sweep = crate::statement::Statement::new(LOCKOUTS_ON_POSTGRES).bind::<DbTime, _>(before);
+            sweep.bind::<BigInt, _>(keep).bind::<BigInt, _>(most).execute(conn).await
+        },
+        sqlite conn => {
+            let sweep = diesel::sql_query(LOCKOUTS_ON_SQLITE).bind::<DbTime, _>(before);
+            sweep.bind::<BigInt, _>(keep).bind::<BigInt, _>(most).execute(conn).await
+        }
+    )?;
+    Ok(u32::try_from(removed).unwrap_or(u32::MAX))
+}
+
 async fn sweep(db: &Database, sweep: Sweep, before: Timestamp, most: u32) -> Result<u32, Fault> {
     let (before, most) = (At(before), i64::from(most));
     let removed: usize = write!(db, "sweep_identity",

@@ -21,8 +21,6 @@ table! {
         factor_recovery -> Text,
         issuer -> Nullable<Text>,
         subject -> Nullable<Text>,
-        failures -> BigInt,
-        locked_until -> Nullable<DbTime>,
         created_at -> DbTime,
         version -> BigInt,
     }
@@ -80,6 +78,18 @@ table! {
         ended_at -> Nullable<DbTime>,
         address -> Nullable<Text>,
         agent -> Nullable<Text>,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary};
+    use crate::sql_types::DbTime;
+
+    lockout (name) {
+        name -> Binary,
+        failures -> BigInt,
+        changed_at -> DbTime,
+        clears -> BigInt,
     }
 }
 

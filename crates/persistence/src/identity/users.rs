@@ -5,11 +5,11 @@ use codeflow_auth::{Error, Page, SecondFactor, User, UserStore};
 use codeflow_core::{Tenant, UserId};
 use codeflow_engine::Error as StorageError;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 
 use super::tables::app_user;
-use super::{call, check_text, has_zero, limit, read, read_tenant, refused, write};
+use super::{Count, call, check_text, counted, has_zero, limit, read, read_tenant, refused, write};
 use crate::Database;
 use crate::error::Fault;
 use crate::payload::{from_text, to_text};
@@ -42,8 +42,6 @@ struct UserColumns {
     factor_recovery: String,
     issuer: Option<String>,
     subject: Option<String>,
-    failures: i64,
-    locked_until: Option<At>,
 }
 
 impl UserColumns {
@@ -68,8 +66,6 @@ impl UserColumns {
             factor_recovery: to_text(&recovery)?,
             issuer: identity.as_ref().map(|(issuer, _)| issuer.clone()),
             subject: identity.as_ref().map(|(_, subject)| subject.clone()),
-            failures: user.failures.into(),
-            locked_until: user.locked_until.map(At),
         })
     }
 }
@@ -97,8 +93,6 @@ impl TryFrom<UserRow> for User {
             disabled: rest.disabled,
             second_factor: rest.factor_secret.map(factor),
             identity: rest.issuer.zip(rest.subject),
-            failures: u32::try_from(rest.failures).unwrap_or(u32::MAX),
-            locked_until: rest.locked_until.map(|at| at.0),
             created_at: created_at.0,
             version,
         })
@@ -174,8 +168,10 @@ impl UserStore for Database {
         call(self, "could not remove a user", remove).await
     }
 
-    async fn count_users(&self, most: u32) -> Result<u32, Error> {
-        call(self, "could not count users", move |db| async move { count(&db, most).await }).await
+    async fn count_users(&self, tenant: Option<&Tenant>, most: u32) -> Result<u32, Error> {
+        let tenant = tenant.cloned();
+        let count = move |db: Self| async move { count(&db, tenant, most).await };
+        call(self, "could not count users", count).await
     }
 }
 
@@ -231,15 +227,19 @@ async fn replace(db: &Database, user: User) -> Result<bool, Fault> {
 }
 
 const COUNT: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM app_user LIMIT ?) AS counted";
+const COUNT_OF_TENANT: &str =
+    "SELECT count(*) AS n FROM (SELECT 1 FROM app_user WHERE tenant = ? LIMIT ?) AS counted";
 
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    n: i64,
-}
-
-async fn count(db: &Database, most: u32) -> Result<u32, Fault> {
+async fn count(db: &Database, tenant: Option<Tenant>, most: u32) -> Result<u32, Fault> {
     let mut conn = db.reader().await?;
-    let count: Vec<Count> = crate::doctor::load!(&mut conn.tx(), COUNT, COUNT, [BigInt, i64::from(most)])?;
-    Ok(count.into_iter().next().map_or(0, |count| u32::try_from(count.n).unwrap_or(most)))
+    let mut tx = conn.tx();
+    let limit = i64::from(most);
+    let count: Vec<Count> = match &tenant {
+        None => crate::doctor::load!(&mut tx, COUNT, COUNT, [BigInt, limit])?,
+        Some(tenant) => {
+            let tenant = tenant.as_str();
+            crate::doctor::load!(&mut tx, COUNT_OF_TENANT, COUNT_OF_TENANT, [Text, tenant], [BigInt, limit])?
+        }
+    };
+    Ok(counted(&count, most))
 }

@@ -12,12 +12,13 @@ use codeflow_testkit::conformance::identity::fill;
 use crate::sql::Sql;
 
 /// The tables of identity.
-const IDENTITY: [&str; 10] = [
+const IDENTITY: [&str; 11] = [
     "app_user",
     "role",
     "api_key",
     "login",
     "login_attempt",
+    "lockout",
     "revocation",
     "signing_key",
     "installation_secret",

@@ -170,8 +170,8 @@ CREATE TEMP TABLE many AS
   FROM generate_series(1, 1001) AS n;";
 const ROWS: &str = "
 INSERT INTO app_user (id, tenant, name, display_name, roles, disabled, factor_confirmed, factor_step, factor_recovery,
-    failures, created_at, version)
-  SELECT id, 'default', 'name' || n, '', '[]', n < 0, n < 0, 0, '[]', 0, past, 1 FROM many;
+    created_at, version)
+  SELECT id, 'default', 'name' || n, '', '[]', n < 0, n < 0, 0, '[]', past, 1 FROM many;
 INSERT INTO api_key (id, tenant, owner_id, name, digest, scopes, created_at)
   SELECT id, 'default', id, '', bytes, '[]', past FROM many;
 INSERT INTO login (id, user_id, tenant, generation, digest, created_at, used_at, expires_at)

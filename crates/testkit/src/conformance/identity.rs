@@ -2,6 +2,7 @@
 
 mod audit;
 mod keys;
+mod lockouts;
 mod logins;
 mod revocations;
 mod roles;
@@ -26,8 +27,13 @@ pub use audit::{
 pub use keys::{
     a_key_is_added_once, a_key_is_read_back_whole, a_key_is_revoked_once,
     a_key_that_is_not_in_use_is_not_replaced, a_replaced_key_names_its_successor_and_ends_in_time,
+    all_keys_of_an_owner_are_revoked_once, keys_are_counted_while_they_last,
     keys_are_listed_in_pages_of_a_tenant_and_an_owner, of_eight_replacements_of_one_key_one_is_made,
     the_last_use_of_a_key_never_goes_back, uses_of_the_same_keys_cross_without_a_deadlock,
+};
+pub use lockouts::{
+    a_cleared_name_has_no_failures, failures_add_up_over_processes, failures_of_many_writers_are_all_counted,
+    old_failures_are_removed_in_pieces_the_oldest_first, what_is_forgotten_counts_no_more,
 };
 pub use logins::{
     a_sign_in_ends_once, a_sign_in_is_read_back_whole, a_sign_in_that_has_begun_is_finished_once,
@@ -87,8 +93,6 @@ impl IdentitySubject {
             disabled: false,
             second_factor: None,
             identity: None,
-            failures: 0,
-            locked_until: None,
             created_at: at(0),
             version: 1,
         }

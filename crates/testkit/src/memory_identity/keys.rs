@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use codeflow_auth::{ApiKey, Error, KeyFilter, KeyStore, Page};
-use codeflow_core::{KeyId, Timestamp};
+use codeflow_core::{KeyId, Tenant, Timestamp, UserId};
 
 use super::{MemoryIdentity, check_text, conflict, page};
 
@@ -52,6 +52,30 @@ impl KeyStore for MemoryIdentity {
         };
         key.revoked_at = Some(at);
         Ok(true)
+    }
+
+    async fn revoke_keys_of(&self, owner: UserId, at: Timestamp) -> Result<Vec<KeyId>, Error> {
+        let mut model = self.open()?;
+        let is_meant = |key: &&mut ApiKey| key.owner == Some(owner) && key.revoked_at.is_none();
+        let revoke = |key: &mut ApiKey| {
+            key.revoked_at = Some(at);
+            key.id
+        };
+        Ok(model.keys.values_mut().filter(is_meant).map(revoke).collect())
+    }
+
+    async fn count_keys(
+        &self,
+        (tenant, owner): (&Tenant, Option<UserId>),
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u32, Error> {
+        let model = self.open()?;
+        let lasts = |key: &&ApiKey| {
+            let is_over = key.revoked_at.is_some() || key.expires_at.is_some_and(|until| until <= now);
+            key.tenant == *tenant && key.owner == owner && !is_over
+        };
+        Ok(u32::try_from(model.keys.values().filter(lasts).count()).unwrap_or(u32::MAX).min(most))
     }
 
     async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), Error> {

@@ -40,7 +40,7 @@ mod identity {
         store.secret("name", b"value").await.unwrap();
 
         store.set_away(true);
-        let away = store.clone().count_users(1).await.unwrap_err();
+        let away = store.clone().count_users(None, 1).await.unwrap_err();
         store.set_away(false);
 
         assert_eq!(away.kind(), ErrorKind::Unavailable);

@@ -141,7 +141,7 @@ async fn add(admin: &Admin, options: AddOptions) -> anyhow::Result<()> {
         None => None,
         Some(name) => {
             let found = admin.identity().find_user(&caller, name).await;
-            Some(found.map_err(codeflow::Error::from)?.id)
+            Some(found.map_err(codeflow::Error::from)?.user.id)
         }
     };
     let expires = options.expires.as_deref().map(|text| duration("expires", text)).transpose()?;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use codeflow::Admin;
-use codeflow::auth::{Caller, NewUser, Page, User, UserChange};
+use codeflow::auth::{Caller, NewUser, OwnKeys, Page, ShownUser, UserChange};
 use codeflow::core::UserId;
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub(crate) enum UserCommand {
     Show(OneOptions),
     /// Give a user these roles instead of those it has
     Roles(RolesOptions),
-    /// Give a user a new password, which ends its sign-ins
+    /// Give a user a new password, which ends its sign-ins and revokes its keys
     SetPassword(SetPasswordOptions),
     /// Refuse a user, its keys and its sign-ins until it is enabled again
     Disable(OneOptions),
@@ -106,6 +106,9 @@ pub(crate) struct SetPasswordOptions {
     one: OneOptions,
     #[command(flatten)]
     password: PasswordOptions,
+    /// Let its API keys go on, which are revoked otherwise
+    #[arg(long)]
+    keep_keys: bool,
 }
 
 impl UserCommand {
@@ -126,16 +129,17 @@ impl UserCommand {
 }
 
 /// A user, without anything secret.
-pub(super) fn json(user: &User) -> Value {
+pub(super) fn json(shown: &ShownUser) -> Value {
+    let ShownUser { user, locked_until } = shown;
     json!({
         "id": user.id, "tenant": user.tenant, "name": user.name, "display_name": user.display_name,
         "email": user.email, "roles": user.roles, "disabled": user.disabled,
         "second_factor": user.second_factor.as_ref().is_some_and(|factor| factor.confirmed),
-        "locked_until": user.locked_until, "created_at": user.created_at,
+        "locked_until": locked_until, "created_at": user.created_at,
     })
 }
 
-fn line(user: &User) -> String {
+fn line(ShownUser { user, .. }: &ShownUser) -> String {
     let roles = user.roles.join(",");
     let state = if user.disabled { "  disabled" } else { "" };
     format!("{}  {}  {}  {roles}{state}\n", user.id, user.tenant, user.name)
@@ -144,7 +148,7 @@ fn line(user: &User) -> String {
 /// One user, and who asks about it.
 struct Found {
     caller: Caller,
-    user: User,
+    user: ShownUser,
     format: Format,
 }
 
@@ -156,14 +160,14 @@ impl Found {
     }
 
     async fn change(self, admin: &Admin, wish: UserChange) -> anyhow::Result<()> {
-        let changed = admin.identity().change_user(&self.caller, self.user.id, wish).await;
+        let changed = admin.identity().change_user(&self.caller, self.user.user.id, wish).await;
         let user = changed.map_err(codeflow::Error::from)?;
         show(self.format, &json(&user), &line(&user))
     }
 
     fn told(&self, what: &str) -> anyhow::Result<()> {
-        let value = json!({ "user": self.user.id, "result": what });
-        show(self.format, &value, &format!("{what} {}\n", self.user.name))
+        let value = json!({ "user": self.user.user.id, "result": what });
+        show(self.format, &value, &format!("{what} {}\n", self.user.user.name))
     }
 }
 
@@ -189,19 +193,19 @@ pub(super) async fn run(admin: &Admin, command: UserCommand) -> anyhow::Result<E
         }
         UserCommand::Unlock(options) => {
             let found = Found::by(admin, &options).await?;
-            let done = admin.identity().unlock_user(&found.caller, found.user.id).await;
+            let done = admin.identity().unlock_user(&found.caller, found.user.user.id).await;
             done.map_err(codeflow::Error::from)?;
             found.told("unlocked")?;
         }
         UserCommand::ResetSecondFactor(options) => {
             let found = Found::by(admin, &options).await?;
-            let done = admin.identity().reset_second_factor(&found.caller, found.user.id).await;
+            let done = admin.identity().reset_second_factor(&found.caller, found.user.user.id).await;
             done.map_err(codeflow::Error::from)?;
             found.told("took the second factor from")?;
         }
         UserCommand::Remove(options) => {
             let found = Found::by(admin, &options).await?;
-            let done = admin.identity().remove_user(&found.caller, found.user.id).await;
+            let done = admin.identity().remove_user(&found.caller, found.user.user.id).await;
             done.map_err(codeflow::Error::from)?;
             found.told("removed")?;
         }
@@ -220,7 +224,7 @@ async fn add(admin: &Admin, options: AddOptions) -> anyhow::Result<()> {
         ..NewUser::default()
     };
     let made = admin.identity().create_user(&options.tenant.caller(), wish).await;
-    let user = made.map_err(codeflow::Error::from)?;
+    let user = ShownUser::from(made.map_err(codeflow::Error::from)?);
     password.shown(&options.format, json(&user), line(&user).trim_end())
 }
 
@@ -235,8 +239,9 @@ async fn list(admin: &Admin, options: ListOptions) -> anyhow::Result<()> {
 async fn set_password(admin: &Admin, options: SetPasswordOptions) -> anyhow::Result<()> {
     let password = options.password.read()?;
     let found = Found::by(admin, &options.one).await?;
-    let set = admin.identity().set_password(&found.caller, found.user.id, &password.secret).await;
+    let keys = if options.keep_keys { OwnKeys::Keep } else { OwnKeys::Revoke };
+    let set = admin.identity().set_password(&found.caller, found.user.user.id, &password.secret, keys).await;
     set.map_err(codeflow::Error::from)?;
-    let text = format!("changed the password of {}", found.user.name);
-    password.shown(&found.format, json!({ "user": found.user.id, "result": "changed" }), &text)
+    let text = format!("changed the password of {}", found.user.user.name);
+    password.shown(&found.format, json!({ "user": found.user.user.id, "result": "changed" }), &text)
 }

@@ -170,7 +170,7 @@ async fn roles(office: &Office, caller: &codeflow_auth::Caller) -> Result<Vec<St
     }
     match (caller.principal.user, &office.manage.identity) {
         (Some(user), Some(identity)) if caller.principal.permissions.has(Permission::AccountManage) => {
-            let roles = identity.get_user(caller, user).await?.roles;
+            let roles = identity.get_user(caller, user).await?.user.roles;
             // A key reaches no further than its scopes, so that it is no administrator by its owner.
             Ok(roles.into_iter().filter(|role| BuiltInRole::from_name(role).is_none()).collect())
         }

@@ -164,6 +164,8 @@ async fn list_keys(
 #[utoipa::path(post, path = "/api/v1/keys", tag = "keys", request_body = CreateKey,
     responses((status = 201, description = "The key, shown this once", body = MadeKeyView),
         (status = 404, description = "There is no such owner or tenant", body = ProblemBody<'static>,
+            content_type = "application/problem+json"),
+        (status = 409, description = "There are as many keys as there may be", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn create_key(
     State(office): State<Office>,

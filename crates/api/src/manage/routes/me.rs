@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::permissions::{self, PermissionName};
 use super::sessions::{self, Ended, OfSession};
+use super::users::own_keys;
 use crate::manage::extract::{self, By, Path};
 use crate::manage::guard::{BodyRule, Guard};
 use crate::manage::office::{Desk, Office};
@@ -82,6 +83,8 @@ pub(crate) struct ChangePassword {
     /// The password from now on.
     #[schema(min_length = 1, max_length = 1024, format = "password", example = "wrong pony battery clip")]
     new: String,
+    /// Whether the caller's API keys are revoked as well; they are not unless this is `true`.
+    revoke_keys: Option<bool>,
 }
 
 /// Shows who calls.
@@ -91,7 +94,8 @@ async fn me(By(caller): By) -> Json<MeView> {
     Json(caller.principal.as_ref().into())
 }
 
-/// Changes the caller's password, and ends all their other sign-ins. The access token at hand is void as well.
+/// Changes the caller's password, and ends all their other sign-ins. The access token at hand is void as well. API keys go on
+/// unless they are to be revoked.
 #[utoipa::path(post, path = "/api/v1/me/password", tag = "me", request_body = ChangePassword,
     responses((status = 204, description = "It is changed"),
         (status = 409, description = "The user was changed meanwhile", body = super::super::problem::ProblemBody<'static>,
@@ -101,7 +105,8 @@ async fn change_password(
     By(caller): By,
     extract::Json(body): extract::Json<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
-    office.identity()?.change_password(&caller, &body.old.into(), &body.new.into()).await?;
+    let keys = own_keys(body.revoke_keys.unwrap_or(false));
+    office.identity()?.change_password(&caller, &body.old.into(), &body.new.into(), keys).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

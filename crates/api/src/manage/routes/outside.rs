@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{AppendHeaders, IntoResponse};
-use codeflow_auth::{SignInAnswer, SignInProviders};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use codeflow_auth::{CodeTicket, OutsideSignIn, SignInAnswer, SignInProviders};
 use codeflow_ratelimit::EndpointClass;
 use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret;
@@ -95,6 +95,49 @@ pub(crate) struct FinishedView {
     redirect_after: Option<String>,
 }
 
+/// A sign-in that lacks a code of the second factor.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CodeNeededView {
+    /// What finishes the sign-in, with a code, at `/api/v1/auth/second-factor`; once.
+    #[schema(example = "cfc_ticket")]
+    ticket: String,
+    /// Until when it can be finished.
+    #[schema(format = "date-time", example = "2026-11-25T10:05:00.000Z")]
+    expires_at: String,
+    /// The path that was named at the beginning.
+    #[schema(example = "/console")]
+    redirect_after: Option<String>,
+}
+
+/// How a sign-in with another service ends.
+enum Ending {
+    Finished(FinishedView),
+    CodeNeeded(CodeNeededView),
+}
+
+impl Ending {
+    fn of(signed: OutsideSignIn, redirect_after: Option<String>) -> Self {
+        match signed {
+            OutsideSignIn::Done(signed) => {
+                Self::Finished(FinishedView { tokens: signed.into(), redirect_after })
+            }
+            OutsideSignIn::CodeNeeded(CodeTicket { ticket, expires_at }) => {
+                let (ticket, expires_at) = (ticket.expose_secret().to_owned(), expires_at.to_string());
+                Self::CodeNeeded(CodeNeededView { ticket, expires_at, redirect_after })
+            }
+        }
+    }
+}
+
+impl IntoResponse for Ending {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Finished(view) => Json(view).into_response(),
+            Self::CodeNeeded(view) => (StatusCode::ACCEPTED, Json(view)).into_response(),
+        }
+    }
+}
+
 fn providers(office: &Office) -> Result<&SignInProviders, Problem> {
     office.manage.sign_ins.as_deref().ok_or_else(|| Refusal::NotHere.into())
 }
@@ -132,13 +175,16 @@ async fn begin_sign_in(
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(view)))
 }
 
-/// Finishes a sign-in with what the other service sent back.
+/// Finishes a sign-in with what the other service sent back, or says that a code of the second factor is needed as well.
 #[utoipa::path(get, path = "/api/v1/auth/callback/{service}", tag = "sign-in", params(OfService, ComeBack),
     extensions(("x-codeflow-open-query" = json!(true))),
     responses((status = 200, description = "The tokens", body = FinishedView),
+        (status = 202, description = "The user has a second factor, of which a code is needed", body = CodeNeededView),
         (status = 401, description = "Nobody is vouched for", body = ProblemBody<'static>,
             content_type = "application/problem+json"),
         (status = 403, description = "Who it is may not sign in here", body = ProblemBody<'static>,
+            content_type = "application/problem+json"),
+        (status = 409, description = "The tenant has too many users, or all names are taken", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn finish_sign_in(
     State(office): State<Office>,
@@ -151,7 +197,6 @@ async fn finish_sign_in(
     let answer = SignInAnswer { state, code, error, iss, browser: kept(&headers) };
     let finished = providers(&office)?.finish(&of.service, &answer).await?;
     let signed = office.identity()?.sign_in_with(&finished.identity, &origin).await?;
-    let view = FinishedView { tokens: signed.into(), redirect_after: finished.redirect_after };
     let forget = format!("{COOKIE}=; Max-Age=0; {COOKIE_RULES}");
-    Ok((StatusCode::OK, AppendHeaders([(header::SET_COOKIE, forget)]), Json(view)))
+    Ok((AppendHeaders([(header::SET_COOKIE, forget)]), Ending::of(signed, finished.redirect_after)))
 }

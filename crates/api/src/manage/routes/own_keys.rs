@@ -58,6 +58,8 @@ async fn own_keys(
 #[utoipa::path(post, path = "/api/v1/me/keys", tag = "me", request_body = CreateKey,
     responses((status = 201, description = "The key, shown this once", body = MadeKeyView),
         (status = 404, description = "There is no such tenant here", body = ProblemBody<'static>,
+            content_type = "application/problem+json"),
+        (status = 409, description = "There are as many keys as there may be", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn create_own_key(
     State(office): State<Office>,

@@ -1,6 +1,6 @@
 //! Users, keys and sign-ins as they are told: never a secret, nor anything that was made of one.
 
-use codeflow_auth::{ApiKey, Login, User};
+use codeflow_auth::{ApiKey, Login, ShownUser, User};
 use codeflow_core::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -38,7 +38,7 @@ pub(crate) struct UserView {
     has_password: bool,
     /// Whether it has a second factor.
     second_factor: bool,
-    /// Until when no attempt to sign in is looked at.
+    /// Until when no attempt to sign in is looked at, if that is yet to come.
     #[schema(format = "date-time", example = "2026-11-25T10:00:00.000Z")]
     locked_until: Option<String>,
     /// When it was made.
@@ -51,6 +51,13 @@ pub(crate) struct UserView {
 
 impl From<User> for UserView {
     fn from(user: User) -> Self {
+        ShownUser::from(user).into()
+    }
+}
+
+impl From<ShownUser> for UserView {
+    fn from(shown: ShownUser) -> Self {
+        let ShownUser { user, locked_until } = shown;
         Self {
             id: user.id.to_string(),
             tenant: user.tenant.to_string(),
@@ -61,7 +68,7 @@ impl From<User> for UserView {
             disabled: user.disabled,
             has_password: user.password.is_some(),
             second_factor: user.second_factor.is_some_and(|factor| factor.confirmed),
-            locked_until: time(user.locked_until),
+            locked_until: time(locked_until),
             created_at: user.created_at.to_string(),
             version: user.version,
         }

@@ -17,9 +17,23 @@ use crate::manage::problem::{Problem, ProblemBody};
 
 pub(super) fn routes(desk: Desk) -> Desk {
     let own = Guard::needs(Permission::AccountManage, EndpointClass::SignIn);
-    desk.route(own, routes!(begin_second_factor))
+    desk.route(own.takes(BodyRule::SMALL), routes!(begin_second_factor))
         .route(own.takes(BodyRule::SMALL), routes!(confirm_second_factor))
         .route(own.takes(BodyRule::SMALL), routes!(disable_second_factor))
+}
+
+/// Who wants to set up a second factor.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BeginSecondFactor {
+    /// The caller's password. Who has none needs a sign-in of the last five minutes instead.
+    #[schema(
+        min_length = 1,
+        max_length = 1024,
+        format = "password",
+        example = "correct horse battery staple"
+    )]
+    password: Option<String>,
 }
 
 /// A second factor that waits to be confirmed.
@@ -50,16 +64,18 @@ pub(crate) struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
-/// Begins to set up the caller's second factor. It holds when a code confirms it.
-#[utoipa::path(post, path = "/api/v1/me/second-factor", tag = "me",
+/// Begins to set up the caller's second factor, with the password. It holds when a code confirms it.
+#[utoipa::path(post, path = "/api/v1/me/second-factor", tag = "me", request_body = BeginSecondFactor,
     responses((status = 201, description = "The secret for the device", body = EnrolmentView),
         (status = 409, description = "There is one already", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn begin_second_factor(
     State(office): State<Office>,
     By(caller): By,
+    extract::Json(body): extract::Json<BeginSecondFactor>,
 ) -> Result<(StatusCode, Json<EnrolmentView>), Problem> {
-    let begun = office.identity()?.begin_second_factor(&caller).await?;
+    let password = body.password.map(Into::into);
+    let begun = office.identity()?.begin_second_factor(&caller, password.as_ref()).await?;
     let view = EnrolmentView {
         secret: begun.secret.expose_secret().to_owned(),
         uri: begun.uri.expose_secret().to_owned(),
@@ -67,7 +83,8 @@ async fn begin_second_factor(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
-/// Confirms the caller's second factor with a code of the device.
+/// Confirms the caller's second factor with a code of the device, and ends all their other sign-ins. The access token at
+/// hand is void as well.
 #[utoipa::path(post, path = "/api/v1/me/second-factor/confirm", tag = "me", request_body = Code,
     responses((status = 200, description = "Codes for the day on which the device is lost", body = RecoveryCodes),
         (status = 409, description = "None waits to be confirmed", body = ProblemBody<'static>,

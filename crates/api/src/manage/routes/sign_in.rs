@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 pub(super) fn routes(desk: Desk) -> Desk {
     let open = |reason| Guard::public(reason, EndpointClass::SignIn).takes(BodyRule::SMALL);
     desk.route(open("the password is the credential"), routes!(login))
+        .route(open("the ticket and the code are the credential"), routes!(finish_with_code))
         .route(open("the refresh token is the credential"), routes!(refresh))
         .route(open("the refresh token is the credential"), routes!(logout))
         .route(
@@ -48,6 +49,18 @@ pub(crate) struct LoginRequest {
     /// A code of the second factor, or a recovery code, when the user has one.
     #[schema(min_length = 1, max_length = 64, example = "123456")]
     code: Option<String>,
+}
+
+/// A code that a sign-in with another service lacks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CodeRequest {
+    /// The ticket that came instead of tokens.
+    #[schema(min_length = 1, max_length = 1024, example = "cfc_ticket")]
+    ticket: String,
+    /// A code of the second factor, or a recovery code.
+    #[schema(min_length = 1, max_length = 64, example = "123456")]
+    code: String,
 }
 
 /// A refresh token.
@@ -131,6 +144,19 @@ async fn login(
 ) -> Result<Json<TokensView>, Problem> {
     let ask = SignIn { name: body.name, password: body.password.into(), code: body.code };
     Ok(Json(office.identity()?.sign_in(ask, &origin).await?.into()))
+}
+
+/// Finishes a sign-in with another service that lacks a code of the second factor. A ticket is good for one sign-in.
+#[utoipa::path(post, path = "/api/v1/auth/second-factor", tag = "sign-in", request_body = CodeRequest,
+    responses((status = 200, description = "The tokens", body = TokensView),
+        (status = 401, description = "The ticket is over or used, or the code is wrong", body = ProblemBody<'static>,
+            content_type = "application/problem+json")))]
+async fn finish_with_code(
+    State(office): State<Office>,
+    FromWhere(origin): FromWhere,
+    extract::Json(body): extract::Json<CodeRequest>,
+) -> Result<Json<TokensView>, Problem> {
+    Ok(Json(office.identity()?.sign_in_with_code(&body.ticket, &body.code, &origin).await?.into()))
 }
 
 /// Exchanges a refresh token for new tokens. One that comes twice ends its sign-in.

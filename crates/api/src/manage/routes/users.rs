@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use codeflow_auth::{NewUser, Page as Part, Permission, UserChange};
+use codeflow_auth::{NewUser, OwnKeys, Page as Part, Permission, UserChange};
 use codeflow_core::{Tenant, UserId};
 use codeflow_ratelimit::EndpointClass;
 use http::StatusCode;
@@ -133,6 +133,13 @@ pub(crate) struct SetPassword {
         example = "correct horse battery staple"
     )]
     password: String,
+    /// Whether the API keys of the user are revoked as well; they are unless this is `false`.
+    revoke_keys: Option<bool>,
+}
+
+/// What becomes of the keys of whoever gets another password.
+pub(super) fn own_keys(revoke: bool) -> OwnKeys {
+    if revoke { OwnKeys::Revoke } else { OwnKeys::Keep }
 }
 
 /// `null` is something else than nothing.
@@ -174,7 +181,7 @@ async fn list_users(
     let limit = query.limit.unwrap_or(lists::USUAL);
     let part = Part { after: query.after, limit };
     let rows = office.identity()?.list_users(&caller, query.tenant, part).await?;
-    Ok(Json(Page::of(rows, limit, |row| row.id.to_string())))
+    Ok(Json(Page::of(rows, limit, |row| row.user.id.to_string())))
 }
 
 /// Adds a user. Nobody gives roles that reach further than they do.
@@ -182,7 +189,7 @@ async fn list_users(
     responses((status = 201, description = "The user", body = UserView),
         (status = 404, description = "There is no such tenant here", body = ProblemBody<'static>,
             content_type = "application/problem+json"),
-        (status = 409, description = "Another has the name or the identity", body = ProblemBody<'static>,
+        (status = 409, description = "Another has the name or the identity, or the tenant has too many users", body = ProblemBody<'static>,
             content_type = "application/problem+json")))]
 async fn create_user(
     State(office): State<Office>,
@@ -232,7 +239,7 @@ async fn remove_user(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Gives a user another password, ends its sign-ins and forgets its failures.
+/// Gives a user another password, ends its sign-ins, revokes its API keys and forgets its failures.
 #[utoipa::path(post, path = "/api/v1/users/{id}/password", tag = "users", params(OfUser), request_body = SetPassword,
     responses((status = 204, description = "It is changed"),
         (status = 409, description = "It changed meanwhile", body = ProblemBody<'static>,
@@ -243,15 +250,14 @@ async fn set_password(
     Path(of): Path<OfUser>,
     extract::Json(body): extract::Json<SetPassword>,
 ) -> Result<StatusCode, Problem> {
-    office.identity()?.set_password(&caller, of.id, &body.password.into()).await?;
+    let keys = own_keys(body.revoke_keys.unwrap_or(true));
+    office.identity()?.set_password(&caller, of.id, &body.password.into(), keys).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lets a user try to sign in again at once.
 #[utoipa::path(post, path = "/api/v1/users/{id}/unlock", tag = "users", params(OfUser),
-    responses((status = 204, description = "It may"),
-        (status = 409, description = "It changed meanwhile", body = ProblemBody<'static>,
-            content_type = "application/problem+json")))]
+    responses((status = 204, description = "It may")))]
 async fn unlock_user(
     State(office): State<Office>,
     By(caller): By,

@@ -1,7 +1,7 @@
 //! A server with users of every role in two tenants, an engine, and a gate that does what it is told.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -149,7 +149,8 @@ impl Plan {
         let tokens = SignedTokens::new(TokenSettings::default(), sources).expect("the settings are fine");
         let tokens = Arc::new(tokens);
         tokens.refresh().await.expect("there is a key");
-        let sign_ins = sign_ins(&people, &vault, &clock);
+        let github = Github { base: "https://github.test".to_owned(), policy: NetPolicy::default() };
+        let sign_ins = sign_ins(&people, &vault, &clock, github);
         let parts = IdentityParts {
             store: Arc::new(people.clone()),
             tokens: Arc::clone(&tokens) as _,
@@ -180,6 +181,17 @@ impl Plan {
         Self { manage, door, people, identity, clock: manual }
     }
 
+    /// With a service to sign in with that is on this machine.
+    pub(crate) fn signing_in_at(mut self, address: SocketAddr) -> Self {
+        let allowed_hosts = vec![address.to_string().parse().expect("is a host")];
+        let policy = NetPolicy { allowed_hosts, ..NetPolicy::default() };
+        let github = Github { base: format!("http://{address}"), policy };
+        let vault = Arc::new(Vault::new(&[7; 32]).expect("is long enough"));
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        self.manage.sign_ins = Some(Arc::new(sign_ins(&self.people, &vault, &clock, github)));
+        self
+    }
+
     pub(crate) async fn build(self) -> House {
         let Self { manage, door, people, identity, clock } = self;
         let mut tokens = BTreeMap::new();
@@ -192,11 +204,22 @@ impl Plan {
     }
 }
 
-/// Sign-ins with a service that is not reached.
-fn sign_ins(people: &MemoryIdentity, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> SignInProviders {
-    let url = |path: &str| Url::parse(&format!("https://github.test{path}")).expect("is an address");
+/// A service to sign in with, and the way to it.
+struct Github {
+    base: String,
+    policy: NetPolicy,
+}
+
+fn sign_ins(
+    people: &MemoryIdentity,
+    vault: &Arc<Vault>,
+    clock: &Arc<dyn Clock>,
+    github: Github,
+) -> SignInProviders {
+    let Github { base, policy } = github;
+    let url = |path: &str| Url::parse(&format!("{base}{path}")).expect("is an address");
     let protocol = Protocol::OAuth2(Box::new(OAuth2 {
-        issuer: "https://github.test".to_owned(),
+        issuer: base.clone(),
         authorize: url("/authorize"),
         token: url("/token"),
         user: url("/user"),
@@ -213,7 +236,7 @@ fn sign_ins(people: &MemoryIdentity, vault: &Arc<Vault>, clock: &Arc<dyn Clock>)
     let callback = Url::parse("https://flow.test/api/v1/auth/callback").expect("is an address");
     let settings =
         SignInSettings { callback, providers: [("github".to_owned(), github)].into_iter().collect() };
-    let client = Client::new(Guard::new(NetPolicy::default()), Limits::default()).expect("it can be made");
+    let client = Client::new(Guard::new(policy), Limits::default()).expect("it can be made");
     let sources = SignInSources {
         store: Arc::new(people.clone()),
         vault: Arc::clone(vault),
@@ -254,6 +277,15 @@ impl House {
         let head: Vec<String> = bearer.into_iter().chain(kind).collect();
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
         self.live.ask(first, &head, &body.map(ToString::to_string).unwrap_or_default()).await
+    }
+
+    pub(crate) fn vault(&self) -> Vault {
+        Vault::new(&[7; 32]).expect("is long enough")
+    }
+
+    /// What is kept of a recovery code.
+    pub(crate) fn recovery(&self, code: &str) -> Vec<u8> {
+        self.vault().digest("recovery code", code.as_bytes()).expect("it can be hashed").to_vec()
     }
 
     pub(crate) async fn document(&self) -> Value {

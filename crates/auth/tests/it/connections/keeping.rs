@@ -141,3 +141,22 @@ async fn a_clients_secret_goes_where_the_service_wants_it() {
         assert_eq!(form("grant_type"), Some("refresh_token"));
     }
 }
+
+#[tokio::test]
+async fn a_tenant_has_at_most_five_hundred_connections() {
+    let world = World::new().await;
+    let default = Tenant::default();
+    for number in 1..500 {
+        world.connections.put(&default, "github", &format!("name{number}"), world.tokens()).await.unwrap();
+    }
+
+    let more = world.connections.put(&default, "github", "more", world.tokens()).await.unwrap_err();
+
+    assert_eq!(
+        (more.kind(), &*more.to_string()),
+        (ErrorKind::Conflict, "a tenant has at most 500 connections")
+    );
+    world.put(world.tokens()).await.unwrap();
+    let other: Tenant = "other".parse().unwrap();
+    world.connections.put(&other, "github", "more", world.tokens()).await.unwrap();
+}

@@ -35,8 +35,6 @@ fn user(identity: Option<(&str, &str)>) -> User {
         disabled: false,
         second_factor: None,
         identity: identity.map(|(issuer, subject)| (issuer.to_owned(), subject.to_owned())),
-        failures: 0,
-        locked_until: None,
         created_at: Timestamp::EPOCH,
         version: 1,
     }

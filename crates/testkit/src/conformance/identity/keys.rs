@@ -82,6 +82,59 @@ pub async fn keys_are_listed_in_pages_of_a_tenant_and_an_owner(subject: &Identit
     assert_eq!(all, keys);
 }
 
+/// Whoever revokes them is told which they were, and nobody is told twice.
+pub async fn all_keys_of_an_owner_are_revoked_once(subject: &IdentitySubject) {
+    let (ada, ben) = (subject.user("ada").await, subject.user("ben").await);
+    let mut own = Vec::new();
+    for of in ["default", "other", "default"] {
+        let key = ApiKey { tenant: tenant(of), ..subject.new_key(Some(ada.id)) };
+        subject.store.add_key(&key, None).await.unwrap();
+        own.push(key.id);
+    }
+    let others = [subject.new_key(Some(ben.id)), subject.new_key(None)];
+    for key in &others {
+        subject.store.add_key(key, None).await.unwrap();
+    }
+    subject.store.revoke_key(own[1], at(1)).await.unwrap();
+
+    let id = ada.id;
+    let revoked = subject
+        .eight(|store, number| async move { store.revoke_keys_of(id, at(number.into())).await.unwrap() })
+        .await;
+
+    let mut told: Vec<KeyId> = revoked.into_iter().flatten().collect();
+    told.sort_unstable();
+    assert_eq!(told, [own[0], own[2]]);
+    for id in own {
+        assert!(subject.other.find_key(id).await.unwrap().unwrap().revoked_at.is_some());
+    }
+    for key in others {
+        assert_eq!(subject.other.find_key(key.id).await.unwrap(), Some(key));
+    }
+}
+
+/// Of one owner, or of none; no further than asked.
+pub async fn keys_are_counted_while_they_last(subject: &IdentitySubject) {
+    let owner = subject.user("ada").await.id;
+    for of in [None, Some(owner)] {
+        for until in [None, Some(at(50)), Some(at(51))] {
+            let key = ApiKey { expires_at: until, ..subject.new_key(of) };
+            subject.store.add_key(&key, None).await.unwrap();
+        }
+        let revoked = subject.new_key(of);
+        subject.store.add_key(&revoked, None).await.unwrap();
+        subject.store.revoke_key(revoked.id, at(1)).await.unwrap();
+    }
+    subject.store.add_key(&subject.new_key(Some(owner)), None).await.unwrap();
+    let default = tenant("default");
+
+    for (of, most, counted) in [(None, 9, 2), (Some(owner), 9, 3), (Some(owner), 2, 2), (None, 0, 0)] {
+        assert_eq!(subject.other.count_keys((&default, of), at(50), most).await.unwrap(), counted);
+    }
+    assert_eq!(subject.store.count_keys((&default, None), at(49), u32::MAX).await.unwrap(), 3);
+    assert_eq!(subject.store.count_keys((&tenant("other"), Some(owner)), at(0), 9).await.unwrap(), 0);
+}
+
 /// It ends no later than it would have.
 pub async fn a_replaced_key_names_its_successor_and_ends_in_time(subject: &IdentitySubject) {
     for (known, ends) in [(None, 50), (Some(40), 40), (Some(50), 50), (Some(60), 50)] {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use codeflow_auth::{
-    ApiKey, Attempt, AuditEvent, Connection, Login, Outcome, Permission, Revocation, Role, SecondFactor,
-    SigningKey, Store, Target, User,
+    ApiKey, Attempt, AuditEvent, Connection, Lockout, Login, Outcome, Permission, Revocation, Role,
+    SecondFactor, SigningKey, Store, Target, User,
 };
 
 use super::audit::chain;
@@ -42,7 +42,6 @@ async fn people(subject: &IdentitySubject) -> User {
             recovery: vec![vec![0, 1]],
         }),
         identity: Some(("https://issuer.example".to_owned(), "4711".to_owned())),
-        locked_until: Some(at(1)),
         ..subject.new_user("ada")
     };
     subject.store.add_user(&user).await.unwrap();
@@ -59,6 +58,8 @@ async fn people(subject: &IdentitySubject) -> User {
     subject.store.add_login(&login).await.unwrap();
     let attempt = Attempt { state: vec![0, 1], secret: vec![2, 255], expires_at: at(9) };
     subject.store.add_attempt(&attempt, at(0)).await.unwrap();
+    let failed = Lockout { name: vec![0, 255], failures: 7, changed_at: at(1), clears: 2 };
+    subject.store.add_failures(&[failed], at(0)).await.unwrap();
     user
 }
 

@@ -20,8 +20,6 @@ pub async fn a_user_is_read_back_whole(subject: &IdentitySubject) {
             recovery: vec![vec![0; 32], vec![255], vec![]],
         }),
         identity: Some(("https://issuer.example".to_owned(), "4711".to_owned())),
-        failures: u32::MAX,
-        locked_until: Some(at(90)),
         ..subject.new_user("full")
     };
 
@@ -58,7 +56,7 @@ pub async fn names_and_identities_belong_to_one_user(subject: &IdentitySubject) 
     for name in ["without", "identity"] {
         subject.store.add_user(&subject.new_user(name)).await.unwrap();
     }
-    assert_eq!(subject.store.count_users(10).await.unwrap(), 4);
+    assert_eq!(subject.store.count_users(None, 10).await.unwrap(), 4);
 }
 
 /// A change that takes what is another's changes nothing.
@@ -82,9 +80,9 @@ pub async fn names_and_identities_stay_unique_when_users_change(subject: &Identi
 
 /// The version rises with each change, and the tenant and the time of making stay whatever is handed in.
 pub async fn a_change_of_what_changed_meanwhile_is_refused(subject: &IdentitySubject) {
-    let seen = User { locked_until: Some(at(5)), email: Some("a@b".to_owned()), ..subject.new_user("ada") };
+    let seen = User { email: Some("a@b".to_owned()), ..subject.new_user("ada") };
     subject.store.add_user(&seen).await.unwrap();
-    let changed = User { failures: 3, locked_until: None, email: None, ..seen.clone() };
+    let changed = User { display_name: "Ada".to_owned(), email: None, ..seen.clone() };
     let moved = User { tenant: tenant("elsewhere"), created_at: at(999), ..changed.clone() };
 
     assert!(subject.store.replace_user(&moved).await.unwrap());
@@ -103,7 +101,7 @@ pub async fn of_eight_changes_of_one_version_one_is_made(subject: &IdentitySubje
 
     let changed = subject
         .eight(|store, number| {
-            let user = User { failures: number, ..seen.clone() };
+            let user = User { display_name: number.to_string(), ..seen.clone() };
             async move { store.replace_user(&user).await.unwrap() }
         })
         .await;
@@ -111,7 +109,7 @@ pub async fn of_eight_changes_of_one_version_one_is_made(subject: &IdentitySubje
     assert_eq!(changed.iter().filter(|one| **one).count(), 1, "{changed:?}");
     let kept = subject.store.find_user(seen.id).await.unwrap().unwrap();
     assert_eq!(kept.version, seen.version + 1);
-    assert!(changed[usize::try_from(kept.failures).unwrap()]);
+    assert!(changed[kept.display_name.parse::<usize>().unwrap()]);
 }
 
 /// The others conflict.
@@ -127,7 +125,7 @@ pub async fn of_eight_users_with_one_name_one_is_added(subject: &IdentitySubject
 
     assert_eq!(added.iter().filter(|one| one.is_ok()).count(), 1, "{added:?}");
     assert!(added.iter().all(|one| matches!(one, Ok(()) | Err(ErrorKind::Conflict))), "{added:?}");
-    assert_eq!(subject.store.count_users(10).await.unwrap(), 1);
+    assert_eq!(subject.store.count_users(None, 10).await.unwrap(), 1);
 }
 
 /// In the order of their ids, from the last one seen on.
@@ -219,13 +217,21 @@ pub async fn no_sign_in_outlives_a_user_that_is_removed_meanwhile(subject: &Iden
 
 /// Whether there is anybody is a cheap question.
 pub async fn users_are_counted_no_further_than_asked(subject: &IdentitySubject) {
-    assert_eq!(subject.store.count_users(1).await.unwrap(), 0);
+    assert_eq!(subject.store.count_users(None, 1).await.unwrap(), 0);
     for name in ["ada", "ben", "cid"] {
         subject.user(name).await;
     }
 
-    for (most, counted) in [(0, 0), (1, 1), (3, 3), (u32::MAX, 3)] {
-        assert_eq!(subject.store.count_users(most).await.unwrap(), counted);
+    for name in ["dan", "eve"] {
+        let user = User { tenant: tenant("other"), ..subject.new_user(name) };
+        subject.store.add_user(&user).await.unwrap();
+    }
+
+    for (most, counted) in [(0, 0), (1, 1), (5, 5), (u32::MAX, 5)] {
+        assert_eq!(subject.store.count_users(None, most).await.unwrap(), counted);
+    }
+    for (of, most, counted) in [("default", 2, 2), ("default", 9, 3), ("other", 9, 2), ("nobody", 9, 0)] {
+        assert_eq!(subject.other.count_users(Some(&tenant(of)), most).await.unwrap(), counted);
     }
 }
 

@@ -1,0 +1,3 @@
+ALTER TABLE app_user ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE app_user ADD COLUMN locked_until INTEGER;
+DROP TABLE lockout;
