@@ -47,29 +47,3 @@ impl Body for Outgoing {
         }
     }
 }
-
-/// A body that holds on to something until it is sent or given up.
-pub(crate) struct UntilSent<T> {
-    pub(crate) body: Outgoing,
-    pub(crate) _begun: T,
-}
-
-impl<T: Unpin> Body for UntilSent<T> {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}

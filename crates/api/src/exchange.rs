@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 
 use crate::body::Outgoing;
 use crate::keys::{Key, Unknown};
+use crate::ledger::{Blame, Failed};
 use crate::reading::{self, Unread};
 use crate::refusal::Refusal;
 use crate::{Api, Failure, admission, evidence, strangers};
@@ -33,6 +34,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) peer: IpAddr,
     /// What the answer tells of limits.
     told: Mutex<Option<Decision>>,
+    /// Its route, for those who count failures.
+    pub(crate) place: &'static str,
 }
 
 /// What a path wants of whoever asks for it.
@@ -49,8 +52,9 @@ impl Need {
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn begin(api: &'a Api, format: WireFormat, peer: IpAddr) -> Self {
-        Self { api, format, request_id: evidence::request_id(&*api.ids), peer, told: Mutex::default() }
+    pub(crate) fn begin(api: &'a Api, format: WireFormat, (peer, place): (IpAddr, &'static str)) -> Self {
+        let request_id = evidence::request_id(&*api.ids);
+        Self { api, format, request_id, peer, told: Mutex::default(), place }
     }
 
     /// The answer, or what went wrong in the client's format; either under the request's name, and with what limits said.
@@ -64,8 +68,26 @@ impl<'a> Exchange<'a> {
         response
     }
 
-    /// A failure as a response.
+    /// A failure as a response, counted if it is not the client's.
     pub(crate) fn refusal(&self, failure: &Failure) -> Response<Outgoing> {
+        if let Some(blame) = Blame::of(failure.status) {
+            self.note(failure.code, blame);
+        }
+        self.told(failure)
+    }
+
+    /// What a client is told when a route panicked.
+    pub(crate) fn panicked(&self) -> Response<Outgoing> {
+        self.note(Refusal::Internal.code(), Blame::Panic);
+        self.told(&Refusal::Internal.told("something went wrong inside the gateway"))
+    }
+
+    fn note(&self, code: &'static str, blame: Blame) {
+        let failed = Failed { code, blame, place: self.place, request_id: &self.request_id };
+        self.api.ledger.note(&failed);
+    }
+
+    fn told(&self, failure: &Failure) -> Response<Outgoing> {
         let body = failure.body(self.format, &self.request_id);
         let mut response = json(body.into());
         let status = StatusCode::from_u16(failure.status(self.format));

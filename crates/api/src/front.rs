@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use codeflow_core::{Clock, Ids};
 use codeflow_gateway::{Gateway, UsageStore};
@@ -15,6 +16,7 @@ use hyper::body::Incoming;
 use crate::body::Outgoing;
 use crate::exchange::Exchange;
 use crate::keys::KeyRing;
+use crate::ledger::Ledger;
 use crate::manage::{Arrival, Manage};
 use crate::reading::{self, BodyLimits};
 use crate::refusal::Refusal;
@@ -45,6 +47,8 @@ pub struct ApiParts {
 #[derive(Clone)]
 pub struct Api {
     parts: Arc<ApiParts>,
+    /// What failed.
+    pub(crate) ledger: Arc<Ledger>,
     managed: Manage,
 }
 
@@ -60,16 +64,24 @@ impl Api {
     /// Puts the parts together.
     pub fn new(parts: ApiParts) -> Self {
         let parts = Arc::new(parts);
-        Self { managed: Manage::new(Arc::clone(&parts)), parts }
+        let ledger = Arc::new(Ledger::new(Arc::clone(&parts.clock), Arc::clone(&parts.vitals)));
+        Self { managed: Manage::new(Arc::clone(&parts), Arc::clone(&ledger)), ledger, parts }
+    }
+
+    /// Waits for changes that go on after their clients are gone, once no more requests come. Returns whether all of them
+    /// ended in time.
+    pub async fn settle(&self, within: Duration) -> bool {
+        self.managed.settle(within).await
     }
 
     /// Answers one request that came from this address, whatever happens.
     pub async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Outgoing> {
-        let exchange = Exchange::begin(self, format_of(&request), peer);
+        let exchange = Exchange::begin(self, format_of(&request), (peer, place_of(&request)));
         let answering = AssertUnwindSafe(route(&exchange, request)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| {
             tracing::error!(critical = true, request.id = %exchange.request_id, "a route panicked");
-            Err(Refusal::Internal.told("something went wrong inside the gateway"))
+            self.vitals.panicked();
+            Ok(exchange.panicked())
         });
         exchange.end(outcome)
     }
@@ -83,6 +95,14 @@ fn format_of(request: &Request<Incoming>) -> WireFormat {
         WireFormat::Messages
     } else {
         WireFormat::ChatCompletions
+    }
+}
+
+/// Under which route failures of a request are counted.
+fn place_of(request: &Request<Incoming>) -> &'static str {
+    match request.uri().path() {
+        path if path.starts_with("/v1/models/") => "/v1/models/{model}",
+        path => TAKES_POST.iter().chain(&TAKES_GET).find(|one| **one == path).copied().unwrap_or("none"),
     }
 }
 

@@ -29,6 +29,7 @@ mod fields;
 mod front;
 mod health;
 mod keys;
+mod ledger;
 mod manage;
 mod messages;
 mod reading;

@@ -16,14 +16,17 @@ mod stack;
 mod strict;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use codeflow_runtime::Tasks;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use crate::body::Outgoing;
 use crate::front::ApiParts;
+use crate::ledger::Ledger;
 use office::{Desk, Office};
 
 pub(crate) use layers::entrance::name as visitor_name;
@@ -37,17 +40,24 @@ pub(crate) use problem::Problem;
 #[derive(Clone)]
 pub(crate) struct Manage {
     router: Router,
+    /// Changes under way, which outlive their requests.
+    work: Tasks,
 }
 
 impl Manage {
     /// Registers every route.
-    pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
-        let office = Office::new(parts);
+    pub(crate) fn new(parts: Arc<ApiParts>, ledger: Arc<Ledger>) -> Self {
+        let office = Office::new(parts, ledger);
         let (router, document) = routes::all(Desk::new(office.clone())).close();
         let document = document::text(&document);
         // Nobody else sets it.
         let _ = office.document.set(document);
-        Self { router }
+        Self { router, work: office.work }
+    }
+
+    /// Waits for changes that go on without their requests. Returns whether all ended in time.
+    pub(crate) async fn settle(&self, within: Duration) -> bool {
+        self.work.shut_down(within).await
     }
 
     /// Answers one request.

@@ -71,6 +71,8 @@ permissions! {
     SessionsEnd => "sessions:end",
     /// What was done by whom.
     AuditRead => "audit:read",
+    /// What failed in the process, in groups.
+    ErrorsRead => "errors:read",
     /// Limits as they are now.
     LimitsRead => "limits:read",
     /// Limits at run time.

@@ -15,6 +15,7 @@ use codeflow_config::{Environment, LocalSecrets, ServerSettings, Settings};
 use codeflow_gateway::{AccountStore, Caller, MinuteQuota};
 use codeflow_persistence::Database;
 use codeflow_runtime::{SystemClock, SystemIds, Tasks};
+use codeflow_telemetry::FaultMetrics;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::gateway::{self, Assembled};
@@ -164,6 +165,7 @@ fn api(settings: &Settings, parts: Parts<'_>) -> Api {
         lost: AtomicU64::new(0),
         limits: managed.limits,
         identity: managed.identities.identity,
+        faults: FaultMetrics::new(),
     };
     Api::new(ApiParts {
         gateway: assembled.gateway.clone(),

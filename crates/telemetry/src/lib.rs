@@ -13,12 +13,14 @@
 
 mod buckets;
 mod families;
+mod faults;
 mod gate;
 mod gateway;
 mod invariants;
 mod model;
 mod worker;
 
+pub use faults::FaultMetrics;
 pub use gate::GateMetrics;
 pub use gateway::{CONTENT_TYPE, CacheResult, GatewayMetrics, LimitScope, ModelName};
 pub use invariants::InvariantSample;

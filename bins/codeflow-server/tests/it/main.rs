@@ -1,5 +1,6 @@
 //! Tests of the program itself: its flags, what it says, how it ends.
 
+mod connections;
 mod program;
 
 use std::io::{BufRead, BufReader};

@@ -52,6 +52,10 @@ impl Program {
         program
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid =
             Pid::from_raw(i32::try_from(self.child.id()).expect("ids are small")).expect("it is no nought");

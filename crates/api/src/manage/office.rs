@@ -22,6 +22,7 @@ use super::ports::{Executions, Workflows};
 use super::problem::Problem;
 use super::stack::{self, Station};
 use crate::front::ApiParts;
+use crate::ledger::Ledger;
 use crate::refusal::Refusal;
 
 /// What handlers share.
@@ -30,6 +31,8 @@ pub(crate) struct Office {
     parts: Arc<ApiParts>,
     /// Changes under way, which outlive their requests.
     pub(crate) work: Tasks,
+    /// What failed.
+    pub(crate) ledger: Arc<Ledger>,
     /// The document, once all routes are known.
     pub(crate) document: Arc<OnceLock<Bytes>>,
 }
@@ -43,8 +46,8 @@ impl std::ops::Deref for Office {
 }
 
 impl Office {
-    pub(crate) fn new(parts: Arc<ApiParts>) -> Self {
-        Self { parts, work: Tasks::new(), document: Arc::default() }
+    pub(crate) fn new(parts: Arc<ApiParts>, ledger: Arc<Ledger>) -> Self {
+        Self { parts, work: Tasks::new(), ledger, document: Arc::default() }
     }
 
     /// Users, roles, keys and sign-ins, if this process has them.

@@ -9,8 +9,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::ledger::Blame;
+
 /// Where each code has its page; relative, so that it holds wherever the documentation is served.
-const PAGES: &str = "/docs/errors/";
+pub(crate) const PAGES: &str = "/docs/errors/";
 
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -27,6 +29,8 @@ pub(crate) struct Problem {
     pub(crate) closes: bool,
     /// Whether a credential was there that is not accepted.
     pub(crate) credential_refused: bool,
+    /// Whether it stands for a panic.
+    pub(crate) panicked: bool,
 }
 
 /// One thing that is wrong with what was sent.
@@ -120,7 +124,18 @@ impl Problem {
             retry_after: None,
             closes: false,
             credential_refused: false,
+            panicked: false,
         }
+    }
+
+    /// Somebody broke a promise.
+    pub(crate) fn panicked() -> Self {
+        Self { panicked: true, ..crate::refusal::Refusal::Internal.into() }
+    }
+
+    /// Whose fault it is, if it is not the client's.
+    pub(crate) fn blame(&self) -> Option<Blame> {
+        if self.panicked { Some(Blame::Panic) } else { Blame::of(self.status.as_u16()) }
     }
 
     /// One parameter is wrong, in a way that no schema can tell.

@@ -3,6 +3,7 @@
 mod about;
 mod audit;
 mod control;
+mod errors;
 mod executions;
 mod keys;
 mod limits;
@@ -42,5 +43,6 @@ pub(crate) fn all(desk: Desk) -> Desk {
     let desk = roles::routes(desk);
     let desk = keys::routes(desk);
     let desk = audit::routes(desk);
+    let desk = errors::routes(desk);
     limits::routes(desk)
 }

@@ -12,19 +12,19 @@ use futures_core::Stream;
 use super::gather::Gathered;
 use crate::body::Outgoing;
 use crate::exchange::Exchange;
+use crate::ledger::{Blame, Failed, Ledger};
 use crate::{Failure, ReplyStream, Stamp};
 
 /// A stream that is handed on as it is.
 pub(crate) fn handed_on(inner: RawStream, exchange: &Exchange<'_>) -> Outgoing {
-    let request_id = Arc::clone(&exchange.request_id);
-    let stream = HandedOn { inner, format: exchange.format, request_id, over: false };
+    let stream = HandedOn { inner, format: exchange.format, origin: Origin::of(exchange), over: false };
     Outgoing::Stream(Box::pin(Gathered::new(stream)))
 }
 
 struct HandedOn {
     inner: RawStream,
     format: WireFormat,
-    request_id: Arc<str>,
+    origin: Origin,
     over: bool,
 }
 
@@ -47,7 +47,7 @@ impl Stream for HandedOn {
                         created: codeflow_core::Timestamp::EPOCH,
                     };
                     let mut words = ReplyStream::new(self.format, stamp, false);
-                    return Poll::Ready(Some(told(&mut words, &error, &self.request_id)));
+                    return Poll::Ready(Some(told(&mut words, &error, &self.origin)));
                 }
                 None => self.over = true,
             }
@@ -63,14 +63,14 @@ pub(crate) fn encoded(
     wants_usage: bool,
 ) -> Outgoing {
     let words = ReplyStream::new(exchange.format, stamp, wants_usage);
-    let request_id = Arc::clone(&exchange.request_id);
-    Outgoing::Stream(Box::pin(Gathered::new(Encoded { inner, words, request_id, over: false })))
+    let origin = Origin::of(exchange);
+    Outgoing::Stream(Box::pin(Gathered::new(Encoded { inner, words, origin, over: false })))
 }
 
 struct Encoded {
     inner: ChatStream,
     words: ReplyStream,
-    request_id: Arc<str>,
+    origin: Origin,
     over: bool,
 }
 
@@ -99,16 +99,35 @@ impl Stream for Encoded {
                 Ok(out) => return Poll::Ready(Some(out.into())),
                 Err(error) => {
                     this.over = true;
-                    return Poll::Ready(Some(told(&mut this.words, &error, &this.request_id)));
+                    return Poll::Ready(Some(told(&mut this.words, &error, &this.origin)));
                 }
             }
         }
     }
 }
 
-fn told(words: &mut ReplyStream, error: &ApiClientError, request_id: &str) -> Bytes {
-    tracing::warn!(request.id = request_id, error.code = error.code(), "a stream broke");
+/// The request that a stream answers.
+struct Origin {
+    request_id: Arc<str>,
+    place: &'static str,
+    ledger: Arc<Ledger>,
+}
+
+impl Origin {
+    fn of(exchange: &Exchange<'_>) -> Self {
+        let request_id = Arc::clone(&exchange.request_id);
+        Self { request_id, place: exchange.place, ledger: Arc::clone(&exchange.api.ledger) }
+    }
+}
+
+fn told(words: &mut ReplyStream, error: &ApiClientError, origin: &Origin) -> Bytes {
+    let Origin { request_id, place, ledger } = origin;
+    tracing::warn!(request.id = %request_id, error.code = error.code(), "a stream broke");
+    let failure = Failure::from(error);
+    if let Some(blame) = Blame::of(failure.status) {
+        ledger.note(&Failed { code: failure.code, blame, place, request_id });
+    }
     let mut out = Vec::new();
-    words.fail(&Failure::from(error), request_id, &mut out);
+    words.fail(&failure, request_id, &mut out);
     out.into()
 }

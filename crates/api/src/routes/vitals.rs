@@ -28,6 +28,9 @@ pub trait Vitals: Send + Sync {
 
     /// Counts a route that panicked.
     fn panicked(&self) {}
+
+    /// Counts a request that failed with this code by no fault of the client.
+    fn failed(&self, _code: &'static str) {}
 }
 
 /// The process answers.

@@ -1,70 +1,10 @@
-//! Clients in great numbers and clients that dawdle: the others are served all the same, and memory is bounded.
+//! Clients that dawdle: the others are served all the same. Those in great numbers are met by the program itself.
 
-use codeflow_api::ServerLimits;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::live::{Line, Live, Setting};
+use crate::live::Line;
 use crate::manage::house::House;
-
-const MANY: usize = 10_000;
-/// Descriptors for everything else.
-const SPARE: u64 = 500;
-
-/// How many pairs of sockets this process may hold, after asking for as many as there are wanted.
-#[expect(clippy::print_stderr, reason = "a test that does less than it says has to say so")]
-fn room() -> usize {
-    let wanted = (MANY as u64) * 2 + SPARE;
-    let limit = getrlimit(Resource::Nofile);
-    let hard = limit.maximum.map(|hard| hard.max(wanted));
-    if setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: hard }).is_err() {
-        // Who may not raise the hard limit may go up to it.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    }
-    let have = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let pairs = usize::try_from(have.saturating_sub(SPARE) / 2).unwrap_or(MANY).min(MANY);
-    if pairs < MANY {
-        eprintln!("ONLY {pairs} OF {MANY} CONNECTIONS: this process may open no more than {have} files");
-    }
-    pairs
-}
-
-/// The memory of this process, in bytes.
-fn memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * 4096)
-}
-
-#[tokio::test]
-async fn ten_thousand_idle_connections_hold_nobody_up_and_cost_little() {
-    let count = room();
-    let limits = ServerLimits { connections: MANY + 100, ..ServerLimits::default() };
-    let live = Live::with(Setting { limits, ..Setting::default() }).await;
-    assert_eq!(live.ask("GET /api/health", &[], "").await.status, 200);
-    let before = memory();
-
-    let mut idle = Vec::with_capacity(count);
-    for _ in 0..count {
-        idle.push(TcpStream::connect(live.address).await.expect("the server accepts"));
-    }
-    for _ in 0..20 {
-        assert_eq!(live.ask("GET /api/health", &[], "").await.status, 200);
-        assert_eq!(live.get("/v1/models").await.status, 200);
-    }
-
-    if let (Some(before), Some(after)) = (before, memory()) {
-        let each = after.saturating_sub(before) / count as u64;
-        assert!(each < 64 << 10, "an idle connection costs {each} bytes, both of its ends together");
-    }
-    let mut last = idle.pop().expect("there are some");
-    last.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        .await
-        .expect("it is open");
-    let answered = Line(last).rest().await;
-    assert!(answered.starts_with("HTTP/1.1 200"), "one that was idle for long is served: {answered}");
-}
 
 #[tokio::test]
 async fn heads_without_end_and_bodies_without_end_hold_nobody_up() {

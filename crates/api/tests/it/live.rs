@@ -58,6 +58,7 @@ impl Default for Setting {
 /// A server that runs.
 pub(crate) struct Live {
     pub(crate) address: SocketAddr,
+    pub(crate) api: Api,
     pub(crate) provider: Arc<Provider>,
     pub(crate) health: Arc<Health>,
     pub(crate) storage: Arc<Storage>,
@@ -79,13 +80,7 @@ impl Live {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
         let ids: Arc<dyn Ids> = Arc::new(SequentialIds::new());
         let memory = MemoryAccounts::new(Arc::clone(&clock));
-        let budgets = setting.budget.map(|limit| BudgetRule {
-            name: "small".into(),
-            scope: Scope::Key,
-            subject: None,
-            period: Period::Total,
-            limit: Usd::from_micros(limit),
-        });
+        let budgets = setting.budget.map(budget);
         let (accounts, committer) = Accounts::new(
             budgets.into_iter().collect(),
             Arc::new(memory.clone()),
@@ -129,9 +124,14 @@ impl Live {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it has an address");
         let tasks = Tasks::new();
-        let serving = Serving { api, limits: setting.limits, stop: tasks.stop_token(), tasks: tasks.clone() };
+        let serving = Serving {
+            api: api.clone(),
+            limits: setting.limits,
+            stop: tasks.stop_token(),
+            tasks: tasks.clone(),
+        };
         tasks.spawn("serve", serve(listener, serving));
-        Self { address, provider, health, storage, tasks, committer }
+        Self { address, api, provider, health, storage, tasks, committer }
     }
 
     /// Writes what is not written yet.
@@ -146,6 +146,17 @@ impl Live {
         stopped.cancel();
         self.committer.run(stopped).await;
         self.storage
+    }
+}
+
+/// What each key may spend in all, in millionths of a dollar.
+fn budget(limit: u64) -> BudgetRule {
+    BudgetRule {
+        name: "small".into(),
+        scope: Scope::Key,
+        subject: None,
+        period: Period::Total,
+        limit: Usd::from_micros(limit),
     }
 }
 

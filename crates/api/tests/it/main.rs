@@ -6,6 +6,7 @@ mod failures;
 mod floods;
 mod health;
 mod hostile;
+mod http2;
 mod keys;
 mod limits;
 mod live;

@@ -1,6 +1,8 @@
 //! The paths under `/api`.
 
+mod changes;
 mod document;
+mod errors;
 mod flows;
 pub(crate) mod house;
 mod input;

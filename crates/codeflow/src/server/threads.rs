@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use codeflow_api::Serving;
 use tokio::runtime::Builder;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Error, ErrorKind};
@@ -49,9 +50,13 @@ impl Threads {
         Ok(Self { threads, serving: serving.clone(), end })
     }
 
-    /// Accepts nobody new, and waits for the requests there are. Returns whether they ended in time.
+    /// Accepts nobody new, and waits for the requests there are, and for changes that go on without theirs: they run on
+    /// these threads. Returns whether all ended in time.
     pub(super) async fn drain(self, within: Duration) -> bool {
-        let drained = self.serving.tasks.shut_down(within).await;
+        let until = Instant::now() + within;
+        let answered = self.serving.tasks.shut_down(within).await;
+        let settled = self.serving.api.settle(until.saturating_duration_since(Instant::now())).await;
+        let drained = answered && settled;
         self.end.cancel();
         let joined =
             tokio::task::spawn_blocking(move || self.threads.into_iter().all(|thread| thread.join().is_ok()));

@@ -9,7 +9,7 @@ use codeflow_auth::Identity;
 use codeflow_gateway::Accounts;
 use codeflow_persistence::Database;
 use codeflow_providers::{Availability, CircuitState, ModelAvailability, Setup};
-use codeflow_telemetry::{CircuitLevel, GatewayMetrics};
+use codeflow_telemetry::{CircuitLevel, FaultMetrics, GatewayMetrics};
 use serde_json::{Value, json};
 
 use super::manage::RequestLimits;
@@ -31,6 +31,7 @@ pub(super) struct Process {
     pub(super) lost: AtomicU64,
     pub(super) limits: RequestLimits,
     pub(super) identity: Arc<Identity>,
+    pub(super) faults: FaultMetrics,
 }
 
 impl Vitals for Process {
@@ -60,7 +61,15 @@ impl Vitals for Process {
         let counted = self.lost.fetch_max(lost, Ordering::Relaxed);
         self.metrics.usage_rows_dropped(lost.saturating_sub(counted));
         let is_degraded = self.limits.shared.as_ref().is_some_and(|shared| shared.is_degraded());
-        self.limits.metrics.render(&self.metrics.render(), is_degraded)
+        self.faults.render(&self.limits.metrics.render(&self.metrics.render(), is_degraded))
+    }
+
+    fn panicked(&self) {
+        self.faults.panicked();
+    }
+
+    fn failed(&self, code: &'static str) {
+        self.faults.failed(code);
     }
 
     fn providers(&self) -> Value {

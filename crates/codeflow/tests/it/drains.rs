@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use codeflow_testkit::providers::{Behaviour, Format, Manner, Misbehaviour, Moment, ProviderServer, Reply};
+use serde_json::json;
 use tokio::net::TcpStream;
 
+use crate::identity::{PASSWORD, call, found, sign_in};
 use crate::served::{NO_BREAKER, Served, provider};
 use crate::wire::{Ask, Line, Sdk, Told};
 
@@ -93,4 +95,35 @@ async fn an_idle_connection_holds_nobody_up() {
     assert!(served.stop().await);
 
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_change_whose_client_has_gone_is_made_and_noted_before_the_end() {
+    let mut served = Served::start("").await;
+    found(&mut served).await;
+    let (ada, _) = sign_in(served.address, "ada").await;
+    // The password is hashed first, which takes long beside everything else.
+    let body = json!({ "name": "grace", "password": PASSWORD, "roles": ["user"] }).to_string();
+    let head = format!(
+        "POST /api/v1/users HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {ada}\r\nexpect: 100-continue\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut line = Line::connect(served.address).await;
+    line.send(head.as_bytes()).await;
+    // Who it is and whether they may is known by then.
+    line.until("100 Continue").await;
+    line.send(body.as_bytes()).await;
+    // One thread serves: once it has answered these, it has read the body.
+    for _ in 0..3 {
+        assert_eq!(call(served.address, "GET /health/live", "", None).await.status, 200);
+    }
+
+    drop(line);
+    assert!(served.stop().await, "everything ended in time");
+
+    let again = Served::start_on(&served.database, "").await;
+    sign_in(again.address, "grace").await;
+    let noted = call(again.address, "GET /api/v1/audit?action=user.create", &ada, None).await;
+    assert_eq!(noted.json()["data"].as_array().map(Vec::len), Some(1), "{}", noted.text());
 }

@@ -15,11 +15,11 @@ use crate::wire::{Line, Told};
 
 /// A key of the settings.
 const TEAM: &str = "team-key-0123456789abcdef";
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// The bound for a revocation to reach every process.
 const EVERYWHERE: Duration = Duration::from_secs(5);
 
-async fn call(to: SocketAddr, what: &str, credential: &str, body: Option<Value>) -> Told {
+pub(crate) async fn call(to: SocketAddr, what: &str, credential: &str, body: Option<Value>) -> Told {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let (kind, credential) = (
         if body.is_empty() { "" } else { "content-type: application/json\r\n" },
@@ -34,14 +34,14 @@ async fn call(to: SocketAddr, what: &str, credential: &str, body: Option<Value>)
     line.finish().await
 }
 
-fn text(told: &Told, field: &str) -> String {
+pub(crate) fn text(told: &Told, field: &str) -> String {
     let json = told.json();
     assert!(json[field].is_string(), "no `{field}` in {json}");
     json[field].as_str().unwrap_or_default().to_owned()
 }
 
 /// Makes the first administrator of a server that has just begun.
-async fn found(served: &mut Served) {
+pub(crate) async fn found(served: &mut Served) {
     let token = served.first.take().expect("nobody is there yet");
     let body = json!({ "token": token.expose_secret(), "name": "ada", "password": PASSWORD });
     let made = call(served.address, "POST /api/v1/auth/bootstrap", "", Some(body)).await;
@@ -49,7 +49,7 @@ async fn found(served: &mut Served) {
 }
 
 /// Signs in; the access token, and the sign-in.
-async fn sign_in(to: SocketAddr, name: &str) -> (String, String) {
+pub(crate) async fn sign_in(to: SocketAddr, name: &str) -> (String, String) {
     let body = json!({ "name": name, "password": PASSWORD });
     let told = call(to, "POST /api/v1/auth/login", "", Some(body)).await;
     assert_eq!(told.status, 200, "{}", told.text());

@@ -7,6 +7,7 @@ mod callers;
 mod circuits;
 mod doors;
 mod drains;
+mod faults;
 mod hanging_up;
 mod identity;
 mod limits;

@@ -1,5 +1,7 @@
 //! The page that Prometheus reads.
 
+mod faults;
+
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;

@@ -98,7 +98,7 @@ pub(crate) async fn hurry(State(station): State<Arc<Station>>, request: Request,
         Ok(Ok(Some(response))) => response,
         Ok(Ok(None) | Err(_)) => {
             station.office.vitals.panicked();
-            Problem::from(Refusal::Internal).into_response()
+            Problem::panicked().into_response()
         }
         Err(_) => overdue(),
     }

@@ -12,11 +12,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use codeflow_auth::Origin;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::Instant;
 
 use super::trace::{TRACEPARENT, Trace};
+use crate::ledger::Failed;
 use crate::manage::problem::Problem;
 use crate::manage::stack::Station;
 use crate::refusal::Refusal;
@@ -64,7 +65,10 @@ pub(crate) async fn identify(State(station): State<Arc<Station>>, request: Reque
     });
     parts.extensions.insert(unread.clone());
     let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
-    let code = render(&mut response, &request_id);
+    let code = render(&mut response, &request_id).map(|problem| {
+        note(&station, &method, &problem, &request_id);
+        problem.code
+    });
     if let Some(value) = trace.header() {
         response.headers_mut().insert(TRACEPARENT, value);
     }
@@ -88,13 +92,22 @@ pub(crate) async fn identify(State(station): State<Arc<Station>>, request: Reque
 }
 
 /// A failure becomes bytes here, where the request has its name. What failed in no words of ours gets some.
-fn render(response: &mut Response, request_id: &str) -> Option<&'static str> {
+fn render(response: &mut Response, request_id: &str) -> Option<Problem> {
     let problem = response.extensions_mut().remove::<Problem>();
     let status = response.status();
     let failed = status.is_client_error() || status.is_server_error();
     let problem = problem.or_else(|| failed.then(|| Problem::from(Refusal::Internal)))?;
     problem.tell(request_id, response);
-    Some(problem.code)
+    Some(problem)
+}
+
+/// What is not the client's fault is counted, under a place from a closed set.
+fn note(station: &Station, method: &Method, problem: &Problem, request_id: &str) {
+    let Some(blame) = problem.blame() else { return };
+    let known = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::PATCH];
+    let method = known.iter().find(|one| *one == method).map_or("other", Method::as_str);
+    let place = format!("{method} {}", station.path);
+    station.office.ledger.note(&Failed { code: problem.code, blame, place: &place, request_id });
 }
 
 /// Reads a body that nobody wants. A connection that is closed with something unread on it is reset, and the client may
@@ -110,7 +123,7 @@ pub(crate) async fn catch(State(station): State<Arc<Station>>, request: Request,
     answering.await.unwrap_or_else(|_| {
         tracing::error!(critical = true, http.route = %station.path, "a route panicked");
         station.office.vitals.panicked();
-        Problem::from(Refusal::Internal).into_response()
+        Problem::panicked().into_response()
     })
 }
 

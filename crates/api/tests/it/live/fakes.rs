@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -177,6 +177,9 @@ pub(crate) fn unlimited() -> Arc<dyn CallLimits> {
 #[derive(Default)]
 pub(crate) struct Health {
     pub(crate) draining: AtomicBool,
+    pub(crate) panics: AtomicUsize,
+    /// The codes that it was told of.
+    pub(crate) failed: Mutex<Vec<&'static str>>,
 }
 
 impl Vitals for Health {
@@ -190,6 +193,14 @@ impl Vitals for Health {
 
     fn providers(&self) -> Value {
         json!({ "models": [] })
+    }
+
+    fn panicked(&self) {
+        self.panics.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn failed(&self, code: &'static str) {
+        self.failed.lock().expect("nobody panicked").push(code);
     }
 }
 

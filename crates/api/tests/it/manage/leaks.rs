@@ -33,9 +33,9 @@ const ENGINE: [ErrorKind; 9] = [
 
 /// Fails in every way, one after the other; or breaks a promise.
 #[derive(Default)]
-struct Broken {
-    next: AtomicUsize,
-    panics: AtomicBool,
+pub(super) struct Broken {
+    pub(super) next: AtomicUsize,
+    pub(super) panics: AtomicBool,
     hangs: AtomicBool,
 }
 
