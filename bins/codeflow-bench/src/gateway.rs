@@ -185,11 +185,12 @@ pub(crate) fn start_server(
         .context("build it: cargo build --profile dist --bin codeflow-server")
 }
 
-/// Everything switched on: a key, its limits, a budget, usage rows.
+/// Everything switched on: a key, its limits and those of requests, a budget, usage rows. No limit is ever used up.
 fn settings(key: &str) -> String {
     format!(
         "[server]\nthreads = 1\n\n[providers.openai]\nmax_connections = 10000\n\n[keys.bench]\nsecret = \"{key}\"\ntenant = \"bench\"\n\
          requests_per_minute = 100000000\ntokens_per_minute = 1000000000\n\n\
+         [limits.requests.address]\nper_minute = 1000000000\n\n[limits.requests.service]\nper_minute = 1000000000\n\n\
          [[budgets]]\nname = \"bench\"\nscope = \"key\"\nperiod = \"month\"\nlimit = \"1000000\"\n"
     )
 }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use codeflow_auth::Permission;
+use codeflow_auth::{Origin, Permission};
 use codeflow_model::WireFormat;
+use codeflow_ratelimit::{Decision, EndpointClass, Rules, Visitor, network_of};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
@@ -15,7 +16,7 @@ use crate::keys::{Key, Unknown};
 use crate::ledger::{Blame, Failed};
 use crate::reading::{self, Unread};
 use crate::refusal::Refusal;
-use crate::{Api, Failure, evidence, strangers};
+use crate::{Api, Failure, admission, evidence, strangers};
 
 /// How many headers an answer has, and a few to spare.
 const HEADERS: usize = 16;
@@ -31,19 +32,39 @@ pub(crate) struct Exchange<'a> {
     pub(crate) request_id: Arc<str>,
     /// The address of the connection.
     pub(crate) peer: IpAddr,
+    /// What the answer tells of limits.
+    told: Mutex<Option<Decision>>,
     /// Its route, for those who count failures.
     pub(crate) place: &'static str,
 }
 
+/// What a path wants of whoever asks for it.
+pub(crate) struct Need {
+    permission: Permission,
+    class: EndpointClass,
+}
+
+impl Need {
+    /// To call models.
+    pub(crate) const MODELS: Self = Self { permission: Permission::ModelsCall, class: EndpointClass::Model };
+    /// To see the metrics.
+    pub(crate) const METRICS: Self = Self { permission: Permission::MetricsRead, class: EndpointClass::Read };
+}
+
 impl<'a> Exchange<'a> {
     pub(crate) fn begin(api: &'a Api, format: WireFormat, (peer, place): (IpAddr, &'static str)) -> Self {
-        Self { api, format, request_id: evidence::request_id(&*api.ids), peer, place }
+        let request_id = evidence::request_id(&*api.ids);
+        Self { api, format, request_id, peer, told: Mutex::default(), place }
     }
 
-    /// The answer, or what went wrong in the client's format; either under the request's name.
+    /// The answer, or what went wrong in the client's format; either under the request's name, and with what limits said.
     pub(crate) fn end(&self, outcome: Result<Response<Outgoing>, Failure>) -> Response<Outgoing> {
         let mut response = outcome.unwrap_or_else(|failure| self.refusal(&failure));
         evidence::name(response.headers_mut(), &self.request_id);
+        let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(decision) = told {
+            admission::tell(response.headers_mut(), &decision);
+        }
         response
     }
 
@@ -91,26 +112,100 @@ impl<'a> Exchange<'a> {
         response
     }
 
-    /// Who calls, if they may do this. A key of the settings is found at once; what else it may be is asked of storage,
-    /// behind the limits of whoever has not been recognised.
-    pub(crate) async fn key(&self, headers: &HeaderMap, needs: Permission) -> Result<Cow<'a, Key>, Failure> {
-        let key = match self.api.keys.find(headers) {
-            Ok(key) => Cow::Borrowed(key),
-            Err(Unknown::Wrong) => Cow::Owned(Box::pin(strangers::recognise(self, headers)).await?),
+    /// Who calls, if they may do this. The limits of all and of the address are asked before anything is looked at, so that
+    /// a flood of keys that are none costs no more than that; then whose key it is, and then the limits of whoever that is:
+    /// what one may not do uses nothing up.
+    pub(crate) async fn key(&self, headers: &HeaderMap, needs: Need) -> Result<Cow<'a, Key>, Failure> {
+        let gate = &self.api.manage.gate;
+        self.pass(gate.enter(self.address(headers), needs.class).await)?;
+        let (key, name) = self.caller(headers).await?;
+        if !key.permissions.has(needs.permission) {
+            let text = format!("this needs the permission `{}`", needs.permission);
+            return Err(Failure::new(403, codeflow_auth::ErrorKind::Forbidden.code(), text));
+        }
+        let visitor = Visitor {
+            name: &name,
+            tier: &key.tier,
+            may_bypass: key.permissions.has(Permission::LimitsBypass),
+            class: needs.class,
+        };
+        let decision = gate.admit(&visitor).await;
+        if let Some(decision) = decision.filter(Decision::is_beyond) {
+            self.note_beyond(&decision, &visitor, (&key, headers));
+        }
+        self.pass(decision)?;
+        Ok(key)
+    }
+
+    /// Says in the audit log that somebody goes beyond a limit by permission.
+    fn note_beyond(&self, decision: &Decision, visitor: &Visitor<'_>, (key, headers): (&Key, &HeaderMap)) {
+        let Ok(tenant) = key.caller.tenant.parse() else { return };
+        let request_id = Some(self.request_id.to_string());
+        let origin = Origin { address: Some(self.address(headers)), agent: None, request_id };
+        let actor = key.actor().to_owned();
+        self.api.managed.office.went_beyond(
+            visitor.name,
+            (actor, &tenant),
+            &origin,
+            (decision, visitor.class),
+        );
+    }
+
+    /// Who calls, of a request whose body is read next. Where that is refused, what has come of the body is read away.
+    pub(crate) async fn caller_of(
+        &self,
+        request: Request<Incoming>,
+        needs: Need,
+    ) -> Result<(Cow<'a, Key>, Request<Incoming>), Failure> {
+        match self.key(request.headers(), needs).await {
+            Ok(key) => Ok((key, request)),
+            Err(failure) => {
+                Box::pin(reading::away(request)).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Lets anybody in whose address has not used up what whoever is not recognised may ask for.
+    pub(crate) async fn anybody(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let (gate, class) = (&self.api.manage.gate, EndpointClass::Public);
+        let address = self.address(headers);
+        self.pass(gate.enter(address, class).await)?;
+        let name = network_of(address).to_string();
+        let visitor = Visitor { name: &name, tier: Rules::ANONYMOUS, may_bypass: false, class };
+        self.pass(gate.admit(&visitor).await)
+    }
+
+    /// Whose key it is, and under which name its requests are counted. One of the settings is found at once; what else it
+    /// may be is asked of storage.
+    async fn caller(&self, headers: &HeaderMap) -> Result<(Cow<'a, Key>, Cow<'a, str>), Failure> {
+        match self.api.keys.find(headers) {
+            Ok(known) => Ok((Cow::Borrowed(&known.key), Cow::Borrowed(&known.counted_as))),
+            Err(Unknown::Wrong) => {
+                let (key, name) = Box::pin(strangers::recognise(self, headers)).await?;
+                Ok((Cow::Owned(key), Cow::Owned(name)))
+            }
             Err(Unknown::Missing) => {
                 let text = "this path needs a key, as `Authorization: Bearer …` or `x-api-key: …`";
-                return Err(Refusal::MissingKey.told(text));
+                Err(Refusal::MissingKey.told(text))
             }
             Err(Unknown::Malformed) => {
                 let text = "the key cannot be read: send one, as `Authorization: Bearer …` or `x-api-key: …`";
-                return Err(Refusal::MalformedKey.told(text));
+                Err(Refusal::MalformedKey.told(text))
             }
-        };
-        if key.permissions.has(needs) {
-            return Ok(key);
         }
-        let text = format!("this needs the permission `{needs}`");
-        Err(Failure::new(403, codeflow_auth::ErrorKind::Forbidden.code(), text))
+    }
+
+    fn address(&self, headers: &HeaderMap) -> IpAddr {
+        self.api.manage.address.tell(self.peer, headers)
+    }
+
+    /// Goes on or refuses. Either way the answer tells the limit that matters most of those that were asked.
+    fn pass(&self, decision: Option<Decision>) -> Result<(), Failure> {
+        let Some(decision) = decision else { return Ok(()) };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        *told = Decision::strictest(Some(decision), *told);
+        if decision.is_allowed() { Ok(()) } else { Err(admission::refusal(&decision)) }
     }
 
     /// Whether a key may ask for a name.

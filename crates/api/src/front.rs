@@ -11,7 +11,6 @@ use codeflow_gateway::{Gateway, UsageStore};
 use codeflow_model::WireFormat;
 use futures_util::FutureExt;
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use crate::body::Outgoing;
@@ -19,7 +18,7 @@ use crate::exchange::Exchange;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::manage::{Arrival, Manage};
-use crate::reading::BodyLimits;
+use crate::reading::{self, BodyLimits};
 use crate::refusal::Refusal;
 use crate::routes::{chat, embeddings, models, openapi, tokens, vitals};
 use crate::{Failure, ManageParts, Vitals};
@@ -107,10 +106,6 @@ fn place_of(request: &Request<Incoming>) -> &'static str {
     }
 }
 
-/// How much of a body that nobody wants is read, and for how long.
-const UNWANTED_BYTES: usize = 64 * 1024;
-const UNWANTED_TIME: Duration = Duration::from_secs(1);
-
 /// The paths that take POST alone.
 const TAKES_POST: [&str; 4] =
     ["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/messages/count_tokens"];
@@ -129,31 +124,33 @@ async fn route(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Re
         "/health/live" if is_get => Ok(vitals::live()),
         "/health/ready" if is_get => Ok(vitals::ready(exchange)),
         "/metrics" if is_get => vitals::metrics(exchange, &request).await,
-        "/openapi.json" if is_get => Ok(openapi::answer()),
+        "/openapi.json" if is_get => {
+            exchange.anybody(request.headers()).await?;
+            Ok(openapi::answer())
+        }
         path if is_get && path.starts_with("/v1/models/") => models::show(exchange, &request).await,
         path if path.starts_with("/api/") => {
             let arrival = Arrival { request_id: Arc::clone(&exchange.request_id), peer: exchange.peer };
             Ok(Box::pin(exchange.api.managed.answer(request, arrival)).await)
         }
-        path if TAKES_POST.contains(&path) => {
-            read_away(request).await;
-            Ok(exchange.not_allowed("POST"))
-        }
-        path if TAKES_GET.contains(&path) || path.starts_with("/v1/models/") => {
-            read_away(request).await;
-            Ok(exchange.not_allowed("GET, HEAD"))
-        }
-        _ => {
-            read_away(request).await;
-            Err(Refusal::NoSuchPath.told("there is nothing at this path"))
-        }
+        _ => Box::pin(refuse(exchange, request)).await,
     }
 }
 
-/// Reads a body that nobody wants. A connection that is closed with something unread on it is reset, and the client may
-/// never see what it was told.
-async fn read_away(request: Request<Incoming>) {
-    let body = Limited::new(request.into_body(), UNWANTED_BYTES);
-    // What is larger or slower than that is closed on all the same.
-    let _ = tokio::time::timeout(UNWANTED_TIME, body.collect()).await;
+/// What is answered where there is nothing to do, behind the limits of whoever is not recognised.
+async fn refuse(exchange: &Exchange<'_>, request: Request<Incoming>) -> Result<Response<Outgoing>, Failure> {
+    let path = request.uri().path();
+    let takes = if TAKES_POST.contains(&path) {
+        Some("POST")
+    } else if TAKES_GET.contains(&path) || path.starts_with("/v1/models/") {
+        Some("GET, HEAD")
+    } else {
+        None
+    };
+    exchange.anybody(request.headers()).await?;
+    reading::away(request).await;
+    match takes {
+        Some(takes) => Ok(exchange.not_allowed(takes)),
+        None => Err(Refusal::NoSuchPath.told("there is nothing at this path")),
+    }
 }

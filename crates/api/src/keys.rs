@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use codeflow_auth::{Credential, Permission, Permissions, Principal};
+use codeflow_core::LoginId;
 use codeflow_gateway::Caller;
 use http::{HeaderMap, HeaderName, header};
 use sha2::{Digest, Sha256};
@@ -23,7 +24,7 @@ pub struct Key {
     pub models: Option<Vec<String>>,
     /// What it may do under `/api`.
     pub permissions: Permissions,
-    /// The tier of its limits there.
+    /// The tier of its limits on requests.
     pub tier: Arc<str>,
 }
 
@@ -65,6 +66,14 @@ impl Key {
         }))
     }
 
+    /// What the audit log calls whoever calls with it: the key, or the user who signed in.
+    pub(crate) fn actor(&self) -> &str {
+        match &self.caller.user {
+            Some(user) if self.caller.key.parse::<LoginId>().is_ok() => user,
+            Some(_) | None => &self.caller.key,
+        }
+    }
+
     /// Whether it may ask for this name.
     pub(crate) fn may_ask(&self, model: &str) -> bool {
         let matches = |pattern: &String| match pattern.strip_suffix('*') {
@@ -77,9 +86,14 @@ impl Key {
 
 /// All keys.
 #[derive(Clone, Debug, Default)]
-pub struct KeyRing {
-    keys: HashMap<[u8; 32], Key>,
-    principals: HashMap<[u8; 32], Arc<Principal>>,
+pub struct KeyRing(HashMap<[u8; 32], Known>);
+
+/// A key, and under which name its requests are counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) key: Key,
+    pub(crate) counted_as: Arc<str>,
+    principal: Option<Arc<Principal>>,
 }
 
 /// Why a request is nobody's.
@@ -96,22 +110,24 @@ pub(crate) enum Unknown {
 impl KeyRing {
     /// A ring of these keys. Of two keys with one digest the later one counts; settings refuse such pairs.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
-        let keys: HashMap<_, _> = keys.into_iter().map(|key| (key.digest, key)).collect();
-        let principals = keys.values().filter_map(|key| Some((key.digest, key.principal()?))).collect();
-        Self { keys, principals }
+        let known = |key: Key| {
+            let counted_as = counted_name(&key.caller.key).into();
+            (key.digest, Known { principal: key.principal(), counted_as, key })
+        };
+        Self(keys.into_iter().map(known).collect())
     }
 
     /// Finds whose key a request brings, as OpenAI's SDKs send it or as Anthropic's do. Digests are compared, so the
     /// time it takes tells nothing about any key.
-    pub(crate) fn find(&self, headers: &HeaderMap) -> Result<&Key, Unknown> {
+    pub(crate) fn find(&self, headers: &HeaderMap) -> Result<&Known, Unknown> {
         let digest: [u8; 32] = Sha256::digest(Self::presented(headers)?).into();
-        self.keys.get(&digest).ok_or(Unknown::Wrong)
+        self.0.get(&digest).ok_or(Unknown::Wrong)
     }
 
     /// Whoever calls with this key.
     pub(crate) fn principal(&self, presented: &str) -> Option<Arc<Principal>> {
         let digest: [u8; 32] = Sha256::digest(presented).into();
-        self.principals.get(&digest).cloned()
+        self.0.get(&digest)?.principal.clone()
     }
 
     /// The key or token that a request brings, whosever it is.
@@ -128,6 +144,11 @@ impl KeyRing {
         };
         presented.ok_or(Unknown::Malformed)
     }
+}
+
+/// Under which name requests with a key of the settings are counted: one that nobody else has.
+pub(crate) fn counted_name(key: &str) -> String {
+    format!("settings:{key}")
 }
 
 /// The text of a header; within, nothing when it is no text, or when it comes twice: two readers might heed different

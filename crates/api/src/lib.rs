@@ -16,6 +16,7 @@
 //! # Ok::<(), codeflow_api::Error>(())
 //! ```
 
+mod admission;
 mod body;
 mod chat_completions;
 mod decoded;

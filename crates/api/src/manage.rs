@@ -30,7 +30,6 @@ use crate::front::ApiParts;
 use crate::ledger::Ledger;
 use office::{Desk, Office};
 
-pub(crate) use deeds::whose;
 pub(crate) use layers::entrance::name as visitor_name;
 pub(crate) use layers::guarding::found_in_time;
 pub(crate) use layers::identify::Arrival;

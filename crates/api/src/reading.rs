@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::Request;
+use http::{Request, header};
 use http_body::Body;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 
 /// How much of a body is read, and how long that may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,10 @@ impl Default for BodyLimits {
         Self { bytes: 32 << 20, time: Duration::from_secs(60) }
     }
 }
+
+/// How much of a body that nobody wants is read, and for how long.
+const UNWANTED_BYTES: usize = 64 * 1024;
+const UNWANTED_TIME: Duration = Duration::from_secs(1);
 
 /// Why a body cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,4 +81,16 @@ where
         return Err(Unread::TooLarge);
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// Reads a body that nobody wants. A connection that is closed with something unread on it is reset, and the client may
+/// never see what it was told.
+pub(crate) async fn away(request: Request<Incoming>) {
+    // Whoever waits to be told to send it will not be.
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let body = Limited::new(request.into_body(), UNWANTED_BYTES);
+    // What is larger or slower than that is closed on all the same.
+    let _ = tokio::time::timeout(UNWANTED_TIME, body.collect()).await;
 }

@@ -1,27 +1,26 @@
-//! Callers of the model paths whose key is not one of the settings: behind the limits, they are asked for in storage. That
-//! is none of the cost of a key of the settings.
+//! Callers of the model paths whose key is not one of the settings: behind the limits of their address, they are asked for
+//! in storage. That is none of the cost of a key of the settings.
 
 use std::sync::Arc;
 
-use codeflow_auth::{Credential, ErrorKind, Origin, Permission, Principal};
+use codeflow_auth::{Credential, ErrorKind, Principal};
 use codeflow_gateway::{Caller, MinuteQuota};
-use codeflow_ratelimit::{Decision, EndpointClass, Visitor};
 use http::HeaderMap;
 
 use crate::Failure;
 use crate::exchange::Exchange;
 use crate::keys::{Key, KeyRing};
-use crate::manage::{Problem, found_in_time, visitor_name, whose};
+use crate::manage::{Problem, found_in_time, visitor_name};
 use crate::refusal::Refusal;
 
-/// Whose key or token it is, as a key.
-pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> Result<Key, Failure> {
-    let manage = &exchange.api.manage;
-    let address = manage.address.tell(exchange.peer, headers);
-    pass(manage.gate.enter(address, EndpointClass::Model).await)?;
+/// Whose key or token it is, as a key, and under which name its requests are counted.
+pub(crate) async fn recognise(
+    exchange: &Exchange<'_>,
+    headers: &HeaderMap,
+) -> Result<(Key, String), Failure> {
     let presented = KeyRing::presented(headers).map_err(|_| unknown())?;
-    let principal = found_in_time(manage.authenticate.authenticate(presented)).await;
-    let principal = principal.map_err(|error| {
+    let authenticate = &exchange.api.manage.authenticate;
+    let principal = found_in_time(authenticate.authenticate(presented)).await.map_err(|error| {
         // What has the form of no credential of ours is most often a key of somebody else.
         let is_empty = error.kind() == ErrorKind::MissingCredential;
         let is_foreign = error.kind() == ErrorKind::MalformedCredential && !presented.contains('.');
@@ -31,37 +30,11 @@ pub(crate) async fn recognise(exchange: &Exchange<'_>, headers: &HeaderMap) -> R
             Failure::from(Problem::from(error))
         }
     })?;
-    let name = visitor_name(&principal);
-    let visitor = Visitor {
-        name: &name,
-        tier: &principal.tier,
-        may_bypass: principal.permissions.has(Permission::LimitsBypass),
-        class: EndpointClass::Model,
-    };
-    let decision = manage.gate.admit(&visitor).await;
-    if let Some(decision) = decision.filter(Decision::is_beyond) {
-        let origin =
-            Origin { address: Some(address), agent: None, request_id: Some(exchange.request_id.to_string()) };
-        let by = codeflow_auth::Caller { principal: Arc::clone(&principal), origin };
-        let told = (&decision, EndpointClass::Model);
-        exchange.api.managed.office.went_beyond(&name, whose(&by), &by.origin, told);
-    }
-    pass(decision)?;
-    Ok(key(&principal))
+    Ok((key(&principal), visitor_name(&principal)))
 }
 
 fn unknown() -> Failure {
     Refusal::UnknownKey.told("the key is not known here")
-}
-
-fn pass(decision: Option<Decision>) -> Result<(), Failure> {
-    match decision {
-        Some(decision) if !decision.is_allowed() => {
-            let text = decision.reason().unwrap_or_else(|| Refusal::Limited.sentence().to_owned());
-            Err(Failure { retry_after: decision.retry_after(), ..Refusal::Limited.told(text) })
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 fn key(principal: &Arc<Principal>) -> Key {

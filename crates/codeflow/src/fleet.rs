@@ -14,6 +14,7 @@ use codeflow_runtime::{SystemClock, SystemIds, Tasks};
 use tokio::task::JoinHandle;
 
 use crate::place::Place;
+use crate::sharing::Redis;
 use crate::{Error, ErrorKind, Options, Project, builtin, gateway, local, retention, sharing, working};
 use health::FleetHealth;
 
@@ -45,11 +46,13 @@ impl FleetWorker {
         let project = Project::around(&folder)?;
         let place = shared(&settings, &project)?;
         let listener = settings.worker.listen.map(listen).transpose()?;
-        let wire = working::wire(&settings, &place, &environment)?;
         let database = local::open(&place, &settings).await?;
+        let redis = Redis::of(&settings, &environment, &database).await?;
+        let wire = working::wire(&settings, &place, redis.as_ref())?;
         let lines = Tasks::new();
         let wakeups = working::wakeups(wire, &lines);
-        let assembled = gateway::assemble(&settings, &environment, Arc::new(database.clone()))?;
+        let shared = redis.and_then(|redis| redis.limiter("models"));
+        let assembled = gateway::assemble(&settings, &environment, Arc::new(database.clone()), shared)?;
         if let Some(shared) = &assembled.shared {
             sharing::run(shared, &lines);
         }

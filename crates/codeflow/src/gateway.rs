@@ -25,7 +25,7 @@ use codeflow_telemetry::{GatewayMetrics, ModelName};
 pub(crate) use clients::Clients;
 pub(crate) use unkept::Unkept;
 
-use crate::{Error, ErrorKind, sharing};
+use crate::{Error, ErrorKind};
 use ask::GatewayModels;
 use limits::MinuteLimits;
 use observer::Metrics;
@@ -43,11 +43,12 @@ pub(crate) struct Assembled {
     pub(crate) shared: Option<Arc<SharedLimiter>>,
 }
 
-/// Puts a gateway together. Nothing is sent and nothing runs yet.
+/// Puts a gateway together, whose limits `shared` counts, if others count them, too. Nothing is sent and nothing runs yet.
 pub(crate) fn assemble(
     settings: &Settings,
     environment: &Environment,
     store: Arc<dyn AccountStore>,
+    shared: Option<Arc<SharedLimiter>>,
 ) -> Result<Assembled, Error> {
     let unusable = |error: codeflow_model::RegistryError| {
         Error::new(ErrorKind::Gateway, "the settings of models cannot be used").with_source(error)
@@ -72,7 +73,6 @@ pub(crate) fn assemble(
         Arc::new(SystemIds),
         AccountSettings::default(),
     );
-    let shared = sharing::limiter(settings, environment, "models")?;
     let gateway = Gateway::new(Parts {
         routes,
         source,
@@ -98,8 +98,9 @@ pub(crate) fn models(
     settings: &Settings,
     environment: &Environment,
     store: Arc<dyn AccountStore>,
+    shared: Option<Arc<SharedLimiter>>,
 ) -> Result<(Arc<dyn Models>, Option<Committer>), Error> {
-    Ok(ask(assemble(settings, environment, store)?))
+    Ok(ask(assemble(settings, environment, store, shared)?))
 }
 
 /// The same of a gateway that is put together.

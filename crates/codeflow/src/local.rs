@@ -10,12 +10,14 @@ use codeflow_core::{ExecutionId, Problems};
 use codeflow_engine::{Engine, Parts, StartRequest, Started, Wire, WorkerSettings};
 use codeflow_gateway::Committer;
 use codeflow_persistence::{Database, EngineLock};
+use codeflow_ratelimit::SharedLimiter;
 use codeflow_runtime::{SystemClock, SystemIds};
 use serde_json::{Map, Value};
 
 use crate::place::Place;
 use crate::replaying::Offline;
 use crate::runner::Actions;
+use crate::sharing::Redis;
 use crate::watch::{Bell, Watch};
 use crate::{Error, ErrorKind, Project, Reservation, Running, builtin, gateway, working};
 
@@ -51,6 +53,8 @@ pub struct Local {
     project: Project,
     /// What wakes other processes, for whoever works.
     wire: Option<Arc<dyn Wire>>,
+    /// Counts limits of models together with other processes, for whoever works.
+    shared: Option<Arc<SharedLimiter>>,
     /// Writes what models cost, for whoever works.
     committer: Mutex<Option<Committer>>,
     pub(crate) offline: Offline,
@@ -68,8 +72,10 @@ impl Local {
         let Options { folder, settings, environment, actions: further, models } = options;
         let project = Project::around(&folder)?;
         let place = Place::of(&settings.database, &project)?;
-        let wire = working::wire(&settings, &place, &environment)?;
         let database = open(&place, &settings).await?;
+        let redis = Redis::of(&settings, &environment, &database).await?;
+        let wire = working::wire(&settings, &place, redis.as_ref())?;
+        let shared = redis.and_then(|redis| redis.limiter("models"));
         let offline = Offline {
             settings: settings.clone(),
             environment: environment.clone(),
@@ -79,7 +85,7 @@ impl Local {
         };
         let (models, committer) = match models {
             Some(models) => (models, None),
-            None => gateway::models(&settings, &environment, Arc::new(database.clone()))?,
+            None => gateway::models(&settings, &environment, Arc::new(database.clone()), shared.clone())?,
         };
         let actions = builtin::runner(&project, (&environment, &settings.sandbox), models, further);
         let bell = Bell::default();
@@ -93,7 +99,19 @@ impl Local {
         let worker = working::settings(&settings.worker, &place);
         let committer = Mutex::new(committer);
         let retention = settings.retention;
-        Ok(Self { engine, actions, bell, place, worker, retention, project, wire, committer, offline })
+        Ok(Self {
+            engine,
+            actions,
+            bell,
+            place,
+            worker,
+            retention,
+            project,
+            wire,
+            shared,
+            committer,
+            offline,
+        })
     }
 
     /// The engine, for everything that is not here.
@@ -152,9 +170,10 @@ impl Local {
     pub fn reserve(&self) -> Result<Reservation, Error> {
         let lock = self.place.folder().map(EngineLock::acquire).transpose()?;
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (engine, settings, wire) = (self.engine.clone(), self.worker.clone(), self.wire.clone());
+        let (engine, settings) = (self.engine.clone(), self.worker.clone());
+        let (wire, shared) = (self.wire.clone(), self.shared.clone());
         let (retention, folder) = (self.retention.clone(), self.project.root().to_owned());
-        Ok(Reservation { engine, settings, retention, folder, wire, lock, committer })
+        Ok(Reservation { engine, settings, retention, folder, wire, shared, lock, committer })
     }
 
     /// Whether another process works on the same SQLite file; `None` when the database is a server, where

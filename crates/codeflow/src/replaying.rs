@@ -105,7 +105,7 @@ impl Offline {
     fn models(&self) -> Result<(Arc<dyn Models>, Option<Committer>), Error> {
         match &self.models {
             Some(models) => Ok((Arc::clone(models), None)),
-            None => gateway::models(&self.settings, &self.environment, Arc::new(Unkept::default())),
+            None => gateway::models(&self.settings, &self.environment, Arc::new(Unkept::default()), None),
         }
     }
 }

@@ -8,10 +8,11 @@ use codeflow_config::RetentionSettings;
 use codeflow_engine::{Engine, Wire, WorkerSettings};
 use codeflow_gateway::Committer;
 use codeflow_persistence::EngineLock;
+use codeflow_ratelimit::SharedLimiter;
 use codeflow_runtime::Tasks;
 use tokio::task::JoinHandle;
 
-use crate::{Error, ErrorKind, retention, working};
+use crate::{Error, ErrorKind, retention, sharing, working};
 
 /// What a worker may need beyond its grace period to give work back and to close its session.
 const SETTLING: Duration = Duration::from_secs(15);
@@ -24,6 +25,7 @@ pub struct Reservation {
     /// Where an archive is whose path is relative.
     pub(crate) folder: PathBuf,
     pub(crate) wire: Option<Arc<dyn Wire>>,
+    pub(crate) shared: Option<Arc<SharedLimiter>>,
     pub(crate) lock: Option<EngineLock>,
     pub(crate) committer: Option<Committer>,
 }
@@ -31,13 +33,16 @@ pub struct Reservation {
 impl Reservation {
     /// Runs what is due, until it is stopped.
     pub fn work(self) -> Running {
-        let Self { engine, settings, retention, folder, wire, lock, committer } = self;
+        let Self { engine, settings, retention, folder, wire, shared, lock, committer } = self;
         let accounts = Tasks::new();
         if let Some(committer) = committer {
             let stop = accounts.stop_token();
             accounts.spawn("accounts", committer.run(stop));
         }
         let (tasks, lines, grace) = (Tasks::new(), Tasks::new(), settings.grace);
+        if let Some(shared) = &shared {
+            sharing::run(shared, &lines);
+        }
         let engine = engine.with_wakeups(working::wakeups(wire, &lines));
         let (scheduler, stop) = (engine.scheduler(settings.poll), tasks.stop_token());
         tasks.spawn("scheduler", async move { scheduler.run(stop).await });

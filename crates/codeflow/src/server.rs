@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::gateway::{self, Assembled};
 use crate::local;
 use crate::place::Place;
+use crate::sharing::Redis;
 use crate::{Error, ErrorKind, Project};
 use manage::{Ground, Managed};
 use threads::Threads;
@@ -52,7 +53,9 @@ impl Server {
         let database = local::open(&place, &settings).await?;
         let keys = keys(&settings, &environment).await?;
         let store: Arc<dyn AccountStore> = Arc::new(database.clone());
-        let assembled = gateway::assemble(&settings, &environment, store)?;
+        let redis = Redis::of(&settings, &environment, &database).await?;
+        let shared = redis.as_ref().and_then(|redis| redis.limiter("models"));
+        let assembled = gateway::assemble(&settings, &environment, store, shared)?;
         announce(&assembled);
         let tasks = Tasks::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -62,6 +65,7 @@ impl Server {
             project: &project,
             place: &place,
             database: &database,
+            redis: redis.as_ref(),
         };
         let managed = manage::parts(&ground, &assembled, &tasks).await?;
         let first = managed.identities.identity.first_token().await?;
@@ -190,7 +194,7 @@ async fn keys(settings: &Settings, environment: &Environment) -> Result<KeyRing,
             caller: Arc::new(caller),
             models: own.models,
             permissions: Key::usual_permissions(),
-            tier: "authenticated".into(),
+            tier: own.tier.into(),
         }
     })))
 }

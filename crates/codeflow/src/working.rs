@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use codeflow_config::{Environment, LocalSecrets, Settings, WakeupMode, WorkerSettings};
+use codeflow_config::{Settings, WakeupMode, WorkerSettings};
 use codeflow_engine::{WakeupSettings, Wakeups, Wire};
 use codeflow_persistence::{DatabaseSettings, PostgresWire};
-use codeflow_redis::RedisWire;
 use codeflow_runtime::{SystemIds, Tasks};
 
 use crate::place::Place;
+use crate::sharing::Redis;
 use crate::{Error, ErrorKind};
 
 /// What the engine is told. On SQLite this process is the only one.
@@ -36,7 +36,7 @@ pub(crate) fn database(settings: &Settings, place: &Place) -> DatabaseSettings {
 pub(crate) fn wire(
     settings: &Settings,
     place: &Place,
-    environment: &Environment,
+    redis: Option<&Redis>,
 ) -> Result<Option<Arc<dyn Wire>>, Error> {
     let Place::Shared(_) = place else { return Ok(None) };
     match settings.worker.wakeups {
@@ -44,12 +44,7 @@ pub(crate) fn wire(
         WakeupMode::Listen => Ok(Some(Arc::new(PostgresWire::new(&database(settings, place))))),
         WakeupMode::Redis => {
             let missing = || Error::new(ErrorKind::Wakeups, "`worker.redis_url` does not say where Redis is");
-            let reference = settings.worker.redis_url.as_ref().ok_or_else(missing)?;
-            let url = LocalSecrets::new(environment.clone()).read(reference)?;
-            let unusable = |error| {
-                Error::new(ErrorKind::Wakeups, "`worker.redis_url` cannot be used").with_source(error)
-            };
-            Ok(Some(Arc::new(RedisWire::new(&url).map_err(unusable)?)))
+            Ok(Some(Arc::new(redis.ok_or_else(missing)?.wire())))
         }
     }
 }

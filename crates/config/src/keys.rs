@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 
+use codeflow_ratelimit::Rules;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,9 @@ pub struct KeySettings {
     pub user: Option<String>,
     /// The models and routes that it may use, `*` at the end for anything; `None`: all of them.
     pub models: Option<Vec<String>>,
-    /// Requests that it may make in a minute; `None`: what `[limits]` says.
+    /// The tier of its limits on requests of every kind.
+    pub tier: String,
+    /// Calls to models that it may make in a minute; `None`: what `[limits]` says.
     pub requests_per_minute: Option<NonZeroU32>,
     /// Tokens that it may use in a minute; `None`: what `[limits]` says.
     pub tokens_per_minute: Option<NonZeroU32>,
@@ -111,7 +114,10 @@ pub(crate) struct RawKey {
     #[serde(default)]
     #[schemars(extend("x-example" = ["fast", "openai/*"]))]
     models: Option<Names>,
-    /// Requests that it may make in a minute, instead of what `[limits]` says.
+    /// Which limits of `[limits.requests]` it has.
+    #[serde(default = "default_tier")]
+    tier: String,
+    /// Calls to models that it may make in a minute, instead of what `[limits]` says.
     #[serde(default)]
     #[schemars(extend("x-example" = 600))]
     requests_per_minute: Option<u32>,
@@ -119,6 +125,10 @@ pub(crate) struct RawKey {
     #[serde(default)]
     #[schemars(extend("x-example" = 200_000))]
     tokens_per_minute: Option<u32>,
+}
+
+fn default_tier() -> String {
+    Rules::SERVICE.to_owned()
 }
 
 fn default_tenant() -> String {
@@ -129,9 +139,13 @@ fn default_tenant() -> String {
 pub(crate) fn settle(
     raw: BTreeMap<String, RawKey>,
     environment: &Environment,
+    rules: &Rules,
     checks: &mut Checks,
 ) -> Vec<KeySettings> {
     let mut keys: Vec<_> = raw.into_iter().map(|(name, raw)| raw.settle(name, checks)).collect();
+    for key in keys.iter().filter(|key| !rules.tiers.contains_key(&key.tier)) {
+        checks.refuse(format!("keys.{}.tier", key.name), "is the name of no tier of `[limits.requests]`");
+    }
     if environment.find(MASTER_VARIABLE).is_some() {
         if keys.iter().any(|key| key.name == MASTER) {
             checks.refuse("keys.master", "is the name of the key in CODEFLOW_MASTER_KEY; use one of the two");
@@ -142,6 +156,7 @@ pub(crate) fn settle(
             tenant: default_tenant(),
             user: None,
             models: None,
+            tier: default_tier(),
             requests_per_minute: None,
             tokens_per_minute: None,
         });
@@ -158,6 +173,7 @@ impl RawKey {
             tenant: checks.name(format!("{at}.tenant"), self.tenant),
             user: checks.optional(format!("{at}.user"), self.user),
             models: self.models.map(|names| checks.models(format!("{at}.models"), names)),
+            tier: checks.name(format!("{at}.tier"), self.tier),
             requests_per_minute: checks.limit(format!("{at}.requests_per_minute"), self.requests_per_minute),
             tokens_per_minute: checks.limit(format!("{at}.tokens_per_minute"), self.tokens_per_minute),
         }

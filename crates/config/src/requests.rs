@@ -18,10 +18,12 @@ pub(crate) struct RawRequests {
     address: RawRates,
     /// Whoever is not recognised, by address.
     anonymous: RawRates,
-    /// Each user and each key, unless it has another tier.
+    /// Each user and each key of the database, unless it has another tier.
     authenticated: RawRates,
     /// Each user and each key of tier `premium`.
     premium: RawRates,
+    /// Each key of `[keys]`, unless it has another tier.
+    service: RawRates,
     /// Each user and each key of tier `admin`.
     admin: RawRates,
     /// A tier of another name.
@@ -56,10 +58,11 @@ impl Default for RawRequests {
         let tier = |per_minute| RawRates { per_minute, ..RawRates::default() };
         Self {
             global: 0,
-            address: RawRates { sign_in: 10, ..tier(12_000) },
+            address: RawRates { sign_in: 10, ..tier(60_000) },
             anonymous: tier(60),
             authenticated: RawRates { admin: 120, ..tier(600) },
             premium: RawRates { admin: 120, ..tier(6000) },
+            service: RawRates { admin: 120, ..tier(60_000) },
             admin: tier(1200),
             tiers: BTreeMap::new(),
         }
@@ -72,6 +75,7 @@ impl RawRequests {
             (Rules::ANONYMOUS, self.anonymous),
             ("authenticated", self.authenticated),
             ("premium", self.premium),
+            (Rules::SERVICE, self.service),
             ("admin", self.admin),
         ];
         for (name, _) in &own {

@@ -149,6 +149,7 @@ impl RawSettings {
         let routes = self.routes.into_iter();
         let (database, address) = self.database.settle(checks);
         let worker = self.worker.settle(checks);
+        let limits = self.limits.settle(worker.redis_url.is_some(), checks);
         let settings = Settings {
             profile,
             database,
@@ -156,12 +157,12 @@ impl RawSettings {
             log: self.log.settle(checks),
             server: self.server.settle(checks),
             auth: self.auth.settle(checks),
-            keys: keys::settle(self.keys, environment, checks),
+            keys: keys::settle(self.keys, environment, &limits.requests, checks),
             providers: providers.map(|(name, raw)| raw.settle(name, checks)).collect(),
             routes: routes.map(|(alias, raw)| raw.settle(alias, checks)).collect(),
             models: self.routing.settle(self.models, checks),
             budgets: budgets::settle(self.budgets, checks),
-            limits: self.limits.settle(worker.redis_url.is_some(), checks),
+            limits,
             worker,
             cache: self.cache.settle(checks),
             retry: self.retry.settle(checks),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -37,6 +38,10 @@ pub struct WorkerSettings {
     pub wakeups: WakeupMode,
     /// The Redis that carries wake-ups and the count of limits.
     pub redis_url: Option<SecretReference>,
+    /// The certificates of those who may sign that of Redis; `None`: those whom the system trusts.
+    pub redis_ca: Option<PathBuf>,
+    /// The name under which this installation uses that Redis; `None`: one that is kept in the database.
+    pub redis_prefix: Option<String>,
     /// Where `codeflow-worker` tells its health and metrics; `None`: nowhere.
     pub listen: Option<SocketAddr>,
 }
@@ -74,6 +79,14 @@ pub(crate) struct RawWorker {
     /// `{ env = "NAME" }` and `{ file = "/path" }` work, too.
     #[schemars(extend("x-example" = { "file": "/run/secrets/redis-url" }))]
     redis_url: Option<RawSecret>,
+    /// A file with the certificates, as PEM, of those who may sign that of a `rediss://`. Left out: those whom the system
+    /// trusts.
+    #[schemars(extend("x-example" = "/etc/ssl/redis-ca.pem"))]
+    redis_ca: Option<PathBuf>,
+    /// The name under which this installation uses that Redis, so that others may use it, too. Left out: one that is kept
+    /// in the database.
+    #[schemars(extend("x-example" = "production"))]
+    redis_prefix: Option<String>,
     /// Where `codeflow-worker` tells its health and metrics, such as 127.0.0.1:9464. Empty: nowhere.
     listen: String,
 }
@@ -88,6 +101,8 @@ impl Default for RawWorker {
             poll: Amount::text("1s"),
             wakeups: WakeupMode::Listen,
             redis_url: None,
+            redis_ca: None,
+            redis_prefix: None,
             listen: String::new(),
         }
     }
@@ -98,6 +113,9 @@ impl RawWorker {
         let concurrency = checks.count("worker.concurrency", self.concurrency);
         if concurrency > MAX_CONCURRENCY {
             checks.refuse("worker.concurrency", format!("must be at most {MAX_CONCURRENCY}"));
+        }
+        if self.redis_url.is_none() && self.redis_ca.is_some() {
+            checks.refuse("worker.redis_ca", "is of no use without `worker.redis_url`");
         }
         if self.wakeups == WakeupMode::Redis && self.redis_url.is_none() {
             checks.refuse("worker.wakeups", "is `redis`, so `worker.redis_url` has to say where that is");
@@ -112,6 +130,8 @@ impl RawWorker {
             poll: checks.within("worker.poll", &self.poll, SECOND / 100..=MINUTE),
             wakeups: self.wakeups,
             redis_url: checks.optional_secret("worker.redis_url", self.redis_url),
+            redis_ca: self.redis_ca,
+            redis_prefix: self.redis_prefix.map(|name| checks.name("worker.redis_prefix", name)),
             listen: if listen.is_empty() { None } else { checks.parsed("worker.listen", listen, wanted) },
         }
     }

@@ -70,20 +70,85 @@ impl Decision {
         }
     }
 
-    /// The headers that tell a client, in seconds rounded up: `RateLimit-Policy` and `RateLimit` as the draft of the
-    /// HTTP working group has them, `X-RateLimit-*` as many clients read them, and `Retry-After` when waiting helps.
-    pub fn headers(&self) -> Vec<Header> {
+    /// The one that matters more to whoever asked, of what two gates said: it refuses for longer, or leaves the smaller part
+    /// of its burst.
+    pub fn strictest(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => strictest(&[one, other]),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The names of the headers that tell a client: `RateLimit-Policy` and `RateLimit` as the draft of the HTTP working group
+    /// has them, `X-RateLimit-*` as many clients read them, and `Retry-After` when waiting helps.
+    pub const HEADERS: [&str; 6] = [
+        "ratelimit-policy",
+        "ratelimit",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "retry-after",
+    ];
+
+    /// Tells each header by its place in [`HEADERS`](Self::HEADERS) and its value, with times in seconds rounded up. This is
+    /// done for every request, so it makes no text of its own for each.
+    pub fn tell(&self, mut put: impl FnMut(usize, &str)) {
         let Limit { name, quota, window, burst } = self.limit;
-        let (remaining, reset) = (self.remaining, whole_seconds(self.reset_after));
-        let mut headers = vec![
-            ("ratelimit-policy", format!("\"{name}\";q={quota};w={}", whole_seconds(window))),
-            ("ratelimit", format!("\"{name}\";r={remaining};t={reset}")),
-            ("x-ratelimit-limit", burst.to_string()),
-            ("x-ratelimit-remaining", remaining.to_string()),
-            ("x-ratelimit-reset", reset.to_string()),
-        ];
-        headers.extend(self.retry_after().map(|wait| ("retry-after", whole_seconds(wait).to_string())));
+        let (remaining, reset) = (self.remaining.into(), whole_seconds(self.reset_after));
+        let mut text = Text(String::with_capacity(64));
+        put(
+            0,
+            text.of("\"", name, "\";q=").number(quota.get().into()).word(";w=").number(whole_seconds(window)),
+        );
+        put(1, text.of("\"", name, "\";r=").number(remaining).word(";t=").number(reset));
+        put(2, text.of("", "", "").number(burst.get().into()));
+        put(3, text.of("", "", "").number(remaining));
+        put(4, text.of("", "", "").number(reset));
+        if let Some(wait) = self.retry_after() {
+            put(5, text.of("", "", "").number(whole_seconds(wait)));
+        }
+    }
+
+    /// The headers that tell a client; see [`tell`](Self::tell).
+    pub fn headers(&self) -> Vec<Header> {
+        let mut headers = Vec::with_capacity(Self::HEADERS.len());
+        self.tell(|place, value| headers.push((Self::HEADERS[place], value.to_owned())));
         headers
+    }
+}
+
+/// A text that is written again and again.
+struct Text(String);
+
+impl Text {
+    /// Begins anew.
+    fn of(&mut self, one: &str, other: &str, last: &str) -> &mut Self {
+        self.0.clear();
+        self.word(one).word(other).word(last)
+    }
+
+    fn word(&mut self, word: &str) -> &mut Self {
+        self.0.push_str(word);
+        self
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        let (mut rest, mut digits, mut at) = (number, [0; 20], 20);
+        while rest > 0 || at == 20 {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        self.0.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+        self
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 

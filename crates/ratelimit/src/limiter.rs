@@ -70,6 +70,9 @@ impl Limiter {
     /// of the one that refuses for longest, or of the one that leaves the smallest part of its burst; `None` when nothing
     /// is asked for.
     pub fn check_all(&self, asks: &[Ask<'_>]) -> Option<Decision> {
+        if let [ask] = asks {
+            return Some(self.check(ask));
+        }
         let decisions: Vec<Decision> = asks.iter().map(|ask| self.check(ask)).collect();
         let strictest = strictest(&decisions)?;
         if !strictest.is_allowed() {

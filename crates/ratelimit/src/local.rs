@@ -6,10 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use codeflow_core::Clock;
 
-use crate::book::Question;
+use crate::book::Questions;
 use crate::{
-    Ask, Decision, EndpointClass, Gate, GateObserver, Limiter, NoGateObserver, Outcome, RuleBook, Verdict,
-    Visitor,
+    Decision, EndpointClass, Gate, GateObserver, Limiter, NoGateObserver, Outcome, RuleBook, Verdict, Visitor,
 };
 
 /// Counts in this process: its limits are those of the process.
@@ -36,13 +35,13 @@ impl LocalGate {
 impl Gate for LocalGate {
     async fn enter(&self, address: IpAddr, class: EndpointClass) -> Option<Decision> {
         let questions = self.desk.rules.entering(address, class);
-        let decision = self.limiter.check_all(&asks(&questions));
+        let decision = self.limiter.check_all(&questions.asks());
         self.desk.conclude(&questions, decision, class, false)
     }
 
     async fn admit(&self, visitor: &Visitor<'_>) -> Option<Decision> {
         let questions = self.desk.rules.admitting(visitor);
-        let decision = self.limiter.check_all(&asks(&questions));
+        let decision = self.limiter.check_all(&questions.asks());
         self.desk.conclude(&questions, decision, visitor.class, visitor.may_bypass)
     }
 }
@@ -53,10 +52,6 @@ pub(crate) struct Desk {
     pub(crate) observer: Arc<dyn GateObserver>,
 }
 
-pub(crate) fn asks(questions: &[Question]) -> Vec<Ask<'_>> {
-    questions.iter().map(Question::ask).collect()
-}
-
 impl Desk {
     pub(crate) fn new(rules: Arc<RuleBook>) -> Self {
         Self { rules, observer: Arc::new(NoGateObserver) }
@@ -65,20 +60,19 @@ impl Desk {
     /// Tells how it went. A refusal is none for whoever may go beyond limits.
     pub(crate) fn conclude(
         &self,
-        questions: &[Question],
+        questions: &Questions,
         decision: Option<Decision>,
         class: EndpointClass,
         may_bypass: bool,
     ) -> Option<Decision> {
         let decision = decision?;
-        let asked = questions.iter().find(|question| question.limit.name == decision.limit.name);
         let outcome = match (decision.is_allowed(), may_bypass) {
             (true, _) => Outcome::Admitted,
             (false, true) => Outcome::Bypassed,
             (false, false) => Outcome::Refused,
         };
-        if let Some(question) = asked {
-            self.observer.decided(outcome, question.scope, class);
+        if let Some(scope) = questions.scope(decision.limit.name) {
+            self.observer.decided(outcome, scope, class);
         }
         match outcome {
             Outcome::Admitted | Outcome::Refused => Some(decision),

@@ -19,7 +19,8 @@ pub struct Rules {
     pub global: Option<Rate>,
     /// For each address, before it is known who calls.
     pub address: ClassRates,
-    /// For each principal, by the name of its tier. Whose tier is not among them has that of [`Rules::ANONYMOUS`].
+    /// For each principal, by the name of its tier. Whose tier is not among them has that of [`Rules::ANONYMOUS`], but that
+    /// [`Rules::SERVICE`] is not limited then.
     pub tiers: BTreeMap<String, ClassRates>,
 }
 
@@ -71,6 +72,9 @@ impl Rate {
 impl Rules {
     /// The tier of whoever is not recognised.
     pub const ANONYMOUS: &str = "anonymous";
+    /// The tier of the programs that the settings know, unless they have another one. Rules that were made before there was
+    /// such a tier do not hold for it.
+    pub const SERVICE: &str = "service";
 
     /// Everything that is wrong.
     pub fn problems(&self) -> Vec<RuleProblem> {

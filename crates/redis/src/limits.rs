@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use codeflow_ratelimit::{Error, ErrorKind, LeaseReply, LeaseRequest, SharedLimits};
 use redis::aio::MultiplexedConnection;
 use redis::{Client, ErrorKind as RedisKind, Pipeline, RedisError};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
+
+use crate::RedisAddress;
 
 const SCRIPT: &str = include_str!("limits.lua");
 /// How long a lease is kept for a process that does not come back.
@@ -35,16 +36,11 @@ struct Line {
 }
 
 impl RedisLimits {
-    /// Counts in the Redis at this address, under a name that tells this count from others in the same Redis. Nothing is
-    /// connected yet.
-    ///
-    /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) when it is no address of a Redis.
-    pub fn new(url: &SecretString, name: &str) -> Result<Self, Error> {
-        // The cause is left out: it may show the address, and with it a password.
-        let invalid = |_| Error::new(ErrorKind::Unavailable, "the address of Redis cannot be used");
-        let client = Client::open(url.expose_secret()).map_err(invalid)?;
-        Ok(Self { client, prefix: format!("codeflow:limits:{name}"), line: Mutex::default() })
+    /// Counts in the Redis at this address for an installation, under a name that tells this count from its others. Nothing
+    /// is connected yet.
+    pub fn new(address: &RedisAddress, installation: &str, name: &str) -> Self {
+        let prefix = format!("codeflow:{installation}:limits:{name}");
+        Self { client: address.client().clone(), prefix, line: Mutex::default() }
     }
 
     fn line(&self) -> Option<Line> {

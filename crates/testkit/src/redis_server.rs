@@ -11,19 +11,27 @@ use tempfile::TempDir;
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
+    options: Vec<String>,
     child: Child,
 }
 
 impl RedisServer {
     /// Starts one that keeps nothing on disk.
-    #[expect(clippy::missing_panics_doc, reason = "a test without its server fails")]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further options of its command line, in which `{port}` is its port.
+    #[expect(clippy::missing_panics_doc, reason = "a test without its server fails")]
+    pub fn start_with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = free.local_addr().expect("it is bound").port();
         drop(free);
-        let child = launch(&folder, port);
-        Self { folder, port, child }
+        let options: Vec<String> =
+            options.iter().map(|option| option.replace("{port}", &port.to_string())).collect();
+        let child = launch(&folder, port, &options);
+        Self { folder, port, options, child }
     }
 
     /// Where it listens.
@@ -44,7 +52,7 @@ impl RedisServer {
 
     /// Starts it on the same port as before.
     pub fn start_again(&mut self) {
-        self.child = launch(&self.folder, self.port);
+        self.child = launch(&self.folder, self.port, &self.options);
     }
 }
 
@@ -55,9 +63,10 @@ impl Drop for RedisServer {
 }
 
 /// Starts it and waits until it answers.
-fn launch(folder: &TempDir, port: u16) -> Child {
+fn launch(folder: &TempDir, port: u16, options: &[String]) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(port.to_string());
+    command.args(options);
     command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child =
         command.spawn().expect("redis-server can be started: install it, or let `cargo xtask test` do so");

@@ -1,5 +1,6 @@
 //! What the paths under `/api` need from outside, with defaults that let nobody in whom the settings do not name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -109,11 +110,17 @@ impl ClientAddress {
 
     /// Behind proxies that are trusted: what they say in `Forwarded` or `X-Forwarded-For`.
     pub fn behind(trusted: Vec<Network>) -> Self {
+        if trusted.is_empty() {
+            return Self::of(|peer, _| peer.to_canonical());
+        }
         Self::of(move |peer, headers| {
-            let texts = |name: HeaderName| -> Vec<&str> {
-                headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+            // What a client wrote may be no text; what a proxy added behind it on the same line is.
+            let texts = |name: HeaderName| -> Vec<Cow<'_, str>> {
+                headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
             };
             let (forwarded, x_forwarded_for) = (texts(header::FORWARDED), texts(X_FORWARDED_FOR));
+            let forwarded: Vec<&str> = forwarded.iter().map(AsRef::as_ref).collect();
+            let x_forwarded_for: Vec<&str> = x_forwarded_for.iter().map(AsRef::as_ref).collect();
             let said = ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for };
             codeflow_ratelimit::client_address(peer, &said, &trusted)
         })

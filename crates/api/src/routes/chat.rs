@@ -1,7 +1,6 @@
 //! `POST /v1/chat/completions` and `POST /v1/messages`: a conversation in, the next message out.
 
 use bytes::Bytes;
-use codeflow_auth::Permission;
 use codeflow_core::Coded;
 use codeflow_gateway::{
     Call, Decoded as Read, Evidence, Facts, Failed, Inbound, RawInbound, Reply, ReplyBody,
@@ -12,7 +11,7 @@ use hyper::body::Incoming;
 
 use super::streams;
 use crate::body::Outgoing;
-use crate::exchange::{self, Exchange, json};
+use crate::exchange::{self, Exchange, Need, json};
 use crate::refusal::Refusal;
 use crate::{Failure, Messages, Sketch, Stamp, decode_chat, encode_chat, evidence};
 
@@ -26,7 +25,7 @@ pub(crate) async fn answer(
     exchange: &Exchange<'_>,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
+    let (key, request) = exchange.caller_of(request, Need::MODELS).await?;
     let use_cache = may_cache(request.headers());
     let passed = passed(request.headers());
     let body = exchange.body(request).await?;

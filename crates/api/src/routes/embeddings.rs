@@ -1,13 +1,12 @@
 //! `POST /v1/embeddings`: texts in, vectors out.
 
-use codeflow_auth::Permission;
 use codeflow_gateway::{Call, Inbound, ReplyBody};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
 use super::chat::{refuse, stamp};
 use crate::body::Outgoing;
-use crate::exchange::{Exchange, json};
+use crate::exchange::{Exchange, Need, json};
 use crate::refusal::Refusal;
 use crate::{Embeddings, Failure, evidence};
 
@@ -15,7 +14,7 @@ pub(crate) async fn answer(
     exchange: &Exchange<'_>,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
+    let (key, request) = exchange.caller_of(request, Need::MODELS).await?;
     let body = exchange.body(request).await?;
     let decoded = Embeddings::decode(&body).map_err(|error| Failure::from(&error))?;
     exchange.allow(&key, &decoded.request.model)?;

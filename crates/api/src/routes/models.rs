@@ -1,6 +1,5 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`: the names that can be asked for, in the shape of either SDK.
 
-use codeflow_auth::Permission;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::body::Outgoing;
-use crate::exchange::{self, Exchange};
+use crate::exchange::{self, Exchange, Need};
 use crate::keys::Key;
 
 /// What Anthropic's SDKs send with every request.
@@ -24,7 +23,7 @@ pub(crate) async fn list(
     exchange: &Exchange<'_>,
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
+    let key = exchange.key(request.headers(), Need::MODELS).await?;
     let names = names(exchange, &key);
     let anthropic = request.headers().contains_key(VERSION);
     let data: Vec<Value> = names.iter().map(|name| name.view(anthropic)).collect();
@@ -41,7 +40,7 @@ pub(crate) async fn show(
     exchange: &Exchange<'_>,
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    let key = exchange.key(request.headers(), Permission::ModelsCall).await?;
+    let key = exchange.key(request.headers(), Need::MODELS).await?;
     let path = request.uri().path();
     let path = path.strip_prefix("/v1/models/").unwrap_or(path);
     let asked = percent_decode_str(path).decode_utf8_lossy();

@@ -1,13 +1,12 @@
 //! How the process is, for those who watch it: `/health/live`, `/health/ready`, `/metrics`, `/api/v1/providers`.
 
-use codeflow_auth::Permission;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::body::Outgoing;
-use crate::exchange::{self, Exchange};
+use crate::exchange::{self, Exchange, Need};
 
 pub(crate) const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -56,7 +55,7 @@ pub(crate) async fn metrics(
     exchange: &Exchange<'_>,
     request: &Request<Incoming>,
 ) -> Result<Response<Outgoing>, Failure> {
-    exchange.key(request.headers(), Permission::MetricsRead).await?;
+    exchange.key(request.headers(), Need::METRICS).await?;
     let mut response = Response::new(Outgoing::Whole(exchange.api.vitals.metrics().into()));
     response.headers_mut().insert(header::CONTENT_TYPE, PROMETHEUS);
     Ok(response)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use codeflow_api::{
     About, Api, ApiParts, BodyLimits, Key, KeyRing, ManageParts, ServerLimits, Serving, serve,
 };
+use codeflow_auth::Permission;
 use codeflow_core::{Clock, Ids, Usd};
 use codeflow_gateway::{
     AccountSettings, Accounts, BudgetRule, Caller, Committer, Gateway, ModelSource, NoObserver, Parts,
@@ -162,7 +163,7 @@ fn budget(limit: u64) -> BudgetRule {
     }
 }
 
-/// `k1` may ask for everything; `k2`, of another tenant, for what begins with `alpha/t`.
+/// `k1` may ask for everything; `k2`, of another tenant, for what begins with `alpha/t`; `k9` may go beyond limits.
 fn keys() -> KeyRing {
     let key = |text: &str, tenant: &str, models: Option<&[&str]>| Key {
         digest: Sha256::digest(text).into(),
@@ -176,5 +177,7 @@ fn keys() -> KeyRing {
         permissions: Key::usual_permissions(),
         tier: "authenticated".into(),
     };
-    KeyRing::new([key("k1", "acme", None), key("k2", "other", Some(&["alpha/t*", "exact"]))])
+    let mut beyond = key("k9", "acme", None);
+    beyond.permissions = [Permission::ModelsCall, Permission::LimitsBypass].into_iter().collect();
+    KeyRing::new([key("k1", "acme", None), key("k2", "other", Some(&["alpha/t*", "exact"])), beyond])
 }

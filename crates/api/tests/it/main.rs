@@ -8,6 +8,7 @@ mod health;
 mod hostile;
 mod http2;
 mod keys;
+mod limits;
 mod live;
 mod manage;
 mod messages;

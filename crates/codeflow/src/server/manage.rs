@@ -14,6 +14,7 @@ use codeflow_telemetry::GateMetrics;
 use crate::gateway::{self, Assembled};
 use crate::identity::Identities;
 use crate::place::Place;
+use crate::sharing::Redis;
 use crate::{Error, Project, builtin, sharing, working};
 
 /// Where everything is, and what the server is told.
@@ -23,6 +24,7 @@ pub(super) struct Ground<'a> {
     pub(super) project: &'a Project,
     pub(super) place: &'a Place,
     pub(super) database: &'a Database,
+    pub(super) redis: Option<&'a Redis>,
 }
 
 /// Puts the parts together, and runs in `tasks` what has to run beside them.
@@ -84,7 +86,7 @@ async fn limits(ground: &Ground<'_>, tasks: &Tasks) -> Result<RequestLimits, Err
     let (watching, stop) = (Arc::clone(&keeper), tasks.stop_token());
     tasks.spawn("limit rules", async move { watching.watch(stop).await });
     let metrics = Arc::new(GateMetrics::new());
-    let shared = sharing::limiter(ground.settings, ground.environment, "requests")?;
+    let shared = ground.redis.and_then(|redis| redis.limiter("requests"));
     let observer = Arc::clone(&metrics) as _;
     let gate: Arc<dyn Gate> = match &shared {
         Some(shared) => {
@@ -106,7 +108,7 @@ fn engine(ground: &Ground<'_>, assembled: &Assembled, tasks: &Tasks) -> Result<E
         ids: Arc::new(SystemIds),
         observer: Arc::new(Silent),
     });
-    let wire = working::wire(ground.settings, ground.place, ground.environment)?;
+    let wire = working::wire(ground.settings, ground.place, ground.redis)?;
     let engine = engine.with_wakeups(working::wakeups(wire, tasks));
     Ok(EnginePorts { engine, actions })
 }

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use crate::served::{Served, provider};
 use crate::wire::{Line, Told};
 
+/// A key of the settings.
+const TEAM: &str = "team-key-0123456789abcdef";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// The bound for a revocation to reach every process.
 const EVERYWHERE: Duration = Duration::from_secs(5);
@@ -199,7 +201,8 @@ async fn two_servers_over_one_redis_admit_together_what_one_would() {
     let database = Arc::new(TestDb::postgres().await);
     let settings = format!(
         "[worker]\nredis_url = \"{}\"\n[limits]\nshared = true\n\
-         [limits.requests.authenticated]\nper_minute = 60\n[limits.requests.premium]\nper_minute = 0\n",
+         [limits.requests.authenticated]\nper_minute = 60\n\
+         [keys.team]\nsecret = \"{TEAM}\"\ntier = \"authenticated\"\n",
         redis.url()
     );
     let environment = || Environment::from([("CODEFLOW_MASTER_KEY", crate::wire::KEY)]);
@@ -217,7 +220,7 @@ async fn two_servers_over_one_redis_admit_together_what_one_would() {
     let (mut admitted, mut refused) = (0_u32, 0_u32);
     for round in 0..90 {
         let to = if round % 2 == 0 { one.address } else { other.address };
-        let told = call(to, "GET /api/v1/providers", crate::wire::KEY, None).await;
+        let told = call(to, "GET /api/v1/providers", TEAM, None).await;
         assert!([200, 429].contains(&told.status), "{}", told.text());
         if told.status == 200 { admitted += 1 } else { refused += 1 }
     }
@@ -225,4 +228,37 @@ async fn two_servers_over_one_redis_admit_together_what_one_would() {
     // What comes back while the test runs, one a second, is admitted, too. A sixteenth may lie with the other process.
     let back = u32::try_from(began.elapsed().as_secs()).unwrap_or(u32::MAX) + 1;
     assert!((60 - 4..=60 + back).contains(&admitted), "{admitted} admitted and {refused} refused, {back} s");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_that_an_operator_changes_hold_for_models_in_all_servers_within_five_seconds() {
+    let database = Arc::new(TestDb::postgres().await);
+    let settings = format!("[keys.team]\nsecret = \"{TEAM}\"\n");
+    let environment = || Environment::from([("CODEFLOW_MASTER_KEY", crate::wire::KEY)]);
+    let mut one = Served::start_with(&database, &settings, environment()).await.expect("it opens");
+    found(&mut one).await;
+    let other = Served::start_with(&database, &settings, environment()).await.expect("it opens");
+    let (ada, _) = sign_in(one.address, "ada").await;
+    let models = async |to: SocketAddr| call(to, "GET /v1/models", TEAM, None).await.status;
+    for to in [one.address, other.address] {
+        assert_eq!((models(to).await, models(to).await), (200, 200));
+    }
+
+    let rules = json!({ "tiers": { "service": { "classes": { "model": { "per_minute": 1 } } } } });
+    let wish = json!({ "version": 0, "rules": rules });
+    let changed = call(one.address, "PUT /api/v1/limits", &ada, Some(wish)).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let began = Instant::now();
+
+    assert_eq!((models(one.address).await, models(one.address).await), (200, 429), "here at once");
+    while models(other.address).await != 429 {
+        assert!(began.elapsed() < EVERYWHERE, "the other server does not follow");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let later = Served::start_with(&database, &settings, environment()).await.expect("it opens");
+    assert_eq!(
+        (models(later.address).await, models(later.address).await),
+        (200, 429),
+        "also after a restart"
+    );
 }

@@ -22,6 +22,7 @@ mod names;
 mod outside;
 mod project;
 mod served;
+mod sharing;
 mod wire;
 
 use codeflow::config::Environment;

@@ -27,6 +27,20 @@ fn a_key_has_a_tenant_and_what_it_may_do() {
     assert_eq!(ci.tokens_per_minute.map(u32::from), Some(1000));
     assert_eq!((plain.tenant.as_str(), &plain.user, &plain.models), ("default", &None, &None));
     assert_eq!((plain.requests_per_minute, plain.tokens_per_minute), (None, None));
+    assert_eq!(plain.tier, "service");
+}
+
+#[test]
+fn a_key_has_the_tier_that_settings_give_it() {
+    let of = |tier: &str| format!("[keys.ci]\nsecret = {{ env = \"CI\" }}\ntier = \"{tier}\"\n");
+    let own = format!("{}[limits.requests.tiers.partner]\nper_minute = 7\n", of("partner"));
+
+    assert_eq!(settings(&of("premium")).keys[0].tier, "premium");
+    assert_eq!(settings(&own).keys[0].tier, "partner");
+    refused([
+        (of("partner").as_str(), "`keys.ci.tier` is the name of no tier of `[limits.requests]`"),
+        (of("a b").as_str(), "`keys.ci.tier` needs a name of 1 to 64 letters"),
+    ]);
 }
 
 #[tokio::test]

@@ -13,11 +13,12 @@ fn per_minute(settings: &Settings, tier: &str) -> Option<u32> {
 fn without_settings_each_tier_has_its_usual_limits() {
     let settings = settings("");
 
-    let tiers = ["anonymous", "authenticated", "premium", "admin"].map(|tier| per_minute(&settings, tier));
-    assert_eq!(tiers, [Some(60), Some(600), Some(6000), Some(1200)]);
+    let tiers =
+        ["anonymous", "authenticated", "premium", "service", "admin"].map(|tier| per_minute(&settings, tier));
+    assert_eq!(tiers, [Some(60), Some(600), Some(6000), Some(60_000), Some(1200)]);
     let rules = &settings.limits.requests;
     assert_eq!(rules.global, None);
-    assert_eq!(rules.address.all, Some(Rate::per_minute(12_000)));
+    assert_eq!(rules.address.all, Some(Rate::per_minute(60_000)));
     assert_eq!(rules.address.classes, [(EndpointClass::SignIn, Rate::per_minute(10))].into());
     assert_eq!(rules.tiers["premium"].classes, [(EndpointClass::Admin, Rate::per_minute(120))].into());
     assert!(!settings.limits.shared);

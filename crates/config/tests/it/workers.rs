@@ -1,5 +1,6 @@
 //! How a process works on executions.
 
+use std::path::Path;
 use std::time::Duration;
 
 use codeflow_config::{Environment, SecretReference, WakeupMode};
@@ -14,6 +15,18 @@ fn without_settings_a_worker_takes_from_one_queue_and_listens() {
     assert_eq!((worker.grace, worker.lease), (Duration::from_secs(10), Duration::from_secs(15)));
     assert_eq!((worker.poll, worker.wakeups), (Duration::from_secs(1), WakeupMode::Listen));
     assert!(worker.redis_url.is_none() && worker.listen.is_none());
+    assert!(worker.redis_ca.is_none() && worker.redis_prefix.is_none());
+}
+
+#[test]
+fn a_redis_has_authorities_and_a_name_for_the_installation() {
+    let text =
+        "[worker]\nredis_url = { env = \"REDIS\" }\nredis_ca = \"/etc/ca.pem\"\nredis_prefix = \"eu-1\"\n";
+
+    let worker = settings(text).worker;
+
+    assert_eq!(worker.redis_ca.as_deref(), Some(Path::new("/etc/ca.pem")));
+    assert_eq!(worker.redis_prefix.as_deref(), Some("eu-1"));
 }
 
 #[test]
@@ -47,6 +60,8 @@ fn what_no_worker_can_do_is_refused() {
         ("[worker]\ngrace = 0\n", "`worker.grace` must be longer than nothing"),
         ("[worker]\nwakeups = \"redis\"\n", "`worker.redis_url` has to say where that is"),
         ("[worker]\nwakeups = \"bells\"\n", "none of `listen`, `redis`, `poll`"),
+        ("[worker]\nredis_ca = \"/ca.pem\"\n", "`worker.redis_ca` is of no use without `worker.redis_url`"),
+        ("[worker]\nredis_prefix = \"a:b\"\n", "`worker.redis_prefix` needs a name of 1 to 64 letters"),
         ("[worker]\nlisten = \"here\"\n", "`worker.listen` is not an address"),
     ]);
 }

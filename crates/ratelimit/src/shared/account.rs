@@ -112,6 +112,8 @@ impl Account {
         let age = self.contact.map(|contact| now.instant.saturating_duration_since(contact));
         self.batch = match age {
             Some(age) if age < sharing.hold => self.batch.saturating_mul(2).saturating_add(ask.cost),
+            // The last lease was for all of its time, so another one like it will do.
+            Some(age) if age < sharing.hold * 2 => self.batch,
             Some(_) | None => 0,
         };
         self.batch = self.batch.min(ask.limit.burst.get() / LARGEST_PART);

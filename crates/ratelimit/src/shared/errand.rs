@@ -86,6 +86,6 @@ fn ask_of(request: &LeaseRequest) -> Ask<'_> {
     Ask { subject: &request.subject, limit: &request.limit, cost: request.cost }
 }
 
-fn unavailable(context: &str, source: impl Into<BoxError>) -> Error {
+pub(super) fn unavailable(context: &str, source: impl Into<BoxError>) -> Error {
     Error::with_source(ErrorKind::Unavailable, context, source)
 }

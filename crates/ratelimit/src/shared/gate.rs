@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::SharedLimiter;
-use crate::local::{Desk, asks};
+use crate::local::Desk;
 use crate::{Decision, EndpointClass, Gate, GateObserver, RuleBook, Visitor};
 
 /// Counts together with other processes: their limits are those of all of them.
@@ -33,13 +33,13 @@ impl SharedGate {
 impl Gate for SharedGate {
     async fn enter(&self, address: IpAddr, class: EndpointClass) -> Option<Decision> {
         let questions = self.desk.rules.entering(address, class);
-        let decision = self.limiter.check_all(&asks(&questions)).await;
+        let decision = self.limiter.check_all(&questions.asks()).await;
         self.desk.conclude(&questions, decision, class, false)
     }
 
     async fn admit(&self, visitor: &Visitor<'_>) -> Option<Decision> {
         let questions = self.desk.rules.admitting(visitor);
-        let decision = self.limiter.check_all(&asks(&questions)).await;
+        let decision = self.limiter.check_all(&questions.asks()).await;
         self.desk.conclude(&questions, decision, visitor.class, visitor.may_bypass)
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::SharedLimits;
 use super::account::{Account, Known, Now, Settled};
-use super::errand::Errand;
+use super::errand::{Errand, unavailable};
 use crate::decision::strictest;
 use crate::limiter::{MAX_SUBJECTS, SHARDS, lock};
 use crate::shard::Shard;
@@ -60,6 +60,8 @@ pub struct SharedLimiter {
     shards: Box<[Mutex<Shard<Account>>]>,
     hasher: RandomState,
     is_alone: AtomicBool,
+    /// Whether it was told why nobody keeps the count.
+    is_told: AtomicBool,
     /// Limits with something to report, the oldest first.
     due: Mutex<VecDeque<Due>>,
 }
@@ -87,6 +89,7 @@ impl SharedLimiter {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             is_alone: AtomicBool::new(true),
+            is_told: AtomicBool::new(false),
             due: Mutex::default(),
         }
     }
@@ -152,10 +155,25 @@ impl SharedLimiter {
         self.report(Instant::now() + self.sharing.hold).await;
     }
 
+    /// Looks for whoever keeps the count. Why nobody is found is told once.
     async fn probe(&self) {
-        if let Ok(Ok(())) = timeout(CONNECTING, self.shared.reach()).await {
-            self.is_alone.store(false, Ordering::Relaxed);
-            tracing::info!("limits are counted together with other processes");
+        let found = timeout(CONNECTING, self.shared.reach()).await;
+        match found
+            .unwrap_or_else(|late| Err(unavailable("whoever keeps the count does not answer in time", late)))
+        {
+            Ok(()) => {
+                self.is_alone.store(false, Ordering::Relaxed);
+                self.is_told.store(false, Ordering::Relaxed);
+                tracing::info!("limits are counted together with other processes");
+            }
+            Err(why) => self.tell(&why),
+        }
+    }
+
+    fn tell(&self, why: &crate::Error) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            let why: &(dyn std::error::Error + 'static) = why;
+            tracing::warn!(error = why, "limits are counted in this process alone");
         }
     }
 
@@ -205,10 +223,8 @@ impl SharedLimiter {
 
     /// Nobody answers. From here on this process counts alone.
     pub(super) fn give_up(&self, why: &crate::Error) {
-        if !self.is_alone.swap(true, Ordering::Relaxed) {
-            let why: &(dyn std::error::Error + 'static) = why;
-            tracing::warn!(error = why, "limits are counted in this process alone");
-        }
+        self.is_alone.store(true, Ordering::Relaxed);
+        self.tell(why);
     }
 
     fn known(&self, ask: &Ask<'_>) -> Known {

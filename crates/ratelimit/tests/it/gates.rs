@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use codeflow_ratelimit::{
-    ClassRates, EndpointClass, Gate, GateObserver, LocalGate, Outcome, Rate, RuleBook, Rules, Scope, Verdict,
-    Visitor,
+    ClassRates, Decision, EndpointClass, Gate, GateObserver, LocalGate, Outcome, Rate, RuleBook, Rules,
+    Scope, Verdict, Visitor,
 };
 
 use crate::given::ManualClock;
@@ -227,4 +227,44 @@ async fn without_limits_everybody_comes_in() {
     assert_eq!(world.admitted(&visitor("ada", "authenticated", EndpointClass::Write)).await, 1000);
     assert_eq!(world.gate.enter(IpAddr::from([203, 0, 113, 1]), EndpointClass::SignIn).await, None);
     assert!(world.told.take().is_empty());
+}
+
+#[tokio::test]
+async fn programs_of_the_settings_are_not_limited_by_rules_that_do_not_know_them() {
+    let mut knowing = rules();
+    knowing.tiers.insert(Rules::SERVICE.to_owned(), rates(Some(7), &[]));
+    let nightly = visitor("nightly", Rules::SERVICE, EndpointClass::Model);
+
+    assert_eq!(World::new(rules()).admitted(&nightly).await, 1000);
+    assert_eq!(World::new(knowing).admitted(&nightly).await, 7);
+}
+
+#[tokio::test]
+async fn names_of_principals_and_addresses_are_never_taken_for_each_other() {
+    let world = World::new(Rules { tiers: [("t".to_owned(), rates(Some(3), &[]))].into(), ..rules() });
+
+    for _ in 0..20 {
+        assert!(world.enters("203.0.113.1", EndpointClass::Read).await);
+    }
+
+    assert!(!world.enters("203.0.113.1", EndpointClass::Read).await);
+    for name in ["203.0.113.1", "@203.0.113.1", ":203.0.113.1", ""] {
+        assert_eq!(world.admitted(&visitor(name, "t", EndpointClass::Read)).await, 3, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn of_what_two_gates_say_the_nearer_limit_is_told() {
+    let world = World::new(rules());
+    let address = IpAddr::from([203, 0, 113, 1]);
+    let entered = world.gate.enter(address, EndpointClass::Read).await;
+    let admitted = world.gate.admit(&visitor("ada", "authenticated", EndpointClass::Read)).await;
+    while world.enters("203.0.113.1", EndpointClass::Read).await {}
+    let refused = world.gate.enter(address, EndpointClass::Read).await;
+
+    assert_eq!(Decision::strictest(None, None), None);
+    assert_eq!(Decision::strictest(entered, None), entered);
+    assert_eq!(Decision::strictest(None, admitted), admitted);
+    assert_eq!(Decision::strictest(entered, admitted), admitted, "of that a tenth is gone, not a twentieth");
+    assert_eq!(Decision::strictest(refused, admitted), refused);
 }

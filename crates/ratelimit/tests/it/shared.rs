@@ -1,5 +1,6 @@
 //! Limits that several processes count together.
 
 mod alone;
+mod subjects;
 mod together;
 mod world;

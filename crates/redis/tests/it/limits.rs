@@ -57,7 +57,7 @@ fn steps() -> impl Strategy<Value = (Limit, Vec<Step>)> {
 }
 
 async fn connected(redis: &RedisServer) -> RedisLimits {
-    let limits = RedisLimits::new(&redis.url().into(), "test").expect("the address is well formed");
+    let limits = RedisLimits::new(&redis.place(), "it", "test");
     limits.reach().await.expect("it is there");
     limits
 }
@@ -108,7 +108,7 @@ async fn a_lease_ends_with_its_time_and_a_key_with_its_debt() {
     let keys = redis.keys();
     let ttl: u64 = redis.command(&["PTTL", &keys[0]]);
     assert!((2000..3000).contains(&ttl), "{ttl}");
-    assert_eq!(keys, ["codeflow:limits:test:requests:ada"]);
+    assert_eq!(keys, ["codeflow:it:limits:test:requests:ada"]);
 
     redis.until("the lease and what is owed are over", |redis| redis.keys().is_empty());
     let late = limits.lease(&[request(first.lease, 50)]).await.expect("it is there")[0];
@@ -139,12 +139,24 @@ async fn a_server_that_lost_the_script_gets_it_again() {
     assert!(found.is_ok_and(|replies| replies[0].is_taken));
 }
 
-#[test]
-fn an_address_of_something_else_is_refused_without_its_password() {
-    let password = ["hun", "ter2"].concat();
+#[tokio::test]
+async fn installations_that_share_a_redis_do_not_share_limits() {
+    let redis = RedisServer::start();
+    let one = NonZeroU32::new(1).expect("it is not zero");
+    let request = LeaseRequest {
+        subject: "ada".to_owned(),
+        limit: Limit::per_minute("requests", one),
+        report: Report::default(),
+        cost: 1,
+        surplus: 0,
+    };
+    let takes = async |installation| {
+        let limits = RedisLimits::new(&redis.place(), installation, "requests");
+        limits.reach().await.expect("it is there");
+        limits.lease(std::slice::from_ref(&request)).await.expect("it is there")[0].is_taken
+    };
 
-    let refused = RedisLimits::new(&format!("http://user:{password}@localhost/").into(), "test");
+    let taken = [takes("one").await, takes("other").await, takes("one").await, takes("other").await];
 
-    let error = refused.err().expect("that is no Redis");
-    assert!(!format!("{error:?}").contains(&password), "{error:?}");
+    assert_eq!(taken, [true, true, false, false]);
 }

@@ -1,16 +1,18 @@
 //! Wake-ups and limits over a real Redis, which is stopped and started as it happens to be in the field.
 
+mod addresses;
 mod limits;
 mod server;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use codeflow_engine::{ErrorKind, Hearing, WakeupSettings, Wakeups};
+use codeflow_engine::{Hearing, WakeupSettings, Wakeups};
 use codeflow_redis::RedisWire;
 use codeflow_runtime::{SystemIds, Tasks};
 use codeflow_testkit::Proxy;
-use server::RedisServer;
+use server::{RedisServer, at};
 use tokio::time::timeout;
 
 /// How long anything may take.
@@ -26,8 +28,11 @@ fn quick() -> WakeupSettings {
 }
 
 fn over(url: String, tasks: &Tasks) -> Wakeups {
-    let wire = RedisWire::new(&url.into()).expect("the address is well formed");
-    Wakeups::over(Arc::new(wire), quick(), &SystemIds, tasks)
+    of("it", &url, tasks)
+}
+
+fn of(installation: &str, url: &str, tasks: &Tasks) -> Wakeups {
+    Wakeups::over(Arc::new(RedisWire::new(&at(url), installation)), quick(), &SystemIds, tasks)
 }
 
 async fn heard(url: String, tasks: &Tasks) -> Wakeups {
@@ -107,13 +112,22 @@ async fn a_redis_behind_a_dead_network_is_found_by_the_probe() {
     tasks.shut_down(PATIENCE).await;
 }
 
-#[test]
-fn an_address_of_something_else_is_refused_without_its_password() {
-    let password = ["hun", "ter2"].concat();
+#[tokio::test(flavor = "multi_thread")]
+async fn installations_that_share_a_redis_do_not_wake_each_other() {
+    let (redis, tasks) = (RedisServer::start(), Tasks::new());
+    let here = heard(redis.url(), &tasks).await;
+    let (there, stranger) = (heard(redis.url(), &tasks).await, of("other", &redis.url(), &tasks));
+    becomes(&stranger, Hearing::Listening).await;
+    let (mut listener, mut other) = (there.listen(&lane()), stranger.listen(&lane()));
 
-    let refused = RedisWire::new(&format!("http://user:{password}@localhost/").into());
+    here.ring("default");
+    timeout(PATIENCE, listener.rung()).await.expect("it is heard");
 
-    let error = refused.err().expect("that is no Redis");
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(!format!("{error:?}").contains(&password), "{error:?}");
+    assert!(timeout(Duration::from_millis(200), other.rung()).await.is_err(), "that was for somebody else");
+    let channels: Vec<String> = redis.command(&["PUBSUB", "CHANNELS"]);
+    assert_eq!(
+        BTreeSet::from_iter(channels),
+        ["codeflow:it:wakeups", "codeflow:other:wakeups"].map(str::to_owned).into()
+    );
+    tasks.shut_down(PATIENCE).await;
 }

@@ -4,12 +4,24 @@ use std::ops::{Deref, DerefMut};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use codeflow_redis::RedisAddress;
+
+/// Where a Redis without TLS is.
+pub(crate) fn at(url: &str) -> RedisAddress {
+    RedisAddress::parse(&url.to_owned().into(), None).expect("the address is well formed")
+}
+
 /// A server that is asked by its commands, too.
 pub(crate) struct RedisServer(codeflow_testkit::RedisServer);
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
         Self(codeflow_testkit::RedisServer::start())
+    }
+
+    /// Where it is, as adapters take it.
+    pub(crate) fn place(&self) -> RedisAddress {
+        at(&self.url())
     }
 
     /// What a command answers, as `redis` reads it.

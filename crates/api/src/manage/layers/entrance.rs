@@ -8,8 +8,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use codeflow_auth::{Caller, Credential, Origin, Permission, Principal};
 use codeflow_ratelimit::{Decision, Visitor, network_of};
-use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::admission;
+use crate::keys::counted_name;
 use crate::manage::deeds::whose;
 use crate::manage::extract::FromWhere;
 use crate::manage::problem::Problem;
@@ -27,7 +28,9 @@ pub(crate) async fn enter(
     next: Next,
 ) -> Response {
     let decision = station.office.manage.gate.enter(address(&origin), station.guard.class).await;
-    pass(decision, request, next).await
+    let mut response = pass(decision, request, next).await;
+    told(&mut response);
+    response
 }
 
 /// The limits of whoever it is, and of the class of the route.
@@ -64,31 +67,34 @@ fn address(origin: &Origin) -> IpAddr {
 /// counted together, so that more keys are not more requests.
 pub(crate) fn name(principal: &Principal) -> String {
     match (&principal.user, &principal.credential) {
-        (_, Credential::Settings(name)) => format!("settings:{name}"),
+        (_, Credential::Settings(name)) => counted_name(name),
         (Some(user), Credential::Key(_) | Credential::Token(_)) => format!("{user}/{}", principal.tier),
         (None, Credential::Key(id)) => id.to_string(),
         (None, Credential::Token(login)) => login.to_string(),
     }
 }
 
-/// Goes on or refuses. The limit is told either way, unless a later layer told a nearer one.
+/// Goes on or refuses. Either way the answer tells the limit that matters most of those that were asked.
 async fn pass(decision: Option<Decision>, request: Request, next: Next) -> Response {
     let Some(decision) = decision else { return next.run(request).await };
     let mut response = if decision.is_allowed() {
         next.run(request).await
     } else {
-        let sentence = decision.reason().unwrap_or_else(|| Refusal::Limited.sentence().to_owned());
-        Problem { message: sentence, ..Refusal::Limited.into() }.after(decision.retry_after()).into_response()
+        let message = admission::sentence(&decision);
+        Problem { message, ..Refusal::Limited.into() }.after(decision.retry_after()).into_response()
     };
-    tell(response.headers_mut(), &decision);
+    let Told(nearer) = response.extensions_mut().remove().unwrap_or_default();
+    response.extensions_mut().insert(Told(Decision::strictest(nearer, Some(decision))));
     response
 }
 
-fn tell(headers: &mut HeaderMap, decision: &Decision) {
-    for (name, value) in decision.headers() {
-        let name = HeaderName::from_static(name);
-        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
+/// What limits said so far of a request that is answered.
+#[derive(Clone, Copy, Default)]
+struct Told(Option<Decision>);
+
+fn told(response: &mut Response) {
+    let Told(decision) = response.extensions_mut().remove().unwrap_or_default();
+    if let Some(decision) = decision {
+        admission::tell(response.headers_mut(), &decision);
     }
 }

@@ -62,7 +62,7 @@ async fn random_arrivals_at_two_processes_are_admitted_like_at_one_within_the_bo
 
 #[tokio::test(start_paused = true)]
 async fn a_hot_key_asks_less_than_once_for_ten_requests() {
-    for (quota, pause) in [(60_000, 2), (6000, 2), (600, 2), (60, 2)] {
+    for (quota, pause) in [(60_000, 2), (6000, 2), (600, 2), (60, 2), (60_000, 20), (6000, 20)] {
         let world = World::new();
         let (here, there) = (world.process().await, world.process().await);
         let limit = per_minute(quota);
@@ -214,17 +214,19 @@ async fn a_gate_over_shared_limits_decides_like_the_local_one() {
         |process: super::world::Process| SharedGate::new(book.clone(), process.0).observed(told.clone());
     let gates = [gate(world.process().await), gate(world.process().await)];
 
-    let (mut entered, mut admitted) = (0, 0);
+    let (mut entered, mut admitted, mut beyond) = (0, 0, 0);
     for turn in 0..10 {
         let gate = &gates[turn % 2];
         let visitor = Visitor { name: "ada", tier: "?", may_bypass: turn == 9, class: EndpointClass::Read };
         let address = IpAddr::from([203, 0, 113, 1]);
         entered +=
             u32::from(gate.enter(address, EndpointClass::Read).await.expect("a limit holds").is_allowed());
-        admitted += u32::from(gate.admit(&visitor).await.is_some_and(|decision| decision.is_allowed()));
+        let decision = gate.admit(&visitor).await.expect("a limit holds");
+        admitted += u32::from(decision.verdict == Verdict::Allowed);
+        beyond += u32::from(decision.is_beyond());
     }
 
-    assert_eq!((entered, admitted), (5, 3));
+    assert_eq!((entered, admitted, beyond), (5, 3, 1));
     assert_eq!(told.0.lock().expect("nobody panics").len(), 20);
     let ended = world.tasks.shut_down(ms(5000)).await;
     assert!(ended, "whoever runs the limits stops");

@@ -12,7 +12,7 @@ use codeflow_redis::RedisLimits;
 use codeflow_runtime::{SystemClock, Tasks};
 use codeflow_testkit::{ManualClock, Proxy};
 
-use crate::server::RedisServer;
+use crate::server::{RedisServer, at};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ impl Process {
     async fn start(url: &str, clock: Arc<dyn Clock>, tasks: &Tasks) -> Self {
         // A test's machine may stand still for longer than a server's.
         let sharing = Sharing { patience: Duration::from_millis(250), ..Sharing::default() };
-        let redis = RedisLimits::new(&url.to_owned().into(), "gate").expect("the address is well formed");
+        let redis = RedisLimits::new(&at(url), "it", "gate");
         let limiter = Arc::new(SharedLimiter::new(Arc::new(redis), clock, sharing));
         let (running, stop) = (limiter.clone(), tasks.stop_token());
         tasks.spawn("limits", async move { running.run(stop).await });
