@@ -59,10 +59,13 @@ impl<'a> Exchange<'a> {
 
     /// The answer, or what went wrong in the client's format; either under the request's name, and with what limits said.
     pub(crate) fn end(&self, outcome: Result<Response<Outgoing>, Failure>) -> Response<Outgoing> {
+        // What another limit refused is not to be tried again when this one says so.
+        let other = |failure: &Failure| failure.status == 429 && failure.code != Refusal::Limited.code();
+        let is_others = outcome.as_ref().is_err_and(other);
         let mut response = outcome.unwrap_or_else(|failure| self.refusal(&failure));
         evidence::name(response.headers_mut(), &self.request_id);
         let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(decision) = told {
+        if let Some(decision) = told.filter(|_| !is_others) {
             admission::tell(response.headers_mut(), &decision);
         }
         response

@@ -64,8 +64,7 @@ impl Identity {
         let id = sealed.user.parse().map_err(|_| void())?;
         let found = self.store.find_user(id).await?;
         let user = found.filter(|user| !user.disabled && user.identity.is_some()).ok_or_else(refused)?;
-        let turn = self.turn(&user.name, origin).await?;
-        let user = self.accept(&turn, user, (Some(code), None), origin).await?;
+        let user = self.accept(user, (Some(code), None), origin).await?;
         self.use_ticket(ticket, sealed.expires_at).await?;
         self.begin(&user, origin, &sealed.provider).await
     }

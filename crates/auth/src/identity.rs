@@ -56,6 +56,7 @@ pub struct Identity {
     /// Whoever tells storage of failures does so alone.
     pub(crate) saving: tokio::sync::Mutex<()>,
     pub(crate) turns: Turns,
+    pub(crate) code_turns: Turns,
     revocations: Arc<Revocations>,
     audit: Arc<AuditLog>,
 }
@@ -100,6 +101,7 @@ impl Identity {
             revocations: Arc::new(revocations),
             audit: Arc::new(AuditLog::new(Arc::clone(&store) as _)),
             turns: Turns::new(),
+            code_turns: Turns::new(),
             store,
             tokens,
             vault,

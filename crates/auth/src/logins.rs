@@ -8,7 +8,6 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::secret_text::RefreshText;
-use crate::turns::Turn;
 use crate::users::{is_name, normal_name};
 use crate::{Error, ErrorKind, Identity, IssuedToken, Login, Origin, Outcome, TokenSubject, User};
 
@@ -58,18 +57,18 @@ impl Identity {
     /// too many sign in at once.
     pub async fn sign_in(&self, ask: SignIn, origin: &Origin) -> Result<SignedIn, Error> {
         let name: String = normal_name(&ask.name).chars().take(128).collect();
-        let turn = self.turn(&name, origin).await?;
+        let (turn, ticket) = self.turn(&name, origin).await?;
         let user = if is_name(&name) { self.store.find_user_by_name(&name).await? } else { None };
         let hash = user.as_ref().and_then(|user| user.password.as_deref());
-        let proven = self.passwords.verify(&turn.ticket, &ask.password, hash).await?;
+        let proven = self.passwords.verify(&ticket, &ask.password, hash).await?;
         let user = match user {
             Some(user) if proven && !user.disabled => user,
             user => return Err(self.failed(&turn, ErrorKind::WrongPassword, user.as_ref(), origin)),
         };
         let outdated = user.password.as_deref().is_some_and(|hash| self.passwords.is_outdated(hash));
-        let renewed =
-            if outdated { Some(self.passwords.hash(&turn.ticket, &ask.password).await?) } else { None };
-        let accepted = self.accept(&turn, user, (ask.code.as_deref(), renewed.as_deref()), origin).await?;
+        let renewed = if outdated { Some(self.passwords.hash(&ticket, &ask.password).await?) } else { None };
+        let accepted = self.accept(user, (ask.code.as_deref(), renewed.as_deref()), origin).await?;
+        self.succeeded(&turn).await?;
         self.begin(&accepted, origin, "password").await
     }
 
@@ -77,16 +76,16 @@ impl Identity {
     /// hash that is made anew, failures that are forgotten.
     pub(crate) async fn accept(
         &self,
-        turn: &Turn<'_>,
         mut user: User,
         (code, renewed): (Option<&str>, Option<&str>),
         origin: &Origin,
     ) -> Result<User, Error> {
+        let turn = self.code_turn(&user, origin).await?;
         let (password, identity) = (user.password.clone(), user.identity.clone());
         for _ in 0..TRIES {
             let mut after = user.clone();
             if !self.use_code(&mut after, code)? {
-                return Err(self.failed(turn, ErrorKind::WrongSecondFactor, Some(&user), origin));
+                return Err(self.failed(&turn, ErrorKind::WrongSecondFactor, Some(&user), origin));
             }
             if let Some(renewed) = renewed {
                 after.password = Some(renewed.to_owned());
@@ -94,7 +93,7 @@ impl Identity {
             let changes = after != user;
             if !changes || self.store.replace_user(&after).await? {
                 after.version += i64::from(changes);
-                self.succeeded(turn).await?;
+                self.succeeded(&turn).await?;
                 return Ok(after);
             }
             let holds = |now: &User| now.password == password && now.identity == identity && !now.disabled;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use codeflow_core::{Tenant, UserId};
+use codeflow_core::{KeyId, Tenant, UserId};
 use secrecy::SecretString;
 
+use crate::passwords::Ticket;
 use crate::turns::Turn;
 use crate::{Caller, Error, ErrorKind, Identity, Permission, Target, User};
 
@@ -38,17 +39,17 @@ impl Identity {
         caller.principal.require(Permission::AccountManage)?;
         let user = self.visible_user(caller, caller.signed_in()?).await?;
         let turn = self.turn(&user.name, &caller.origin).await?;
-        self.prove_password(&turn, caller, &user, old).await?;
+        self.prove_password(turn, caller, &user, old).await?;
         let hash = self.new_hash(&user, new).await?;
         self.change(user.id, None, |now| {
             same_password(&user, now)?;
-            now.password = Some(hash.clone());
+            renew(now, &hash);
             Ok(())
         })
         .await?;
-        self.clear_failures(&user.name).await?;
         self.end_all(user.id, Self::current(&caller.principal.credential)).await?;
-        self.void_with(caller, &user.tenant, (user.id, keys), "user.change_password").await
+        self.void_with(caller, &user.tenant, (user.id, keys), "user.change_password").await?;
+        self.clear_failures(&user.name).await
     }
 
     /// Gives a user another password, ends its sign-ins and forgets its failures.
@@ -72,24 +73,29 @@ impl Identity {
         caller.covers(self.permissions(&user).await?)?;
         let hash = self.new_hash(&user, new).await?;
         self.change(id, Some(caller), |user| {
-            user.password = Some(hash.clone());
+            renew(user, &hash);
             Ok(())
         })
         .await?;
-        self.clear_failures(&user.name).await?;
         self.end_all(id, None).await?;
-        self.void_with(caller, &user.tenant, (id, keys), "user.set_password").await
+        self.void_with(caller, &user.tenant, (id, keys), "user.set_password").await?;
+        self.clear_failures(&user.name).await
     }
 
-    /// Lets a user try again at once.
+    /// Lets another user try again at once, with passwords and with codes.
     ///
     /// # Errors
-    /// [`Forbidden`](ErrorKind::Forbidden), [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
+    /// [`Forbidden`](ErrorKind::Forbidden), also for oneself; [`NotFound`](ErrorKind::NotFound), [`Unavailable`](ErrorKind::Unavailable).
     pub async fn unlock_user(&self, caller: &Caller, id: UserId) -> Result<(), Error> {
         caller.principal.require(Permission::UsersWrite)?;
         let user = self.visible_user(caller, id).await?;
+        if caller.principal.user == Some(id) {
+            let text = "nobody takes their own wait away: whoever found their token could go on guessing";
+            return Err(Error::new(ErrorKind::Forbidden, text));
+        }
         self.may_manage(caller, &user).await?;
         self.clear_failures(&user.name).await?;
+        self.clear_codes(id).await?;
         self.done(caller, &user.tenant, "user.unlock", id.to_string()).await;
         Ok(())
     }
@@ -108,21 +114,21 @@ impl Identity {
         }
         let password = password.ok_or_else(|| Error::field("password", "this needs the password"))?;
         let turn = self.turn(&user.name, &caller.origin).await?;
-        self.prove_password(&turn, caller, &user, password).await?;
+        self.prove_password(turn, caller, &user, password).await?;
         Ok(user)
     }
 
     async fn prove_password(
         &self,
-        turn: &Turn<'_>,
+        (turn, ticket): (Turn<'_>, Ticket),
         caller: &Caller,
         user: &User,
         password: &SecretString,
     ) -> Result<(), Error> {
-        if self.passwords.verify(&turn.ticket, password, user.password.as_deref()).await? {
+        if self.passwords.verify(&ticket, password, user.password.as_deref()).await? {
             return Ok(());
         }
-        Err(self.failed(turn, ErrorKind::WrongPassword, Some(user), &caller.origin))
+        Err(self.failed(&turn, ErrorKind::WrongPassword, Some(user), &caller.origin))
     }
 
     async fn is_fresh(&self, caller: &Caller) -> Result<(), Error> {
@@ -138,6 +144,14 @@ impl Identity {
         Err(Error::new(ErrorKind::Forbidden, text))
     }
 
+    /// A key may be made with one of those that are revoked while they are, and be kept just after: that one is met the
+    /// second time.
+    async fn revoke_all_keys(&self, owner: UserId) -> Result<Vec<KeyId>, Error> {
+        let mut revoked = self.store.revoke_keys_of(owner, self.clock.now()).await?;
+        revoked.extend(self.store.revoke_keys_of(owner, self.clock.now()).await?);
+        Ok(revoked)
+    }
+
     /// Voids what the old password gave besides sign-ins, and says so in the audit log. Sign-ins have ended before, so that
     /// a key that is made with one of them meanwhile is noticed by whoever makes it.
     async fn void_with(
@@ -149,7 +163,7 @@ impl Identity {
     ) -> Result<(), Error> {
         let revoked = match keys {
             OwnKeys::Keep => Vec::new(),
-            OwnKeys::Revoke => self.store.revoke_keys_of(user, self.clock.now()).await?,
+            OwnKeys::Revoke => self.revoke_all_keys(user).await?,
         };
         self.revoke(&[Target::User(user)]).await?;
         let mut event = self.done_event(caller, tenant, action, user.to_string());
@@ -159,6 +173,12 @@ impl Identity {
         self.write(event).await;
         Ok(())
     }
+}
+
+/// A second factor that was begun with the old password is not confirmed with the new one.
+fn renew(user: &mut User, hash: &str) {
+    user.password = Some(hash.to_owned());
+    user.second_factor = user.second_factor.take().filter(|factor| factor.confirmed);
 }
 
 /// That nobody changed the password since it was proven.

@@ -75,9 +75,9 @@ impl BuiltInRole {
         ];
         match self {
             Self::Operator => Permissions::all(),
-            // Limits are those of the whole installation.
+            // Limits and failures are those of the whole installation.
             Self::Admin => {
-                let of_all = [P::TenantsAll, P::LimitsRead, P::LimitsWrite];
+                let of_all = [P::TenantsAll, P::LimitsRead, P::LimitsWrite, P::ErrorsRead];
                 Permissions::all().without(Permissions::from_iter(of_all))
             }
             Self::User => looks.into_iter().chain(does).collect(),

@@ -157,7 +157,7 @@ impl Identity {
         with: impl FnMut(&mut User) -> Result<(), Error>,
     ) -> Result<User, Error> {
         let user = self.visible_user(caller, caller.signed_in()?).await?;
-        let turn = self.turn(&user.name, &caller.origin).await?;
+        let turn = self.code_turn(&user, &caller.origin).await?;
         match self.change(user.id, None, with).await {
             Ok((_, after)) => Ok(after),
             Err(error) if error.kind() == ErrorKind::WrongSecondFactor => {

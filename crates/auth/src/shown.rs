@@ -27,7 +27,16 @@ impl From<User> for ShownUser {
 impl Identity {
     /// Users as they are shown, at most 1,000.
     pub(crate) async fn shown(&self, users: Vec<User>) -> Result<Vec<ShownUser>, Error> {
-        let keys = users.iter().map(|user| self.name_key(&user.name)).collect::<Result<Vec<_>, Error>>()?;
+        let names = users.iter().map(|user| self.name_key(&user.name)).collect::<Result<Vec<_>, Error>>()?;
+        let codes = users.iter().map(|user| self.code_key(user.id)).collect::<Result<Vec<_>, Error>>()?;
+        let (names, codes) = (self.waits_of(&names).await?, self.waits_of(&codes).await?);
+        let locked = names.into_iter().zip(codes).map(|(name, code)| name.max(code));
+        let shown = users.into_iter().zip(locked);
+        Ok(shown.map(|(user, locked_until)| ShownUser { user, locked_until }).collect())
+    }
+
+    /// Until when each of these has to wait, if that is yet to come.
+    async fn waits_of(&self, keys: &[NameKey]) -> Result<Vec<Option<Timestamp>>, Error> {
         let epoch = self.waits.epoch();
         let names: Vec<Vec<u8>> = keys.iter().map(|key| key.to_vec()).collect();
         let kept = self.store.find_lockouts(&names).await?;
@@ -37,9 +46,7 @@ impl Identity {
             let known = self.waits.known(key, kept.get(key.as_slice()).copied(), (epoch, now));
             self.waits.name_until(&known).filter(|until| now < *until)
         };
-        let locked: Vec<_> = keys.iter().map(until).collect();
-        let shown = users.into_iter().zip(locked);
-        Ok(shown.map(|(user, locked_until)| ShownUser { user, locked_until }).collect())
+        Ok(keys.iter().map(until).collect())
     }
 
     /// One user as it is shown.

@@ -1,8 +1,11 @@
-//! Somebody's turn to prove under a name that it is theirs: with a password, or with a code. Who has to wait gets none, and
-//! whoever fails has to wait the longer the more often. What is read and done for that is the same whoever has the name.
+//! Somebody's turn to prove who they are: under a name with a password, and as a user with a code. Who has to wait gets none,
+//! and whoever fails has to wait the longer the more often. What is read and done for a name is the same whoever has it.
+//! Codes are counted apart from passwords: guesses at a password, which anybody may make, keep nobody from a code, and
+//! whoever has the password clears no guesses at a code with it.
 
 use std::hash::{BuildHasher, RandomState};
 
+use codeflow_core::UserId;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -11,30 +14,41 @@ use crate::passwords::Ticket;
 use crate::{Error, ErrorKind, Identity, Origin, Outcome, User};
 
 const PURPOSE: &str = "failed attempts";
+const CODES: &str = "failed codes";
 
-/// A turn of somebody under a name. It is over when this is dropped.
+/// A turn of somebody. It is over when this is dropped.
 pub(crate) struct Turn<'a> {
-    /// A place in the queue for work on passwords.
-    pub(crate) ticket: Ticket,
     key: NameKey,
     known: Known,
     _alone: MutexGuard<'a, ()>,
 }
 
 impl Identity {
-    /// Waits for a turn. There is one at a time for each name, so that guesses made all at once count like guesses made one
-    /// after the other.
+    /// Waits for a turn to prove a password, and for a place in the queue for the work on it. There is one at a time for each
+    /// name, so that guesses made all at once count like guesses made one after the other.
     ///
     /// # Errors
     /// [`LockedOut`](ErrorKind::LockedOut); [`Unavailable`](ErrorKind::Unavailable), also when too many wait already.
-    pub(crate) async fn turn(&self, name: &str, origin: &Origin) -> Result<Turn<'_>, Error> {
+    pub(crate) async fn turn(&self, name: &str, origin: &Origin) -> Result<(Turn<'_>, Ticket), Error> {
         let key = self.name_key(name)?;
         // Whoever has to wait takes no place from others.
         let seen = self.may_try(&key, origin).await?;
         let ticket = self.passwords.admit()?;
         let alone = self.turns.of(name).lock().await;
         let known = if seen.is_current(&self.waits) { seen } else { self.may_try(&key, origin).await? };
-        Ok(Turn { ticket, key, known, _alone: alone })
+        Ok((Turn { key, known, _alone: alone }, ticket))
+    }
+
+    /// Waits for a turn to prove a code. Whoever has a turn for a password may wait for this one, and never the other way
+    /// round.
+    ///
+    /// # Errors
+    /// [`LockedOut`](ErrorKind::LockedOut), [`Unavailable`](ErrorKind::Unavailable).
+    pub(crate) async fn code_turn(&self, user: &User, origin: &Origin) -> Result<Turn<'_>, Error> {
+        let key = self.code_key(user.id)?;
+        let alone = self.code_turns.of(&user.name).lock().await;
+        let known = self.may_try(&key, origin).await?;
+        Ok(Turn { key, known, _alone: alone })
     }
 
     async fn may_try(&self, key: &NameKey, origin: &Origin) -> Result<Known, Error> {
@@ -79,9 +93,14 @@ impl Identity {
         if turn.known.has_failures() { self.clear(&turn.key).await } else { Ok(()) }
     }
 
-    /// Forgets the failures under a name, in all processes.
+    /// Forgets the failures under a name, in all processes: not those with codes.
     pub(crate) async fn clear_failures(&self, name: &str) -> Result<(), Error> {
         self.clear(&self.name_key(name)?).await
+    }
+
+    /// Forgets the failures of a user with codes, in all processes.
+    pub(crate) async fn clear_codes(&self, user: UserId) -> Result<(), Error> {
+        self.clear(&self.code_key(user)?).await
     }
 
     async fn clear(&self, key: &NameKey) -> Result<(), Error> {
@@ -104,6 +123,10 @@ impl Identity {
 
     pub(crate) fn name_key(&self, name: &str) -> Result<NameKey, Error> {
         self.vault.digest(PURPOSE, name.as_bytes())
+    }
+
+    pub(crate) fn code_key(&self, user: UserId) -> Result<NameKey, Error> {
+        self.vault.digest(CODES, user.to_string().as_bytes())
     }
 }
 

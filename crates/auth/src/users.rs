@@ -197,8 +197,10 @@ impl Identity {
             version: 1,
         };
         self.store.add_user(&user).await?;
-        // Whoever tried before there was such a user does not wait for that.
-        self.clear_failures(&user.name).await?;
+        // Whoever tried before there was such a user does not wait for that. The user is there, whatever comes of it.
+        if let Err(error) = self.clear_failures(&user.name).await {
+            tracing::warn!(%error, "the failures under the name of a new user could not be forgotten");
+        }
         Ok(user)
     }
 

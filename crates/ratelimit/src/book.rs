@@ -113,7 +113,7 @@ impl RuleBook {
         if class == EndpointClass::Health {
             return Questions::NONE;
         }
-        let page = self.page();
+        let page = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let [all, one] = page.address.of_class(class);
         let global = page.global.map(|limit| (Scope::Global, limit));
         let limits =
@@ -126,7 +126,7 @@ impl RuleBook {
         if visitor.class == EndpointClass::Health {
             return Questions::NONE;
         }
-        let page = self.page();
+        let page = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let anonymous = || page.tiers.get(Rules::ANONYMOUS).filter(|_| visitor.tier != Rules::SERVICE);
         let Some(tier) = page.tiers.get(visitor.tier).or_else(anonymous) else { return Questions::NONE };
         let [all, one] = tier.of_class(visitor.class);

@@ -30,6 +30,9 @@ const SEND_BUFFER: usize = 64 << 10;
 const PENDING_RESETS: usize = 20;
 /// Streams of HTTP/2 that the server may have to reset because of what a client does on them.
 const ERROR_RESETS: usize = 1_024;
+/// How many times `write_time` an answer may wait over HTTP/2: a client says only after a good part of its window that it
+/// has read on, however steadily it reads.
+const PATIENCE: u32 = 4;
 /// How long a client of HTTP/2 may take to answer that the connection ends.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -79,7 +82,7 @@ impl Connection {
     fn builder(&self, requests: &Requests) -> Builder<Streams> {
         let limits = self.serving.limits;
         let tasks = self.serving.tasks.clone();
-        let streams = Streams { tasks, requests: requests.clone(), within: limits.write_time };
+        let streams = Streams { tasks, requests: requests.clone(), within: limits.write_time * PATIENCE };
         let mut builder = Builder::new(streams);
         builder
             .http1()
@@ -190,7 +193,8 @@ impl Ending {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(pause)));
         while timer.as_mut().poll(cx).is_ready() {
             let written = std::mem::replace(&mut self.written, self.requests.written());
-            self.looks += 1;
+            // Until the last answer has been handed on, nothing is over.
+            self.looks = if self.requests.are_over() { self.looks + 1 } else { 0 };
             let reads = written != self.written && pause * self.looks < most;
             if self.requests.are_over() && !reads {
                 return true;

@@ -13,6 +13,8 @@ use super::requests::Requests;
 /// The frames that a client may send without asking for anything by them, beside those about answers: so many in so long.
 const IDLE_FRAMES: usize = 1_000;
 const IDLE_TIME: Duration = Duration::from_secs(10);
+/// The frames about answers that a client may be behind with.
+const MOST_CREDIT: usize = 100_000;
 
 /// A length of 24 bits, a kind, flags, and the number of a stream.
 const HEAD: usize = 9;
@@ -42,13 +44,13 @@ pub(super) struct Frames {
 struct Idle {
     count: usize,
     since: Instant,
-    /// What was earned by then.
-    earned: usize,
+    /// What of that which was earned they have used up.
+    spent: usize,
 }
 
 impl Frames {
     pub(super) fn new(within: Duration, requests: Requests) -> Self {
-        let idle = Idle { count: 0, since: Instant::now(), earned: 0 };
+        let idle = Idle { count: 0, since: Instant::now(), spent: 0 };
         Self { within, requests, head: [0; HEAD], known: 0, rest: 0, is_open: false, timer: None, idle }
     }
 
@@ -119,12 +121,18 @@ impl Idle {
             return Ok(());
         }
         let (now, earned) = (Instant::now(), requests.earned());
-        if now - self.since < IDLE_TIME && earned.wrapping_sub(self.earned) < self.count {
+        let credit = earned.wrapping_sub(self.spent);
+        if credit >= self.count {
+            // A client may say late and all at once what it has read, so the rest stays.
+            self.spent = self.spent.wrapping_add(self.count).max(earned.saturating_sub(MOST_CREDIT));
+        } else if now - self.since >= IDLE_TIME {
+            self.spent = earned;
+        } else {
             return Err(io::Error::other(
                 "the client floods the connection with frames that ask for nothing",
             ));
         }
-        *self = Self { count: 0, since: now, earned };
+        (self.count, self.since) = (0, now);
         Ok(())
     }
 }

@@ -127,6 +127,8 @@ where
     fn execute(&self, stream: F) {
         let within = self.within;
         let progress = self.requests.take().unwrap_or_default();
+        // In a box, because a task, and what watches it, have room for what they run several times.
+        let stream = Box::pin(stream);
         self.tasks.spawn("stream", async move { patiently(stream, &progress, within).await });
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::refresh::{Granted, granted};
 use super::service::{ConnectionService, Proof};
-use super::{Connections, Place};
+use super::{Connections, MOST, Place};
 use crate::attempts::{self, Purpose, random};
 use crate::oidc::landing;
 use crate::oidc::web::{Web, bad};
@@ -17,8 +17,6 @@ use crate::{AttemptStore, BegunSignIn, ConnectionTokens, Error, ErrorKind, SignI
 
 const CONNECT: Purpose = Purpose { sealed: "connect", state: "connect-state" };
 const LONGEST_CODE: usize = 4 * 1024;
-/// A tenant has no more connections.
-const MOST: usize = 1_000;
 
 /// Where people come back to, and where those who are on their way are kept.
 #[derive(Clone)]

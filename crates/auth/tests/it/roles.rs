@@ -20,7 +20,7 @@ async fn built_in_roles_contain_each_other() {
     assert_eq!(operator, Permissions::all());
     assert_eq!(
         operator.without(admin).iter().collect::<Vec<_>>(),
-        [P::LimitsRead, P::LimitsWrite, P::TenantsAll]
+        [P::ErrorsRead, P::LimitsRead, P::LimitsWrite, P::TenantsAll]
     );
     assert!(admin.has(P::LimitsBypass));
     assert!(user.without(admin).is_empty() && viewer.without(user).is_empty());

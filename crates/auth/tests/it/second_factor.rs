@@ -1,6 +1,8 @@
 //! The second factor.
 
-use codeflow_auth::{Caller, Enrolment, ErrorKind, Origin, SecondFactor, SignIn, SignedIn, UserStore, Vault};
+use codeflow_auth::{
+    Caller, Enrolment, ErrorKind, Origin, OwnKeys, SecondFactor, SignIn, SignedIn, UserStore, Vault,
+};
 use codeflow_core::{Clock, Timestamp};
 use futures_util::FutureExt;
 use secrecy::ExposeSecret;
@@ -291,4 +293,47 @@ async fn codes_are_those_of_the_rfc() {
 
         assert!(sign_in(&world, code).await.is_ok(), "{time}");
     }
+}
+
+#[tokio::test]
+async fn whoever_has_the_password_and_a_token_does_not_go_on_guessing_codes_by_changing_it() {
+    let world = world().await;
+    let (caller, secret, _) = enrolled(&world).await;
+    for _ in 0..6 {
+        let wrong = world.identity.disable_second_factor(&caller, "nonsense").await;
+        assert_eq!(kind(wrong), ErrorKind::WrongSecondFactor);
+    }
+
+    let (old, new) = (PASSWORD.into(), PASSWORD.into());
+    world.identity.change_password(&caller, &old, &new, OwnKeys::Keep).await.unwrap();
+    let again = world.identity.disable_second_factor(&caller, "nonsense").await;
+    let right = sign_in(&world, &app::code(&secret, now_step(&world) + 1)).await;
+    world.identity.unlock_user(&world.operator(), caller.principal.user.unwrap()).await.unwrap();
+    let unlocked = sign_in(&world, &app::code(&secret, now_step(&world) + 1)).await;
+
+    assert_eq!((kind(again), kind(right)), (ErrorKind::LockedOut, ErrorKind::LockedOut));
+    assert!(unlocked.is_ok());
+}
+
+#[tokio::test]
+async fn nobody_takes_their_own_wait_away() {
+    let world = world().await;
+    let admin = world.caller("someone", &["admin"]).await;
+
+    let own = world.identity.unlock_user(&admin, admin.principal.user.unwrap()).await;
+
+    assert_eq!(kind(own), ErrorKind::Forbidden);
+}
+
+#[tokio::test]
+async fn one_that_was_begun_with_an_old_password_is_not_confirmed() {
+    let world = world().await;
+    let caller = world.caller("someone", &["user"]).await;
+    let begun = begin(&world, &caller).await.unwrap();
+    let new = "another long password".into();
+    world.identity.change_password(&caller, &PASSWORD.into(), &new, OwnKeys::Keep).await.unwrap();
+
+    let code = app::code(begun.secret.expose_secret(), now_step(&world));
+
+    assert_eq!(kind(world.identity.confirm_second_factor(&caller, &code).await), ErrorKind::Conflict);
 }

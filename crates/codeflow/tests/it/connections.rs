@@ -137,8 +137,8 @@ async fn a_service_that_takes_everything_back_is_told_as_such() {
     let (first, second) = (check().await, check().await);
     let shown = call(at, &format!("GET {MAIN}"), &ada, None).await.json();
 
-    assert_eq!((first.status, first.header("x-codeflow-error")), (401, "auth.sign_in_failed"));
-    assert_eq!(second.status, 401);
+    assert_eq!((first.status, first.header("x-codeflow-error")), (409, "auth.conflict"));
+    assert_eq!(second.status, 409);
     assert_eq!((&shown["status"], forge.refreshed()), (&json!("refused"), 1), "it is not asked again");
 }
 

@@ -92,7 +92,7 @@ impl Plan<'_> {
             Verdict::Skipped(reason) => {
                 self.settle(path, StepEvent::Skipped, End { error: Some(reason), ..end });
             }
-            Verdict::Failed(failure) if self.may_be_paid_later(&path, failure.kind) => {
+            Verdict::Failed(failure) if self.may_be_paid_later(&path, &failure) => {
                 self.run_dry(task, path, &failure);
             }
             Verdict::Failed(failure) => self.attempt_failed(path, attempt, failure),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use codeflow_core::execution::{ExecutionEvent, Fact, Pause, Progress, StepPath};
-use codeflow_core::workflow::{OnError, Step};
+use codeflow_core::workflow::{OnError, Step, StepName};
 use codeflow_core::{ActionError, ActionErrorKind, MessageId, TaskId, Usd};
 
 use super::Plan;
+use super::steps::is_fine;
 use crate::ports::{Task, Work};
 
 impl Plan<'_> {
@@ -23,7 +24,14 @@ impl Plan<'_> {
     /// Lets the execution go on: with the attempts and the ends of waits that fell due in the meantime.
     pub(super) fn resume(&mut self, message: MessageId, by: String, budget: Option<Usd>) {
         if !self.live.state.is_paused() {
-            self.log("", format!("a resume by {by} was ignored: the execution is not paused"));
+            match budget {
+                // Somebody else was faster. What it may spend counts all the same.
+                Some(given) => {
+                    self.log("", format!("given a budget of {given} by {by}"));
+                    self.record(Fact::Resumed { message, by, budget });
+                }
+                None => self.log("", format!("a resume by {by} was ignored: the execution is not paused")),
+            }
             return;
         }
         let held = self.live.state.held().to_vec();
@@ -52,13 +60,21 @@ impl Plan<'_> {
     }
 
     /// Whether an attempt that found a budget used up is better made later: when the document says what the execution may
-    /// spend, and the step would take the execution down.
-    pub(super) fn may_be_paid_later(&self, path: &StepPath, kind: ActionErrorKind) -> bool {
+    /// spend, the attempt has nothing to show for what it spent, and nothing but this would take the execution down.
+    pub(super) fn may_be_paid_later(&self, path: &StepPath, failure: &ActionError) -> bool {
         let step = self.live.workflow.step(&path.step);
-        kind == ActionErrorKind::BudgetExceeded
+        failure.kind == ActionErrorKind::BudgetExceeded
+            && failure.outputs.is_none()
             && self.live.progress() == Progress::Open
             && self.live.budget().is_some()
             && step.is_some_and(|step| step.on_error == OnError::Fail)
+            && self.first_failure(&self.live.workflow).is_none()
+            && !self.has_failed_iteration(&path.step)
+    }
+
+    fn has_failed_iteration(&self, step: &StepName) -> bool {
+        let known = self.live.state.step(step);
+        known.is_some_and(|known| known.iterations.values().any(|one| !is_fine(one.status)))
     }
 
     /// Pauses the execution until somebody raises its budget, or another one is there again.

@@ -198,7 +198,7 @@ impl Plan<'_> {
     }
 }
 
-fn is_fine(status: StepStatus) -> bool {
+pub(super) fn is_fine(status: StepStatus) -> bool {
     match status {
         StepStatus::Succeeded | StepStatus::Skipped => true,
         StepStatus::Failed | StepStatus::Cancelled | StepStatus::TimedOut => false,

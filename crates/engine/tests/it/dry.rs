@@ -161,3 +161,52 @@ async fn one_that_is_held_can_be_cancelled_and_runs_out_of_time() {
     assert_eq!(over.kind(), ErrorKind::Conflict);
     worker.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_fails_anyway_is_not_held_but_undone() {
+    let world = World::new();
+    let steps = "  charge: { uses: test/x, compensate: { uses: test/x } }
+  deploy: { needs: charge, uses: test/x }
+  review: { needs: charge, uses: test/x }";
+    world.script.fails("deploy", ActionErrorKind::Failed);
+    world.script.on("review", |call, _| async move {
+        sleep(Duration::from_secs(60)).await;
+        paid(call.budget)
+    });
+
+    let view = world.run(&bounded(steps)).await;
+
+    assert_eq!(view.status(), ExecutionStatus::Failed);
+    assert_eq!(view.step("review").error.as_ref().unwrap().code, "model.budget_exceeded");
+    assert_eq!(world.script.count("charge"), 2, "it was done and undone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_paid_for_in_part_fails_and_says_what_it_spent() {
+    let world = World::new();
+    world.script.on("b", |_, _| {
+        let short = ActionError::new(ActionErrorKind::BudgetExceeded, "the second call is not covered");
+        std::future::ready(Err(short.with_outputs(json!({ "cost": "$0.09" }))))
+    });
+
+    let view = world.run(&bounded(TWO)).await;
+
+    assert_eq!(view.status(), ExecutionStatus::Failed);
+    assert_eq!(*view.step("b").outputs.as_deref().unwrap(), json!({ "cost": "$0.09" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_resume_at_once_the_one_with_a_budget_is_heard() {
+    let world = World::new();
+    costs_a_dollar(&world, "b");
+    let id = world.start(&bounded(TWO)).await;
+    let worker = world.work();
+    world.standing(id, ExecutionStatus::Paused).await;
+    worker.stop().await;
+
+    world.engine.resume(id, "ann").await.unwrap();
+    world.engine.resume_with(id, "bob", usd("5.00")).await.unwrap();
+    let view = world.finish(id).await;
+
+    assert_eq!((view.status(), view.state.budget()), (ExecutionStatus::Succeeded, Some(usd("5.00"))));
+}

@@ -27,6 +27,8 @@ pub(crate) struct Account {
     /// Until when the lease may be used, and until when what is known of the others holds.
     until: Option<Instant>,
     contact: Option<Instant>,
+    /// When more was asked for last: reports do not count.
+    asked: Option<Instant>,
     used: i64,
     /// How much was wanted beyond the need the last time.
     batch: u32,
@@ -60,6 +62,7 @@ impl Entry for Account {
             left: 0,
             until: None,
             contact: None,
+            asked: None,
             used: 0,
             batch: 0,
             was_refused: false,
@@ -109,7 +112,8 @@ impl Account {
     }
 
     fn request(&mut self, ask: &Ask<'_>, now: Now, sharing: &Sharing) -> LeaseRequest {
-        let age = self.contact.map(|contact| now.instant.saturating_duration_since(contact));
+        let age = self.asked.map(|asked| now.instant.saturating_duration_since(asked));
+        self.asked = Some(now.instant);
         self.batch = match age {
             Some(age) if age < sharing.hold => self.batch.saturating_mul(2).saturating_add(ask.cost),
             // The last lease was for all of its time, so another one like it will do.

@@ -77,7 +77,7 @@ fn connections(office: &Office) -> Result<&Connections, Problem> {
 }
 
 /// Lists the connections of the caller's tenant by service and name, and the services to which one can connect. There are
-/// at most 1,000.
+/// at most 500.
 #[utoipa::path(get, path = "/api/v1/connections", tag = "connections",
     responses((status = 200, description = "The connections", body = ConnectionsView)))]
 async fn list_connections(
@@ -160,11 +160,14 @@ async fn get_connection(
     Ok(Json(connections(&office)?.get(&caller.tenant, &of.service, &of.name).await?.into()))
 }
 
+const CONNECT_AGAIN: &str =
+    "the other service does not take this connection any more: somebody has to connect again";
+
 /// Makes sure that a connection can be used, refreshes it if that is due, and shows how it is then.
 #[utoipa::path(post, path = "/api/v1/connections/{service}/{name}/check", tag = "connections",
     params(OfConnection), request_body = CheckConnection,
     responses((status = 200, description = "It can be used", body = ConnectionStateView),
-        (status = 401, description = "Somebody has to connect again, or nobody is recognised",
+        (status = 409, description = "Somebody has to connect again",
             body = ProblemBody<'static>, content_type = "application/problem+json")))]
 async fn check_connection(
     State(office): State<Office>,
@@ -173,8 +176,12 @@ async fn check_connection(
     Body(CheckConnection {}): Body<CheckConnection>,
 ) -> Result<Json<ConnectionStateView>, Problem> {
     let all = connections(&office)?;
-    // The token stays here.
-    let _ = all.access_token(&caller.tenant, &of.service, &of.name).await?;
+    // The token stays here. Who asks is known well enough: it is the connection that is over.
+    let over = |error: Error| {
+        let is_over = error.kind() == ErrorKind::SignInFailed;
+        if is_over { Error::with_source(ErrorKind::Conflict, CONNECT_AGAIN, error) } else { error }
+    };
+    let _ = all.access_token(&caller.tenant, &of.service, &of.name).await.map_err(over)?;
     Ok(Json(all.get(&caller.tenant, &of.service, &of.name).await?.into()))
 }
 

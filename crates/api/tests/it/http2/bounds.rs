@@ -142,6 +142,31 @@ async fn a_client_that_says_of_every_few_bytes_that_it_read_them_is_not_cut() {
 }
 
 #[tokio::test]
+async fn a_client_that_says_late_and_all_at_once_what_it_read_is_not_cut() {
+    const PIECES: usize = 128;
+    let live = Live::forwarding(WireFormat::ChatCompletions).await;
+    let piece = RawPiece { bytes: Bytes::from(vec![b'x'; 32 << 10]), tap: Tap::default() };
+    live.provider.plays([Play::Pieces(vec![Ok(piece); PIECES], false)]);
+    let mut line = Frames::open(&live).await;
+    line.0.write_all(&unfinished(1)).await.expect("it is open");
+    let room = [0, 1].map(|stream| frame(WINDOW_UPDATE, 0, stream, &(16_u32 << 20).to_be_bytes()));
+    line.0.write_all(&room.concat()).await.expect("it is open");
+    let ask = br#"{"model":"fast","messages":[],"stream":true}"#;
+    line.send(DATA, END_STREAM, 1, ask).await;
+    let whole = async {
+        while !matches!(line.next().await, Some(came) if came.kind == DATA && came.flags & END_STREAM != 0) {}
+    };
+    timeout(SOON * 4, whole).await.expect("all of it comes");
+
+    line.0.write_all(&frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]).repeat(2_500)).await.expect("it is open");
+    line.send(PING, 0, 0, &[7; 8]).await;
+
+    let answered =
+        timeout(SOON, async { while line.next().await.expect("it is not cut").payload != [7; 8] {} });
+    answered.await.expect("it is answered");
+}
+
+#[tokio::test]
 async fn more_streams_than_allowed_are_refused_and_nothing_else_is() {
     let live = Live::with(limited(ServerLimits { streams: 3, ..ServerLimits::default() })).await;
     let mut line = Frames::open(&live).await;

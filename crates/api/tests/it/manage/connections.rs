@@ -64,7 +64,7 @@ async fn a_connection_says_whether_somebody_has_to_connect_again() {
     }
 
     let over = house.ask("admin", &format!("POST {MAIN}/check"), Some(&json!({}))).await;
-    assert_eq!((over.status, over.code()), (401, "auth.sign_in_failed"));
+    assert_eq!((over.status, over.code()), (409, "auth.conflict"));
 }
 
 #[tokio::test]

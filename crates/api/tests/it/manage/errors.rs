@@ -17,7 +17,7 @@ use crate::live::Play;
 const LIST: &str = "GET /api/v1/errors";
 
 async fn listed(house: &House) -> Value {
-    let answered = house.ask("admin", LIST, None).await;
+    let answered = house.ask("operator", LIST, None).await;
     assert_eq!(answered.status, 200, "{answered:?}");
     assert!(!answered.body.contains("MARKER"), "a cause gets out: {answered:?}");
     answered.json()

@@ -256,11 +256,11 @@ async fn settings_of_the_way_back_that_cannot_hold_are_refused() {
 }
 
 #[tokio::test]
-async fn a_tenant_has_a_thousand_connections_and_no_more() {
+async fn a_tenant_has_five_hundred_connections_and_no_more() {
     let world = World::new().await;
     let connections = open(&world, |_| {});
     let tenant = Tenant::default();
-    for number in 1..1_000 {
+    for number in 1..500 {
         connections.put(&tenant, "github", &format!("c{number}"), world.tokens()).await.unwrap();
     }
 

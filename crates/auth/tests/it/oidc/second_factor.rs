@@ -104,7 +104,7 @@ async fn of_two_uses_of_a_ticket_at_once_one_signs_in() {
 }
 
 #[tokio::test]
-async fn guessing_codes_with_tickets_leads_to_waits_that_passwords_share() {
+async fn guessing_codes_with_tickets_leads_to_waits_for_codes_alone() {
     let person = Person::enrolled().await;
     for _ in 0..3 {
         let ticket = person.come().await.ticket;
@@ -116,9 +116,25 @@ async fn guessing_codes_with_tickets_leads_to_waits_that_passwords_share() {
     let ticket = person.come().await.ticket;
     assert_eq!(kind(person.finish(&ticket, &person.code()).await), ErrorKind::LockedOut);
     let name = person.caller.principal.name.to_string();
-    assert_eq!(kind(person.world.try_sign_in(&name, "whatever it may be").await), ErrorKind::LockedOut);
+    assert_eq!(kind(person.world.try_sign_in(&name, "whatever it may be").await), ErrorKind::WrongPassword);
 
     person.world.clock.advance(seconds(1));
+    person.finish(&ticket, &person.code()).await.unwrap();
+}
+
+#[tokio::test]
+async fn guesses_at_a_password_keep_nobody_from_a_sign_in_with_another_service() {
+    let person = Person::enrolled().await;
+    let name = person.caller.principal.name.to_string();
+    for _ in 0..6 {
+        assert_eq!(
+            kind(person.world.try_sign_in(&name, "whatever it may be").await),
+            ErrorKind::WrongPassword
+        );
+    }
+    assert_eq!(kind(person.world.try_sign_in(&name, "whatever it may be").await), ErrorKind::LockedOut);
+
+    let ticket = person.come().await.ticket;
     person.finish(&ticket, &person.code()).await.unwrap();
 }
 
