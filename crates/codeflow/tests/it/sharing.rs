@@ -83,7 +83,8 @@ async fn installations_over_one_redis_do_not_see_each_other() {
 
     let (first, second) = (admitted(&[&one], 30).await, admitted(&[&other], 30).await);
 
-    assert!(first.0 >= 20 && second.0 >= 20, "{first:?} {second:?}");
+    // One may be on its way back where the machine is slow; who shared would get next to none.
+    assert!(first.0 >= 19 && second.0 >= 19, "{first:?} {second:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
