@@ -1,5 +1,7 @@
 //! The model gateway as a server. It reads its flags, runs, and ends in good order.
 
+mod room;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,16 +12,12 @@ use clap::Parser;
 use codeflow::Server;
 use codeflow::config::{Environment, Flags, Settings};
 use codeflow::core::{Class, Coded};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Calls allocate and free the same few sizes all the time, which this allocator does in half the time of the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Files for everything but clients: providers, the database, logs.
-const FILES_BESIDES: u64 = 256;
 
 /// The model gateway: OpenAI's and Anthropic's SDKs work against it unchanged
 #[derive(Parser)]
@@ -76,28 +74,10 @@ fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let settings = Settings::load(arguments.config.as_deref(), &environment)?.with(flags);
     let filter = EnvFilter::try_new(&settings.log.filter).context("`log.filter` cannot be used")?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().init();
-    make_room_for(settings.server.max_connections);
+    room::make_for(settings.server.max_connections);
     // Only the accounts run here; the threads that answer have runtimes of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(serve(settings, environment))
-}
-
-/// Lets the process open as many files at a time as it may need, if the system allows that: each connection is one, and
-/// so is what a client's call asks of a provider. What is usual is too few.
-fn make_room_for(connections: usize) {
-    let wanted = connections as u64 * 2 + FILES_BESIDES;
-    let limit = getrlimit(Resource::Nofile);
-    let allowed = limit.maximum.map_or(wanted, |most| most.min(wanted));
-    if limit.current.is_some_and(|current| current < allowed)
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), ..limit })
-    {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-    }
-    if let Some(most) = getrlimit(Resource::Nofile).current.filter(|most| *most < wanted) {
-        tracing::warn!(
-            "the process may open {most} files and may need {wanted} for `server.max_connections`: raise `ulimit -Hn`, or lower the setting"
-        );
-    }
 }
 
 #[expect(clippy::print_stdout, reason = "who starts it waits for this line to know the port")]
