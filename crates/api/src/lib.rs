@@ -53,7 +53,7 @@ pub use health::{Health, serve_health};
 pub use keys::{Key, KeyRing};
 pub use manage::{
     About, Audit, ClientAddress, Control, EnginePorts, Executions, ManageParts, ManageSettings, NewRerun,
-    NewStart, PutError, RerunVersion, Workflows,
+    NewStart, PutError, RerunVersion, Sight, Workflows,
 };
 pub use messages::{Messages, MessagesStream};
 pub use reading::BodyLimits;

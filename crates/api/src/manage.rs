@@ -35,7 +35,7 @@ pub(crate) use layers::guarding::found_in_time;
 pub(crate) use layers::identify::Arrival;
 pub use parts::{About, ClientAddress, ManageParts, ManageSettings};
 pub use ports::{
-    Audit, Control, EnginePorts, Executions, NewRerun, NewStart, PutError, RerunVersion, Workflows,
+    Audit, Control, EnginePorts, Executions, NewRerun, NewStart, PutError, RerunVersion, Sight, Workflows,
 };
 pub(crate) use problem::Problem;
 

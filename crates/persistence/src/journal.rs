@@ -2,6 +2,7 @@
 
 mod facts;
 mod flush;
+mod lists;
 mod messages;
 mod read;
 mod read_all;
@@ -49,7 +50,7 @@ impl Journal for Database {
     }
 
     async fn list(&self, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Error> {
-        self.run(|db| async move { read::list(&db, filter, limit).await }).await
+        self.run(|db| async move { lists::list(&db, filter, limit).await }).await
     }
 
     async fn flush(&self, session: Session, advances: Vec<Advance>) -> Result<Vec<Flushed>, Error> {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod engine;
+mod sight;
 
 use std::sync::Arc;
 
@@ -11,12 +12,13 @@ use codeflow_core::workflow::{StepName, VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Problems, Tenant, Usd};
 use codeflow_engine::{
     Decision, Error, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded, Snapshot,
-    StoredVersion, View,
+    StoredVersion,
 };
 use serde_json::{Map, Value};
 
 pub use audit::Audit;
 pub use engine::EnginePorts;
+pub use sight::Sight;
 
 /// Why a document is not kept.
 #[derive(Debug)]
@@ -160,17 +162,18 @@ pub trait Executions: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ExecutionRecord>, Error>;
 
-    /// An execution with its journal.
+    /// An execution, without its facts.
     ///
     /// # Errors
     /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error>;
 
-    /// An execution with its steps.
+    /// The steps of an execution, without what is large. Of `whole` also what it gave, up to 1 MiB.
     ///
     /// # Errors
     /// [`NotFound`](codeflow_engine::ErrorKind::NotFound), [`Unavailable`](codeflow_engine::ErrorKind::Unavailable).
-    async fn view(&self, tenant: &Tenant, id: ExecutionId) -> Result<View, Error>;
+    async fn steps(&self, tenant: &Tenant, id: ExecutionId, whole: Option<&StepName>)
+    -> Result<Sight, Error>;
 
     /// Its journal after a place, in the order of the facts.
     ///

@@ -26,6 +26,16 @@ steps:
 outputs: { tag: '${{ inputs.tag }}' }
 ";
 
+const LEAF: &str = "version: 1\nname: leaf\nsteps: { nap: { sleep: 1ms } }\n";
+const LARGE: &str = "version: 1
+name: large
+inputs: { items: { type: list } }
+steps:
+  each: { uses: workflow/leaf, for_each: '${{ inputs.items }}' }
+  some: { wait: { event: some, timeout: 1h } }
+  much: { needs: [some], wait: { event: much, timeout: 1h } }
+";
+
 /// A server, a worker beside it, an administrator, and one of another tenant.
 struct World {
     served: Served,
@@ -351,4 +361,51 @@ async fn what_is_of_another_tenant_is_not_there_and_stays_as_it_is() {
     assert_ne!(listed["data"][0]["version"], json!(version), "versions are a tenant's own");
     assert_eq!(world.get(&format!("executions/{id}/journal")).await, before);
     world.end().await;
+}
+
+async fn large_results(database: TestDb) {
+    let world = World::new(database).await;
+    for document in [LEAF, LARGE] {
+        let kept = world.post("workflows", json!({ "document": document })).await;
+        assert_eq!(kept.status, 201, "{}", kept.text());
+    }
+    let inputs = json!({ "items": ["x".repeat(9_000), "y"] });
+    let started = world.post("executions", json!({ "workflow": "large", "inputs": inputs })).await;
+    assert_eq!(started.status, 201, "{}", started.text());
+    let id = text(&started, "id");
+    let at = format!("executions/{id}");
+    let [some, much] = [20 << 10, 1_100_000].map(|size: usize| json!("z".repeat(size)));
+    world.tell(&format!("{at}/signal"), json!({ "event": "some", "payload": some })).await;
+    world.tell(&format!("{at}/signal"), json!({ "event": "much", "payload": much })).await;
+    world.until_status(&id, "succeeded").await;
+
+    let steps = world.get(&format!("{at}/steps")).await;
+    let row = |name: &str| {
+        let rows = steps["data"].as_array().expect("it is a list");
+        rows.iter().find(|row| row["name"] == name).cloned().unwrap_or_default()
+    };
+    let cut = ["each", "some", "much"].map(|name| row(name)["is_cut"].clone());
+    assert_eq!(json!(cut), json!([false, true, true]));
+    assert_eq!(row("each")["iterations"], json!({ "done": 2, "all": null }), "the list is large");
+    assert_eq!(row("each")["called"].as_array().map(Vec::len), Some(2));
+    assert_eq!((&row("some")["status"], &row("much")["status"]), (&json!("succeeded"), &json!("succeeded")));
+
+    let alone = world.get(&format!("{at}/steps/some")).await;
+    assert_eq!(alone["step"]["is_cut"], false);
+    assert!(alone["outputs"]["payload"] == some, "all of it is there");
+    let too_large = world.get(&format!("{at}/steps/much")).await;
+    assert_eq!((&too_large["step"]["is_cut"], &too_large["outputs"]), (&json!(true), &Value::Null));
+    let each = world.get(&format!("{at}/steps/each")).await;
+    assert_eq!(each["outputs"]["items"].as_array().map(Vec::len), Some(2));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_results_of_steps_are_given_one_by_one_or_left_out_over_sqlite() {
+    large_results(TestDb::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_results_of_steps_are_given_one_by_one_or_left_out_over_postgres() {
+    large_results(TestDb::postgres().await).await;
 }

@@ -1,4 +1,4 @@
-//! Executions as they are stored: one with its journal, or a page of many without.
+//! An execution as it is stored, with its journal.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use codeflow_core::ExecutionId;
 use codeflow_core::execution::Fact;
 use codeflow_core::workflow::VersionId;
-use codeflow_engine::{Error, ExecutionFilter, ExecutionRecord, OpenTask, Snapshot};
+use codeflow_engine::{Error, ExecutionRecord, OpenTask, Snapshot};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -180,44 +180,6 @@ async fn load_open(tx: &mut Tx<'_>, id: ExecutionId) -> QueryResult<Vec<OpenRow>
     })
 }
 
-pub(super) async fn list(
-    db: &Database,
-    filter: ExecutionFilter,
-    limit: u32,
-) -> Result<Vec<ExecutionRecord>, Error> {
-    let mut conn = db.reader().await?;
-    let page = page(&mut conn.tx(), filter, limit).await;
-    page.map_err(|fault| fault.into_error("could not list executions"))
-}
-
-async fn page(tx: &mut Tx<'_>, filter: ExecutionFilter, limit: u32) -> Result<Vec<ExecutionRecord>, Fault> {
-    let rows: Vec<RecordRow> = on_conn!(tx, conn => {
-        let mut query = records().order(workflow_executions::id.desc()).limit(limit.into()).into_boxed();
-        if let Some(tenant) = &filter.tenant {
-            query = query.filter(workflow_executions::tenant.eq(tenant.as_str()));
-        }
-        if let Some(name) = &filter.workflow {
-            let tenant = filter.tenant.clone().unwrap_or_default();
-            query = query.filter(workflows::name.eq(tenant.scoped(name.as_str())));
-        }
-        if let Some(status) = filter.status {
-            query = query.filter(workflow_executions::status.eq(status.as_str()));
-        }
-        if let Some(before) = filter.before {
-            query = query.filter(workflow_executions::id.lt(Id::from(before)));
-        }
-        if let Some(since) = filter.since {
-            query = query.filter(workflow_executions::created_at.ge(At(since)));
-        }
-        if let Some(until) = filter.until {
-            query = query.filter(workflow_executions::created_at.lt(At(until)));
-        }
-        query.load(conn).await
-    })?;
-    let records = rows.into_iter().map(RecordRow::without_blobs).map(|row| row.unpack(&Blobs::new()));
-    Ok(records.collect::<Result<_, _>>()?)
-}
-
 pub(super) async fn load_blobs<'a>(
     tx: &mut Tx<'_>,
     hashes: impl Iterator<Item = &'a Vec<u8>>,
@@ -239,7 +201,7 @@ pub(super) async fn load_blobs<'a>(
 
 impl RecordRow {
     /// Without payloads that are large enough to be stored by themselves: a page of those would not fit into memory.
-    fn without_blobs(self) -> Self {
+    pub(super) fn without_blobs(self) -> Self {
         Self { inputs_hash: None, outputs_hash: None, ..self }
     }
 

@@ -10,6 +10,7 @@ mod doctor;
 mod fences;
 mod floors;
 mod identity;
+mod lists;
 mod lock;
 mod migrations;
 mod on_postgres;

@@ -78,18 +78,33 @@ pub async fn a_journal_is_read_page_by_page(subject: &Subject) {
     assert!(subject.store.facts(unknown, None, 9).await.unwrap().is_empty());
 }
 
-/// Either a fact is whole, or it says that it is not; small ones are always whole.
+/// Either a fact is whole, or it says that it is not; small ones are always whole, and those of up to 1 MiB when they are
+/// asked for alone.
 pub async fn large_payloads_may_be_left_out_of_a_page(subject: &Subject) {
     let (id, _) = subject.started(1).await;
     let session = subject.session().await;
     let facts = vec![settled("small", json!("x")), settled("large", json!("y".repeat(9_000)))];
     subject.flush(session, advance(id, 1, facts.clone())).await;
+    // As JSON they have two quotes more.
+    let most = |more: usize| json!("z".repeat((1 << 20) - 2 + more));
+    let ends = vec![settled("largest", most(0)), settled("too_large", most(1))];
+    subject.flush(session, advance(id, 2, ends.clone())).await;
 
     let page = subject.store.facts(id, None, 9).await.unwrap();
 
-    assert_eq!((page.len(), &page[0].fact, page[0].is_cut), (2, &facts[0], false));
+    assert_eq!((page.len(), &page[0].fact, page[0].is_cut), (4, &facts[0], false));
     assert_eq!(page[1].fact.path(), "large");
-    assert!(page[1].is_cut || page[1].fact == facts[1]);
+    for (fact, whole) in page[1..].iter().zip([&facts[1], &ends[0], &ends[1]]) {
+        assert!(fact.is_cut || fact.fact == *whole, "{}", whole.path());
+    }
+    for (before, whole) in page.iter().zip([&facts[1], &ends[0]]) {
+        let alone = subject.store.facts(id, Some(before.place), 1).await.unwrap();
+        assert_eq!((alone.len(), alone[0].is_cut), (1, false), "{}", whole.path());
+        assert!(alone[0].fact == *whole, "{}", whole.path());
+    }
+    let too_large = subject.store.facts(id, Some(page[2].place), 1).await.unwrap();
+    assert_eq!(too_large[0].fact.path(), "too_large");
+    assert!(too_large[0].is_cut || too_large[0].fact == ends[1]);
 }
 
 /// Each once, with the latest marked, and only those of one tenant and workflow.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use codeflow_core::workflow::{self, VersionId, Workflow, WorkflowName};
+use codeflow_core::workflow::{self, StepName, VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
     ActionRunner, Engine, Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion,
-    LogLine, Recorded, Rerun, Snapshot, StartRequest, Started, StoredVersion, View,
+    LogLine, Recorded, Rerun, Snapshot, StartRequest, Started, StoredVersion,
 };
 
+use super::sight::{Sight, sight};
 use super::{Control, Executions, NewRerun, NewStart, PutError, RerunVersion, Workflows};
 
 /// An engine, with what documents are checked against.
@@ -22,9 +23,9 @@ pub struct EnginePorts {
 }
 
 impl EnginePorts {
-    /// An execution of the tenant. What is another's is not there.
-    async fn own(&self, tenant: &Tenant, id: ExecutionId, after: Option<i64>) -> Result<Snapshot, Error> {
-        let snapshot = self.engine.get(id, after).await?;
+    /// An execution of the tenant, without its facts. What is another's is not there.
+    async fn own(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
+        let snapshot = self.engine.get(id, Some(i64::MAX)).await?;
         if snapshot.record.tenant == *tenant {
             return Ok(snapshot);
         }
@@ -37,7 +38,7 @@ impl EnginePorts {
         tenant: &Tenant,
         (id, started): (ExecutionId, Started),
     ) -> Result<(ExecutionRecord, bool), Error> {
-        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        let record = self.own(tenant, id).await?.record;
         match started {
             Started::Created => Ok((record, true)),
             Started::Existing(_) | Started::Skipped(_) => Ok((record, false)),
@@ -118,13 +119,18 @@ impl Executions for EnginePorts {
     }
 
     async fn get(&self, tenant: &Tenant, id: ExecutionId) -> Result<Snapshot, Error> {
-        self.own(tenant, id, Some(i64::MAX)).await
+        self.own(tenant, id).await
     }
 
-    async fn view(&self, tenant: &Tenant, id: ExecutionId) -> Result<View, Error> {
-        let snapshot = self.own(tenant, id, None).await?;
+    async fn steps(
+        &self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        whole: Option<&StepName>,
+    ) -> Result<Sight, Error> {
+        let snapshot = self.own(tenant, id).await?;
         let workflow = self.engine.workflow(&snapshot.record.version).await?;
-        Ok(View::new(workflow, snapshot))
+        sight(&self.engine, snapshot, workflow, whole).await
     }
 
     async fn facts(
@@ -133,7 +139,7 @@ impl Executions for EnginePorts {
         id: ExecutionId,
         (after, limit): (Option<FactPlace>, u32),
     ) -> Result<Vec<Recorded>, Error> {
-        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.own(tenant, id).await?;
         self.engine.facts(id, after, limit).await
     }
 
@@ -143,7 +149,7 @@ impl Executions for EnginePorts {
         id: ExecutionId,
         rerun: NewRerun,
     ) -> Result<(ExecutionRecord, bool), Error> {
-        let record = self.own(tenant, id, Some(i64::MAX)).await?.record;
+        let record = self.own(tenant, id).await?.record;
         let NewRerun { inputs, version, key } = rerun;
         // A version is looked for among the tenant's own: the engine would take anybody's of the same name.
         let version = match version {
@@ -164,7 +170,7 @@ impl Executions for EnginePorts {
         skip: u32,
         limit: u32,
     ) -> Result<Vec<LogLine>, Error> {
-        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.own(tenant, id).await?;
         self.engine.logs(id, skip, limit).await
     }
 
@@ -175,7 +181,7 @@ impl Executions for EnginePorts {
         by: &str,
         control: Control,
     ) -> Result<(), Error> {
-        self.own(tenant, id, Some(i64::MAX)).await?;
+        self.own(tenant, id).await?;
         match control {
             Control::Cancel(reason) => self.engine.cancel(id, by, reason).await,
             Control::Pause(reason) => self.engine.pause(id, by, reason).await,

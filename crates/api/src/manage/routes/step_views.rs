@@ -5,12 +5,13 @@ use std::sync::Arc;
 use codeflow_actions::model_use;
 use codeflow_core::Usd;
 use codeflow_core::execution::{Settled, StepStatus};
-use codeflow_engine::{Phase, StepView as Step, View};
+use codeflow_engine::{Phase, StepView as Step};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::views::StepErrorView;
+use crate::manage::ports::Sight;
 
 /// Where a step stands.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -55,9 +56,9 @@ pub(crate) struct IterationsView {
     /// So many are done.
     #[schema(example = 3)]
     done: usize,
-    /// So many there are.
+    /// So many there are; `null` when the list of them is larger than 8 KiB.
     #[schema(example = 12)]
-    all: usize,
+    all: Option<usize>,
 }
 
 /// How a step was undone.
@@ -107,10 +108,13 @@ pub(crate) struct StepView {
     called: Vec<String>,
     /// How it was undone, if it was.
     undone: Option<UndoneView>,
-    /// The model that it asked, if it asked one.
+    /// Whether what it gave is left out, because it is larger than 8 KiB, or than 1 MiB when it is asked for alone.
+    is_cut: bool,
+    /// The model that it asked, if it asked one; `null` if `is_cut`.
     #[schema(example = "openai/gpt-5")]
     model: Option<String>,
-    /// What the models that it asked cost, in millionths of a US dollar; `null` when it asked none or nobody knows.
+    /// What the models that it asked cost, in millionths of a US dollar; `null` when it asked none or nobody
+    /// knows, or if `is_cut`.
     #[schema(example = 80)]
     cost_microusd: Option<u64>,
 }
@@ -120,7 +124,7 @@ pub(crate) struct StepView {
 pub(crate) struct StepDetail {
     /// The step.
     step: StepView,
-    /// What it gave; a failed step may say something, too.
+    /// What it gave; a failed step may say something, too. `null` if `is_cut`.
     #[schema(value_type = Option<Object>)]
     outputs: Option<Value>,
 }
@@ -146,24 +150,24 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn of(view: &View) -> Self {
-        let called_by = view.caller().map(|caller| CalledByView {
+    pub(super) fn of(sight: &Sight) -> Self {
+        let called_by = sight.view.caller().map(|caller| CalledByView {
             execution: caller.execution.to_string(),
             path: caller.path.to_string(),
         });
-        Self { data: view.steps().map(|step| StepView::of(&step)).collect(), called_by }
+        Self { data: sight.view.steps().map(|step| StepView::of(sight, &step)).collect(), called_by }
     }
 }
 
 impl StepDetail {
-    pub(super) fn of(step: &Step<'_>) -> Self {
+    pub(super) fn of(sight: &Sight, step: &Step<'_>) -> Self {
         let outputs = settled(step).and_then(|settled| settled.outputs.as_deref().cloned());
-        Self { step: StepView::of(step), outputs }
+        Self { step: StepView::of(sight, step), outputs }
     }
 }
 
 impl StepView {
-    fn of(step: &Step<'_>) -> Self {
+    fn of(sight: &Sight, step: &Step<'_>) -> Self {
         let ended = settled(step);
         let (status, attempt) = match step.phase {
             Phase::Pending => (PhaseView::Pending, None),
@@ -184,6 +188,7 @@ impl StepView {
             | Phase::Settled(_) => None,
         };
         let outputs = ended.and_then(|settled| settled.outputs.as_ref());
+        let counted = !sight.uncounted.contains(&step.step.name);
         Self {
             name: step.step.name.to_string(),
             uses: step.uses(),
@@ -193,9 +198,12 @@ impl StepView {
             began_at: ended.and_then(|settled| settled.began).map(|at| at.to_string()),
             ended_at: ended.map(|settled| settled.ended.to_string()),
             error: ended.and_then(|settled| settled.error.clone()).map(Into::into),
-            iterations: step.iterations.map(|(done, all)| IterationsView { done, all }),
+            iterations: step
+                .iterations
+                .map(|(done, all)| IterationsView { done, all: counted.then_some(all) }),
             called: step.called.iter().map(ToString::to_string).collect(),
             undone: step.compensated.map(UndoneView::of),
+            is_cut: sight.cut.contains(&step.step.name),
             model: outputs.and_then(|outputs| Some(model_use(outputs.as_object()?)?.name())),
             cost_microusd: outputs.and_then(cost).map(Usd::micros),
         }

@@ -43,7 +43,7 @@ async fn list_steps(
     Caller(caller): Caller,
     Path(of): Path<OfExecution>,
 ) -> Result<Json<Steps>, Problem> {
-    Ok(Json(Steps::of(&office.executions()?.view(&caller.tenant, of.id).await?)))
+    Ok(Json(Steps::of(&office.executions()?.steps(&caller.tenant, of.id, None).await?)))
 }
 
 /// Shows a step of an execution, with what it gave.
@@ -54,7 +54,7 @@ async fn get_step(
     Caller(caller): Caller,
     Path(of): Path<OfStep>,
 ) -> Result<Json<StepDetail>, Problem> {
-    let view = office.executions()?.view(&caller.tenant, of.id).await?;
+    let sight = office.executions()?.steps(&caller.tenant, of.id, Some(&of.step)).await?;
     let none = || Error::new(ErrorKind::NotFound, format!("the execution has no step `{}`", of.step));
-    Ok(Json(StepDetail::of(&view.find(&of.step).ok_or_else(none)?)))
+    Ok(Json(StepDetail::of(&sight, &sight.view.find(&of.step).ok_or_else(none)?)))
 }

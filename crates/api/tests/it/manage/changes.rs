@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_api::{Control, Executions, NewRerun, NewStart};
+use codeflow_api::{Control, Executions, NewRerun, NewStart, Sight};
+use codeflow_core::workflow::StepName;
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
-    Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, LogLine, Recorded, Snapshot, View,
+    Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, LogLine, Recorded, Snapshot,
 };
 use tokio::sync::Semaphore;
 
@@ -43,7 +44,7 @@ impl Executions for Slow {
         nothing()
     }
 
-    async fn view(&self, _: &Tenant, _: ExecutionId) -> Result<View, Error> {
+    async fn steps(&self, _: &Tenant, _: ExecutionId, _: Option<&StepName>) -> Result<Sight, Error> {
         nothing()
     }
 

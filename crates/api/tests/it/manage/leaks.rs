@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use codeflow_api::{Control, Executions, NewRerun, NewStart, PutError, Workflows};
+use codeflow_api::{Control, Executions, NewRerun, NewStart, PutError, Sight, Workflows};
 use codeflow_auth::{Authenticate, Principal};
-use codeflow_core::workflow::{VersionId, Workflow, WorkflowName};
+use codeflow_core::workflow::{StepName, VersionId, Workflow, WorkflowName};
 use codeflow_core::{ExecutionId, Tenant};
 use codeflow_engine::{
     Error, ErrorKind, ExecutionFilter, ExecutionRecord, FactPlace, ListedVersion, LogLine, Recorded,
-    Snapshot, StoredVersion, View,
+    Snapshot, StoredVersion,
 };
 
 use super::house::{House, Plan, stuck};
@@ -108,7 +108,7 @@ impl Executions for Broken {
         self.fail()
     }
 
-    async fn view(&self, _: &Tenant, _: ExecutionId) -> Result<View, Error> {
+    async fn steps(&self, _: &Tenant, _: ExecutionId, _: Option<&StepName>) -> Result<Sight, Error> {
         self.fail()
     }
 
