@@ -333,7 +333,8 @@ pub trait Journal: Send + Sync {
     async fn commits(&self, id: ExecutionId) -> Result<Vec<i64>, Error>;
 
     /// The facts of an execution after a place, in their order, at most so many; none of one that does not exist. Payloads
-    /// that are stored by themselves, because they are large, may be left out: a page of them would not fit into memory.
+    /// that are stored by themselves, because they are large, may be left out: a page of them would not fit into
+    /// memory. A fact that is asked for alone has its payload up to 1 MiB.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Corrupt`](crate::ErrorKind::Corrupt).
