@@ -71,13 +71,13 @@ fn kinds_say_what_a_step_can_do_about_it() {
 }
 
 #[tokio::test]
-async fn a_budget_that_is_used_up_fails_the_step_for_good() {
+async fn a_budget_that_is_used_up_is_told_as_such_and_not_asked_again() {
     let models =
         Answering::of(vec![Err(ModelError::new(ErrorKind::BudgetExceeded, "the execution has $0.01 left"))]);
 
     let error = models.run("llm/chat", json!({ "prompt": "Why?" })).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code.as_str()), (ActionErrorKind::Failed, "model.budget_exceeded"));
+    assert_eq!((error.kind, error.code.as_str()), (ActionErrorKind::BudgetExceeded, "model.budget_exceeded"));
     assert_eq!(error.message, "the execution has $0.01 left");
     assert!(!asks_again(&error));
 }
