@@ -193,6 +193,33 @@ async fn a_whole_answer_that_nobody_takes_is_given_up_and_one_that_is_taken_slow
 }
 
 #[tokio::test]
+async fn a_client_that_says_only_now_and_then_what_it_has_read_is_not_given_up() {
+    let limits = ServerLimits { write_time: SHORT, ..ServerLimits::default() };
+    let live = Live::with(limited(limits)).await;
+    live.provider.plays([large()]);
+    let mut client = Client::of(&live).await;
+
+    let mut answer = client.ask(false).await;
+    let (mut read, mut unsaid) = (0, 0);
+    loop {
+        match timeout(SHORT * 2, answer.data()).await {
+            Ok(Some(data)) => {
+                let len = data.expect("it is not given up").len();
+                (read, unsaid) = (read + len, unsaid + len);
+            }
+            Ok(None) => break,
+            // Twice as long as a client of HTTP/1.1 has.
+            Err(_) => {
+                answer.flow_control().release_capacity(unsaid).expect("it was given");
+                unsaid = 0;
+            }
+        }
+    }
+
+    assert!(read > 200_000, "{read}");
+}
+
+#[tokio::test]
 async fn the_last_of_an_answer_that_nobody_takes_keeps_no_connection() {
     let limits = ServerLimits { write_time: SHORT, idle_time: SHORT, ..ServerLimits::default() };
     let live = Live::with(limited(limits)).await;

@@ -409,3 +409,23 @@ async fn large_results_of_steps_are_given_one_by_one_or_left_out_over_sqlite() {
 async fn large_results_of_steps_are_given_one_by_one_or_left_out_over_postgres() {
     large_results(TestDb::postgres().await).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_start_and_not_read_starts_nothing_with_inputs_of_others() {
+    let world = World::new(TestDb::sqlite().await).await;
+    let kept = world.post("workflows", json!({ "document": SHIP })).await;
+    assert_eq!(kept.status, 201, "{}", kept.text());
+    let id = world.start("secret").await;
+    let wish = json!({ "name": "ci", "scopes": ["executions:start"] });
+    let key = text(&world.post("me/keys", wish).await, "secret");
+
+    let rerun = async |body: Value| {
+        call(world.at(), &format!("POST /api/v1/executions/{id}/rerun"), &key, Some(body)).await
+    };
+    let (blind, own) = (rerun(json!({})).await, rerun(json!({ "inputs": { "tag": "v2" } })).await);
+
+    assert_eq!((blind.status, blind.header("x-codeflow-error")), (403, "auth.forbidden"));
+    assert!(!blind.text().contains("secret"), "{}", blind.text());
+    assert_eq!((own.status, &own.json()["inputs"]["tag"]), (201, &json!("v2")));
+    world.end().await;
+}

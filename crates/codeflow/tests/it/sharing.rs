@@ -58,6 +58,16 @@ async fn admitted(servers: &[&Served], calls: usize) -> (u32, u32) {
     (admitted, admitted.saturating_sub(back))
 }
 
+/// Calls a server until so many calls were admitted. A slow machine may keep Redis from answering in time, and then the server
+/// counts alone for a moment with a part of the limit; in the time that this may take, three calls come back.
+async fn all_of(server: &Served, calls: u32) -> u32 {
+    let (began, mut admitted) = (Instant::now(), 0);
+    while admitted < calls && began.elapsed() < Duration::from_secs(9) {
+        admitted += u32::from(models(server.address, TEAM).await.status == 200);
+    }
+    admitted
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_of_an_installation_admit_calls_together_as_one_would() {
     let (redis, database) = (RedisServer::start(), Arc::new(TestDb::postgres().await));
@@ -81,10 +91,9 @@ async fn installations_over_one_redis_do_not_see_each_other() {
     let settings = settings(&redis, "");
     let (one, other) = (start(&sqlite().await, &settings).await, start(&sqlite().await, &settings).await);
 
-    let (first, second) = (admitted(&[&one], 30).await, admitted(&[&other], 30).await);
+    let (first, second) = (all_of(&one, 20).await, all_of(&other, 20).await);
 
-    // One may be on its way back where the machine is slow; who shared would get next to none.
-    assert!(first.0 >= 19 && second.0 >= 19, "{first:?} {second:?}");
+    assert_eq!((first, second), (20, 20));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
