@@ -5,6 +5,7 @@ use std::time::Duration;
 use codeflow_core::Timestamp;
 use codeflow_engine::Error;
 use deadpool::Runtime;
+use deadpool::managed::QueueMode;
 use diesel::{ConnectionResult, QueryableByName};
 use diesel_async::pooled_connection::deadpool::{Hook, HookError, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -38,6 +39,8 @@ pub(super) fn pool(url: &str, settings: &DatabaseSettings) -> Result<Pool<PgConn
     });
     Pool::builder(manager)
         .max_size(settings.max_connections())
+        // Whoever was used last has its plans and tables at hand, in the caches of the processor too.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(settings.pool_timeout))
         .create_timeout(Some(settings.pool_timeout))
         .recycle_timeout(Some(settings.pool_timeout))
