@@ -8,8 +8,7 @@ use futures_util::{StreamExt, stream};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio_postgres::types::Type;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket, Statement, tls::NoTlsStream};
 
 use crate::error::unreachable;
 use crate::settings::DatabaseSettings;
@@ -18,11 +17,12 @@ use crate::settings::DatabaseSettings;
 const WAITING: usize = 1_024;
 
 /// A notification alone makes nothing durable, so its commit waits for no disk.
-const SETUP: &str =
-    "SET application_name = 'codeflow wakeups'; SET synchronous_commit = off; LISTEN codeflow_wakeups";
+const SETUP: &str = "SET application_name = 'codeflow wakeups'; SET synchronous_commit = off; \
+     SET plan_cache_mode = force_generic_plan; LISTEN codeflow_wakeups";
 
-/// One round trip for any number of texts, and no prepared statement that a pooler could lose.
-const NOTIFY: &str = "SELECT pg_notify('codeflow_wakeups', told) FROM unnest($1) AS told";
+/// One round trip for any number of texts. It is planned once: where a pooler shares sessions, whoever listens hears
+/// nothing anyway.
+const NOTIFY: &str = "SELECT pg_notify('codeflow_wakeups', told) FROM unnest($1::TEXT[]) AS told";
 
 /// Wake-ups over the database itself. It needs sessions of its own on the server: behind a pooler that shares them, what
 /// is sent never arrives.
@@ -39,8 +39,18 @@ impl PostgresWire {
 
 struct Line {
     client: Client,
+    notify: Statement,
     notifications: mpsc::Receiver<String>,
-    reader: AbortHandle,
+    _reader: AbortOnDrop,
+}
+
+/// A connection that leads nowhere would wait for ever to be closed in good order.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 #[async_trait]
@@ -50,28 +60,22 @@ impl Wire for PostgresWire {
         let (client, connection) = connected.map_err(unreachable)?;
         let (sender, notifications) = mpsc::channel(WAITING);
         let reader = Tasks::new().spawn("notifications", read(connection, sender)).abort_handle();
-        let line = Line { client, notifications, reader };
-        line.client.batch_execute(SETUP).await.map_err(unreachable)?;
-        Ok(Box::new(line))
+        let reader = AbortOnDrop(reader);
+        client.batch_execute(SETUP).await.map_err(unreachable)?;
+        let notify = client.prepare(NOTIFY).await.map_err(unreachable)?;
+        Ok(Box::new(Line { client, notify, notifications, _reader: reader }))
     }
 }
 
 #[async_trait]
 impl WireConnection for Line {
     async fn send(&mut self, texts: &[String]) -> Result<(), Error> {
-        let sent = self.client.execute_typed(NOTIFY, &[(&texts, Type::TEXT_ARRAY)]).await;
+        let sent = self.client.execute(&self.notify, &[&texts]).await;
         sent.map(|_| ()).map_err(unreachable)
     }
 
     async fn receive(&mut self) -> Result<String, Error> {
         self.notifications.recv().await.ok_or_else(|| unreachable("the connection has ended"))
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        // A connection that leads nowhere would wait for ever to be closed in good order.
-        self.reader.abort();
     }
 }
 

@@ -80,6 +80,12 @@ impl Move {
             && self.slot.is_none()
             && self.tasks.iter().all(|task| task.after.is_none())
     }
+
+    /// A result, and at most one task that follows and is worked on at once.
+    fn is_one(&self) -> bool {
+        let in_hand = self.tasks.iter().all(|task| task.taken.is_some());
+        self.is_plain() && self.facts.len() <= 1 && self.tasks.len() <= 1 && in_hand
+    }
 }
 
 /// Writes what it can. Of several moves of one execution only the first has a chance: the others were

@@ -18,11 +18,19 @@ const MOST: usize = 256;
 /// How often floors are written down for processes that start later.
 const KEPT: Duration = Duration::from_secs(5);
 
+/// After so many tasks, or so long, it is seen whether floors may rise. To look each time would be half the cost of a claim on
+/// a queue that is idle; to look later would let claims walk over more than a page or two.
+const DUE_TASKS: usize = 500;
+const DUE: Duration = Duration::from_millis(250);
+
 #[derive(Default)]
 pub(crate) struct Floors {
     groups: HashMap<GroupRow, Group>,
     /// How many groups the last claim found something in.
     busy: usize,
+    /// How many tasks were taken since it was seen whether floors may rise.
+    taken: usize,
+    proved: Option<Instant>,
     kept: Option<Instant>,
 }
 
@@ -42,33 +50,59 @@ struct Candidate {
     xmax: i64,
 }
 
-/// What a claim asks about a group: whether anything is left from the floor up to the next one.
-pub(super) struct Asked {
+/// A group whose floor may rise, if nothing is left from it up to the next one.
+pub(super) struct Unproved {
     pub(super) group: GroupRow,
     pub(super) floor: i64,
     pub(super) next: i64,
 }
 
-/// What a claim saw.
-pub(super) struct Seen {
-    /// For each group that was asked about, whether the range is empty.
+/// What a snapshot says about them.
+pub(super) struct Proof {
+    /// For each of them, whether the range is empty.
     pub(super) empty: Vec<bool>,
-    /// The highest position that was taken of each group.
-    pub(super) taken: Vec<(GroupRow, i64)>,
     pub(super) xmin: i64,
-    pub(super) xmax: i64,
+}
+
+/// What a claim took.
+pub(super) struct Taken {
+    pub(super) group: GroupRow,
+    pub(super) position: i64,
 }
 
 impl Floors {
-    /// What is known and to be asked of the groups of these lanes.
-    pub(super) fn of(&self, lanes: &[String]) -> Vec<Asked> {
-        let known = self.groups.iter().filter(|(row, _)| lanes.contains(&row.lane));
-        let asked = known.map(|(row, group)| Asked {
-            group: row.clone(),
-            floor: group.floor,
-            next: group.next.map_or(group.floor, |next| next.position),
-        });
-        asked.take(MOST).collect()
+    /// What is known of the groups of these lanes.
+    pub(super) fn of(&self, lanes: &[String]) -> Vec<(GroupRow, i64)> {
+        let known = self.groups.iter().filter(|(row, group)| group.floor > 0 && lanes.contains(&row.lane));
+        known.map(|(row, group)| (row.clone(), group.floor)).take(MOST).collect()
+    }
+
+    /// The groups whose floors may rise, when it is time to see whether they do.
+    pub(super) fn unproved(&mut self) -> Vec<Unproved> {
+        let due = self.proved.is_none_or(|proved| proved.elapsed() >= DUE);
+        if !due && self.taken < DUE_TASKS {
+            return Vec::new();
+        }
+        let waiting = self.groups.iter().filter_map(|(row, group)| Some((row, group.floor, group.next?)));
+        let unproved =
+            waiting.map(|(row, floor, next)| Unproved { group: row.clone(), floor, next: next.position });
+        let unproved: Vec<Unproved> = unproved.take(MOST).collect();
+        if !unproved.is_empty() {
+            (self.taken, self.proved) = (0, Some(Instant::now()));
+        }
+        unproved
+    }
+
+    /// Lets those floors rise that may.
+    pub(super) fn rise(&mut self, unproved: Vec<Unproved>, proof: &Proof) {
+        for (one, empty) in unproved.into_iter().zip(&proof.empty) {
+            let Some(group) = self.groups.get_mut(&one.group) else { continue };
+            let due = group.next.filter(|next| next.position == one.next && proof.xmin >= next.xmax);
+            if let Some(next) = due.filter(|_| *empty) {
+                group.floor = next.position;
+                group.next = None;
+            }
+        }
     }
 
     /// How many rows of each group to look at for a claim of so many.
@@ -77,24 +111,22 @@ impl Floors {
         (2 * most / busy).clamp(1, most.max(1))
     }
 
-    /// Learns from a claim.
-    pub(super) fn learn(&mut self, asked: Vec<Asked>, seen: Seen) {
-        self.busy = seen.taken.len();
+    /// Learns from a claim, whose snapshot had this `xmax`.
+    pub(super) fn learn(&mut self, taken: impl IntoIterator<Item = Taken>, xmax: i64) {
         if self.groups.len() > MOST * 16 {
             self.groups.clear();
         }
-        for (asked, empty) in asked.into_iter().zip(seen.empty) {
-            let Some(group) = self.groups.get_mut(&asked.group) else { continue };
-            let due = group.next.filter(|next| next.position == asked.next && seen.xmin >= next.xmax);
-            if let Some(next) = due.filter(|_| empty) {
-                group.floor = next.position;
-                group.next = None;
-            }
+        let mut highest: HashMap<GroupRow, i64> = HashMap::new();
+        for Taken { group, position } in taken {
+            self.taken += 1;
+            let top = highest.entry(group).or_insert(position);
+            *top = position.max(*top);
         }
-        for (row, position) in seen.taken {
+        self.busy = highest.len();
+        for (row, position) in highest {
             let group = self.groups.entry(row).or_default();
             if group.next.is_none() && position > group.floor {
-                group.next = Some(Candidate { position, xmax: seen.xmax });
+                group.next = Some(Candidate { position, xmax });
             }
         }
     }

@@ -9,6 +9,19 @@ async fn postgres() -> Subject {
 
 conformance!(postgres);
 
+mod in_company {
+    //! The same suite, where no move is written alone: that has a statement of its own.
+
+    use codeflow_testkit::conformance;
+    use codeflow_testkit::conformance::Subject;
+
+    async fn postgres() -> Subject {
+        super::postgres().await.in_company()
+    }
+
+    conformance!(postgres);
+}
+
 mod accounts {
     //! The suite of accounts.
 

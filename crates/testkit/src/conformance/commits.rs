@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use codeflow_core::execution::{ExecutionStatus, Fact};
 use codeflow_core::{ExecutionId, Timestamp};
-use codeflow_engine::{Advance, Ending, Flushed, LogLine, NewTask, Work};
+use codeflow_engine::{Advance, Claim, Ending, Flushed, LogLine, NewTask, Work};
 use serde_json::json;
 
 use super::Subject;
@@ -106,12 +106,22 @@ pub async fn a_move_that_lost_a_race_leaves_no_trace_and_disturbs_nobody(subject
         logs: vec![line("never")],
         ..advance(stale, 1, vec![settled("never", json!("y".repeat(9_000)))])
     };
+    let batch = subject.wanted(0).batch;
+    let small = Advance {
+        done: stale_tasks.clone(),
+        tasks: vec![NewTask { taken: Some(batch), ..subject.task("never") }],
+        ..advance(stale, 1, vec![settled("never", json!("y"))])
+    };
     let before = subject.read(stale).await;
     let won = Advance { logs: vec![line("b")], ..advance(fresh, 1, vec![settled("b", json!(2))]) };
 
+    let alone = subject.flush(session, small).await;
     let flushed = subject.store.flush(session, vec![lost, won]).await.unwrap();
 
+    assert_eq!(alone, Flushed::Conflict);
     assert_eq!(flushed, [Flushed::Conflict, Flushed::Committed]);
+    let asked = Claim { batch, ..subject.wanted(0) };
+    assert_eq!(subject.store.claim(session, asked).await.unwrap().tasks, [], "nothing is held");
     assert_eq!(subject.read(stale).await, before);
     assert!(subject.store.logs(stale, 0, 10).await.unwrap().is_empty());
     assert_eq!(subject.renew(session, Duration::from_secs(60), &[stale]).await.unwrap(), []);
@@ -127,8 +137,9 @@ pub async fn the_first_fact_under_a_key_wins(subject: &Subject) {
 
     let second = advance(id, 2, vec![settled("a", json!("second")), settled("b", json!("new"))]);
     let flushed = subject.flush(session, second).await;
+    let third = subject.flush(session, advance(id, 3, vec![settled("a", json!("third"))])).await;
 
-    assert_eq!(flushed, Flushed::Committed);
+    assert_eq!((flushed, third), (Flushed::Committed, Flushed::Committed));
     let facts = subject.read(id).await.facts;
     assert_eq!(facts, [(0, settled("a", json!("first"))), (0, settled("b", json!("new")))]);
 }

@@ -262,12 +262,31 @@ pub async fn a_start_may_be_taken_by_a_live_session_only(subject: &Subject) {
     let new = subject.execution(&version, vec![taken(), subject.task("scan")]);
     let late = subject.execution(&version, vec![taken()]);
 
+    let late_two = subject.execution(&version, vec![taken(), subject.task("scan")]);
+    let alone = subject.wanted(0).batch;
+    let only = NewTask { taken: Some(alone), ..subject.task("diff") };
+    let single = subject.execution(&version, vec![only.clone()]);
+    let unknown = NewExecution {
+        version: VersionId::from_hash("f".repeat(64)),
+        ..subject.execution(&version, vec![taken()])
+    };
+
     let started = subject.store.start_all(vec![new.clone()], Some(alive)).await.unwrap();
-    let refused = subject.store.start_all(vec![late.clone()], Some(dead)).await.unwrap_err();
+    assert_eq!(subject.store.start_all(vec![single.clone()], Some(alive)).await.unwrap(), [Started::Created]);
+    let absent = subject.store.start_all(vec![unknown.clone()], Some(alive)).await.unwrap_err();
 
     assert_eq!(started, [Started::Created]);
-    assert_eq!(refused.kind(), ErrorKind::LeaseLost);
-    assert_eq!(subject.store.read(late.id, None).await.unwrap(), None);
+    for late in [late, late_two] {
+        let refused = subject.store.start_all(vec![late.clone()], Some(dead)).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::LeaseLost);
+        assert_eq!(subject.store.read(late.id, None).await.unwrap(), None);
+    }
+    assert_eq!(absent.kind(), ErrorKind::NotFound);
+    assert_eq!(subject.store.read(unknown.id, None).await.unwrap(), None);
+    let begun = subject.read(single.id).await;
+    assert_eq!((begun.record.inputs, begun.record.seq), (single.inputs.clone(), 1));
+    let held = subject.store.claim(alive, Claim { batch: alone, ..subject.wanted(0) }).await.unwrap().tasks;
+    assert_eq!(held.iter().map(|task| (task.id, &task.work)).collect::<Vec<_>>(), [(only.id, &only.work)]);
     let held = subject.store.claim(alive, Claim { batch, ..subject.wanted(0) }).await.unwrap().tasks;
     assert_eq!(held.iter().map(|task| task.id).collect::<Vec<_>>(), [new.tasks[0].id]);
     let waiting = subject.claim(alive, 10).await.tasks;

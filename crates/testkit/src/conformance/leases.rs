@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codeflow_core::{ExecutionId, SessionId};
-use codeflow_engine::{Advance, Dead, Error, ErrorKind, Flushed, Renewal, Session};
+use codeflow_engine::{Advance, Dead, Error, ErrorKind, Flushed, NewTask, Renewal, Session};
 use serde_json::json;
 
 use super::Subject;
@@ -18,11 +18,19 @@ fn lost<T>(result: Result<T, Error>) -> bool {
 /// Tries every kind of write, and checks that nothing of it is left.
 async fn refused(subject: &Subject, session: Session, execution: ExecutionId) {
     let before = subject.read(execution).await;
-    let mut advance = advance(execution, before.record.seq, vec![settled("late", json!("x".repeat(9_000)))]);
-    advance.done = before.tasks.iter().map(|task| task.id).collect();
-    advance.tasks = vec![subject.task("late")];
+    let small = Advance {
+        done: before.tasks.iter().map(|task| task.id).collect(),
+        tasks: vec![NewTask { taken: Some(subject.wanted(0).batch), ..subject.task("late") }],
+        ..advance(execution, before.record.seq, vec![settled("late", json!("x"))])
+    };
+    let large = Advance {
+        tasks: vec![subject.task("late")],
+        facts: vec![settled("late", json!("x".repeat(9_000)))],
+        ..small.clone()
+    };
 
-    assert!(lost(subject.store.flush(session, vec![advance]).await));
+    assert!(lost(subject.try_flush(session, small).await));
+    assert!(lost(subject.try_flush(session, large).await));
     assert!(lost(subject.store.claim(session, subject.wanted(10)).await));
     assert!(lost(subject.renew(session, MINUTE, &[execution]).await));
     assert_eq!(subject.read(execution).await, before);

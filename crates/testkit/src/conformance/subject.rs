@@ -12,8 +12,8 @@ use codeflow_core::{
     MessageId, NoActions, SessionId, TaskId, Tenant, Timestamp, WorkflowId,
 };
 use codeflow_engine::{
-    ActionRunner, Advance, Claim, Claimed, Engine, ErrorKind, Flushed, NewExecution, NewTask, NewVersion,
-    Parts, Renewal, Session, Silent, Snapshot, StepSummary, Store, Work,
+    ActionRunner, Advance, Claim, Claimed, Engine, Error, ErrorKind, Flushed, NewExecution, NewTask,
+    NewVersion, Parts, Renewal, Session, Silent, Snapshot, StepSummary, Store, Work,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -33,13 +33,21 @@ pub struct Subject {
     pub store: Arc<dyn Store>,
     clock: Option<Arc<ManualClock>>,
     ids: SequentialIds,
+    company: bool,
     _kept: Box<dyn Any + Send + Sync>,
 }
 
 impl Subject {
     /// A storage, the clock it shows (or none, if it has one of its own), and what must live as long.
     pub fn new(store: Arc<dyn Store>, clock: Option<Arc<ManualClock>>, kept: impl Any + Send + Sync) -> Self {
-        Self { store, clock, ids: SequentialIds::new(), _kept: Box::new(kept) }
+        Self { store, clock, ids: SequentialIds::new(), company: false, _kept: Box::new(kept) }
+    }
+
+    /// The same, where each move is written together with that of an execution which does not exist: a storage
+    /// may write one alone in another way.
+    #[must_use]
+    pub fn in_company(self) -> Self {
+        Self { company: true, ..self }
     }
 
     /// Asks again and again until there is an answer, while time passes.
@@ -166,7 +174,7 @@ impl Subject {
         session: Session,
         ttl: Duration,
         working: &[ExecutionId],
-    ) -> Result<Vec<ExecutionId>, codeflow_engine::Error> {
+    ) -> Result<Vec<ExecutionId>, Error> {
         let renewal = Renewal { ttl, working: working.to_vec(), ..Renewal::default() };
         self.store.renew(session, renewal).await
     }
@@ -195,7 +203,33 @@ impl Subject {
 
     /// Writes one move.
     pub async fn flush(&self, session: Session, advance: Advance) -> Flushed {
-        self.store.flush(session, vec![advance]).await.unwrap()[0]
+        self.try_flush(session, advance).await.unwrap()
+    }
+
+    /// The same, where it may be refused.
+    ///
+    /// # Errors
+    /// Those of [`flush`](codeflow_engine::Journal::flush).
+    pub async fn try_flush(&self, session: Session, advance: Advance) -> Result<Flushed, Error> {
+        let other = Advance { execution: self.id(ExecutionId::generate), ..Self::nothing(&advance) };
+        let company = self.company.then_some(other);
+        let moves = [advance].into_iter().chain(company).collect();
+        Ok(self.store.flush(session, moves).await?[0])
+    }
+
+    /// A move that changes nothing else than the number of moves.
+    fn nothing(like: &Advance) -> Advance {
+        Advance {
+            ending: None,
+            facts: Vec::new(),
+            done: Vec::new(),
+            dropped: Vec::new(),
+            tasks: Vec::new(),
+            slot: None,
+            read: Vec::new(),
+            logs: Vec::new(),
+            ..like.clone()
+        }
     }
 
     /// A message that signals `event`.

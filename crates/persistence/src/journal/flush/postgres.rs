@@ -1,5 +1,7 @@
 //! Group commit on PostgreSQL: one statement, which is its own transaction.
 
+mod one;
+
 use std::collections::HashSet;
 
 use codeflow_core::ExecutionId;
@@ -151,8 +153,23 @@ pub(super) async fn flush(
     db: &Database,
     conn: &mut PgConn,
     session: Session,
-    mut moves: Vec<Move>,
+    moves: Vec<Move>,
 ) -> Result<HashSet<ExecutionId>, Fault> {
+    let statement = match <[Move; 1]>::try_from(moves) {
+        Ok([one]) if one.is_one() => one::statement(session, one),
+        Ok(other) => many(session, other.into()),
+        Err(moves) => many(session, moves),
+    };
+    db.tell("flush", Moment::Before);
+    let answer: Answer = statement.get_result(conn).await?;
+    db.tell("flush", Moment::After);
+    if !answer.alive {
+        return Err(lease_lost().into());
+    }
+    Ok(answer.moved.into_iter().map(ExecutionId::from).collect())
+}
+
+fn many(session: Session, mut moves: Vec<Move>) -> Statement<'static> {
     moves.sort_unstable_by_key(|one| one.execution);
     let plain = moves.iter().all(Move::is_plain);
     let statement = Statement::new(if plain { PLAIN } else { WHOLE })
@@ -162,14 +179,7 @@ pub(super) async fn flush(
     let statement = bind_facts(statement, &mut moves);
     let statement = bind_done(statement, &moves);
     let statement = bind_tasks(statement, &mut moves);
-    let statement = if plain { statement } else { bind_extras(statement, moves) };
-    db.tell("flush", Moment::Before);
-    let answer: Answer = statement.get_result(conn).await?;
-    db.tell("flush", Moment::After);
-    if !answer.alive {
-        return Err(lease_lost().into());
-    }
-    Ok(answer.moved.into_iter().map(ExecutionId::from).collect())
+    if plain { statement } else { bind_extras(statement, moves) }
 }
 
 /// One column of all rows.

@@ -1,5 +1,7 @@
 //! Beginnings on PostgreSQL: one statement for all of them, which is its own transaction.
 
+mod one;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use codeflow_core::ExecutionId;
@@ -44,15 +46,14 @@ WITH fence AS MATERIALIZED (
   ON CONFLICT DO NOTHING
   RETURNING execution_id
 ), begun AS MATERIALIZED (
-  SELECT new.* FROM new, go
+  SELECT new.*, clock_timestamp() AS moment FROM new, go
   WHERE go.ok AND (new.key IS NULL OR new.id IN (SELECT execution_id FROM keyed))
 ), execution_in AS (
   INSERT INTO workflow_executions
     (id, tenant, workflow_id, version_id, status, generation, seq, stopping, inputs, inputs_hash, outputs,
      outputs_hash, error, idempotency_key, created_at, started_at, finished_at)
   SELECT id, tenant, workflow_id, version_id, status, 0, 1, FALSE, inputs, inputs_hash, outputs,
-    outputs_hash, error, key, clock_timestamp(), CASE WHEN begun THEN clock_timestamp() END,
-    CASE WHEN ended THEN clock_timestamp() END
+    outputs_hash, error, key, moment, CASE WHEN begun THEN moment END, CASE WHEN ended THEN moment END
   FROM begun
 ), holder_in AS (
   INSERT INTO slot_holder (execution_id, key) SELECT id, slot FROM begun WHERE slot IS NOT NULL AND NOT waits
@@ -203,13 +204,7 @@ async fn find_free(conn: &mut PgConn, all: &mut [Beginning]) -> Result<(), Fault
 }
 
 async fn write(conn: &mut PgConn, all: &[Beginning], taker: Option<Session>) -> Result<Vec<Started>, Fault> {
-    let (session, epoch) = taker.map_or((Id(uuid::Uuid::nil()), 0), |taker| (taker.id.into(), taker.epoch));
-    let statement = Statement::new(START).bind::<DbUuid, _>(session).bind::<BigInt, _>(epoch);
-    let statement = bind_executions(statement, all);
-    let statement = bind_places(statement, all).bind::<Bool, _>(taker.is_some());
-    let statement = bind_blobs(statement, all);
-    let statement = bind_facts(statement, all);
-    let statement = bind_tasks(statement, all, taker.is_some());
+    let statement = one::statement(all, taker).unwrap_or_else(|| many(all, taker));
     let answer: Answer = statement.get_result(conn).await?;
     if !answer.fenced {
         return Err(lease_lost().into());
@@ -220,6 +215,16 @@ async fn write(conn: &mut PgConn, all: &[Beginning], taker: Option<Session>) -> 
         return Err(error.into());
     }
     answers(conn, all, &answer.begun.into_iter().collect()).await
+}
+
+fn many(all: &[Beginning], taker: Option<Session>) -> Statement<'_> {
+    let (session, epoch) = taker.map_or((Id(uuid::Uuid::nil()), 0), |taker| (taker.id.into(), taker.epoch));
+    let statement = Statement::new(START).bind::<DbUuid, _>(session).bind::<BigInt, _>(epoch);
+    let statement = bind_executions(statement, all);
+    let statement = bind_places(statement, all).bind::<Bool, _>(taker.is_some());
+    let statement = bind_blobs(statement, all);
+    let statement = bind_facts(statement, all);
+    bind_tasks(statement, all, taker.is_some())
 }
 
 /// The executions that have the keys of idempotency of these starts.

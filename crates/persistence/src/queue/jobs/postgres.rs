@@ -18,7 +18,25 @@ use crate::schema::dedup;
 use crate::sql_types::{DbUuid, Id};
 use crate::statement::Statement;
 
-/// The transaction has its number before the first position is drawn: floors rely on that.
+/// Jobs without a key that are due at once, as most are. The transaction has its number before the first position is
+/// drawn: floors rely on that.
+const PLAIN: &str = "
+WITH put AS MATERIALIZED (
+  SELECT *, pg_current_xact_id() FROM unnest(?, ?, ?, ?, ?, ?) AS n (id, path, attempt, lane, priority, fair)
+), task_in AS (
+  INSERT INTO task
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
+  SELECT id, id, 0, ?, path, attempt, lane, priority, 0, FALSE, fair FROM put
+), group_in AS (
+  INSERT INTO ready_group (lane, priority, fair)
+  SELECT DISTINCT lane, priority, fair FROM put
+  WHERE NOT EXISTS (SELECT FROM ready_group r
+    WHERE r.lane = put.lane AND r.priority = put.priority AND r.fair = put.fair)
+  ON CONFLICT DO NOTHING
+)
+INSERT INTO ready (task_id, lane, priority, suspect, fair) SELECT id, lane, priority, FALSE, fair FROM put";
+
+/// The others. Here as well, the number comes before the first position.
 const ENQUEUE: &str = "
 WITH new AS MATERIALIZED (
   SELECT *, pg_current_xact_id() FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS n
@@ -57,16 +75,16 @@ pub(super) async fn enqueue(
     conn: &mut PgConn,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Enqueued>, Fault> {
-    let tasks: Vec<&NewTask> = jobs.iter().map(|job| &job.task).collect();
-    let afters: Vec<Option<i64>> = tasks.iter().map(|task| micros(task)).collect();
-    let statement = Statement::new(ENQUEUE)
-        .bind::<Array<DbUuid>, _>(jobs.iter().map(|job| Id(job.id.uuid())).collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(tasks.iter().map(|task| pack_work(&task.work).1).collect::<Vec<_>>())
-        .bind::<Array<Integer>, _>(tasks.iter().map(|task| signed(task.attempt)).collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(tasks.iter().map(|task| task.lane.as_str()).collect::<Vec<_>>())
-        .bind::<Array<SmallInt>, _>(tasks.iter().map(|task| task.priority).collect::<Vec<_>>())
-        .bind::<Array<Integer>, _>(tasks.iter().map(|task| task.fair).collect::<Vec<_>>())
-        .bind::<Array<Nullable<BigInt>>, _>(afters)
+    let plain = jobs.iter().all(|job| job.key.is_none() && job.task.after.is_none());
+    let statement = bind_tasks(Statement::new(if plain { PLAIN } else { ENQUEUE }), &jobs);
+    if plain {
+        db.tell("enqueue", Moment::Before);
+        statement.bind::<SmallInt, _>(JOB).execute(conn).await?;
+        db.tell("enqueue", Moment::After);
+        return Ok(vec![Enqueued::Created; jobs.len()]);
+    }
+    let statement = statement
+        .bind::<Array<Nullable<BigInt>>, _>(jobs.iter().map(|job| micros(&job.task)).collect::<Vec<_>>())
         .bind::<Array<Nullable<Text>>, _>(jobs.iter().map(|job| job.key.as_deref()).collect::<Vec<_>>())
         .bind::<Text, _>(SCOPE)
         .bind::<SmallInt, _>(JOB);
@@ -74,6 +92,17 @@ pub(super) async fn enqueue(
     let put: Put = statement.get_result(conn).await?;
     db.tell("enqueue", Moment::After);
     answers(conn, &jobs, &put.keyed.into_iter().collect()).await
+}
+
+fn bind_tasks<'a>(statement: Statement<'a>, jobs: &'a [NewJob]) -> Statement<'a> {
+    let tasks: Vec<&'a NewTask> = jobs.iter().map(|job| &job.task).collect();
+    statement
+        .bind::<Array<DbUuid>, _>(jobs.iter().map(|job| Id(job.id.uuid())).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(tasks.iter().map(|task| pack_work(&task.work).1).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(tasks.iter().map(|task| signed(task.attempt)).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(tasks.iter().map(|task| task.lane.as_str()).collect::<Vec<_>>())
+        .bind::<Array<SmallInt>, _>(tasks.iter().map(|task| task.priority).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(tasks.iter().map(|task| task.fair).collect::<Vec<_>>())
 }
 
 fn micros(task: &NewTask) -> Option<i64> {
