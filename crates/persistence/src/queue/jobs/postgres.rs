@@ -18,6 +18,22 @@ use crate::schema::dedup;
 use crate::sql_types::{DbUuid, Id};
 use crate::statement::Statement;
 
+/// One job without a key that is due at once. The transaction has its number before the position is drawn: floors rely on
+/// that.
+const ONE: &str = "
+WITH put AS MATERIALIZED (
+  SELECT ?::UUID AS id, ?::TEXT AS lane, ?::SMALLINT AS priority, ?::INTEGER AS fair, pg_current_xact_id()
+), task_in AS (
+  INSERT INTO task
+    (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
+  SELECT id, id, 0, ?, ?, ?, lane, priority, 0, FALSE, fair FROM put
+), group_in AS (
+  INSERT INTO ready_group (lane, priority, fair) SELECT lane, priority, fair FROM put
+  WHERE NOT EXISTS (SELECT FROM ready_group WHERE lane = ? AND priority = ? AND fair = ?)
+  ON CONFLICT DO NOTHING
+)
+INSERT INTO ready (task_id, lane, priority, suspect, fair) SELECT id, lane, priority, FALSE, fair FROM put";
+
 /// Jobs without a key that are due at once, as most are. The transaction has its number before the first position is
 /// drawn: floors rely on that.
 const PLAIN: &str = "
@@ -76,10 +92,14 @@ pub(super) async fn enqueue(
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Enqueued>, Fault> {
     let plain = jobs.iter().all(|job| job.key.is_none() && job.task.after.is_none());
-    let statement = bind_tasks(Statement::new(if plain { PLAIN } else { ENQUEUE }), &jobs);
+    let statement = match &jobs[..] {
+        [one] if plain => bind_one(Statement::new(ONE), one),
+        all if plain => bind_tasks(Statement::new(PLAIN), all).bind::<SmallInt, _>(JOB),
+        all => bind_tasks(Statement::new(ENQUEUE), all),
+    };
     if plain {
         db.tell("enqueue", Moment::Before);
-        statement.bind::<SmallInt, _>(JOB).execute(conn).await?;
+        statement.execute(conn).await?;
         db.tell("enqueue", Moment::After);
         return Ok(vec![Enqueued::Created; jobs.len()]);
     }
@@ -92,6 +112,21 @@ pub(super) async fn enqueue(
     let put: Put = statement.get_result(conn).await?;
     db.tell("enqueue", Moment::After);
     answers(conn, &jobs, &put.keyed.into_iter().collect()).await
+}
+
+fn bind_one<'a>(statement: Statement<'a>, job: &'a NewJob) -> Statement<'a> {
+    let task = &job.task;
+    statement
+        .bind::<DbUuid, _>(Id(job.id.uuid()))
+        .bind::<Text, _>(task.lane.as_str())
+        .bind::<SmallInt, _>(task.priority)
+        .bind::<Integer, _>(task.fair)
+        .bind::<SmallInt, _>(JOB)
+        .bind::<Text, _>(pack_work(&task.work).1)
+        .bind::<Integer, _>(signed(task.attempt))
+        .bind::<Text, _>(task.lane.as_str())
+        .bind::<SmallInt, _>(task.priority)
+        .bind::<Integer, _>(task.fair)
 }
 
 fn bind_tasks<'a>(statement: Statement<'a>, jobs: &'a [NewJob]) -> Statement<'a> {

@@ -45,10 +45,9 @@ WITH fence AS MATERIALIZED (
   ) AS row
   LIMIT 4 * ?
 ), turn AS (
-  SELECT found.*, count(*) OVER () AS found,
-    row_number() OVER (PARTITION BY lane, priority, fair ORDER BY position) AS turn FROM found
+  SELECT found.*, row_number() OVER (PARTITION BY lane, priority, fair ORDER BY position) AS turn FROM found
 ), pick AS MATERIALIZED (
-  SELECT task_id, position, found, turn FROM turn ORDER BY priority DESC, turn, position LIMIT ?
+  SELECT task_id, position, turn FROM turn ORDER BY priority DESC, turn, position LIMIT ?
 ), taken AS (
   DELETE FROM ready WHERE task_id = ANY (ARRAY (SELECT task_id FROM pick))
 ), held AS (
@@ -60,7 +59,7 @@ SELECT
   EXISTS (SELECT FROM ready WHERE ready.suspect AND ready.lane = ANY (?)
           AND ready.task_id <> ALL (ARRAY (SELECT task_id FROM pick))) AS suspects_waiting,
   pg_snapshot_xmax(pg_current_snapshot())::TEXT::BIGINT AS xmax,
-  pick.position, pick.found, pick.turn,
+  pick.position, pick.turn,
   task.id, task.execution_id, task.generation, task.kind, task.path, task.attempt, task.lane, task.priority,
   task.deaths, task.fair
 FROM fence LEFT JOIN (pick JOIN task ON task.id = pick.task_id) ON TRUE";
@@ -108,13 +107,11 @@ struct ClaimRow {
     picked: Option<Picked>,
 }
 
-/// A task that was taken: its place in the queue, its turn within its group, and how many were looked at in all.
+/// A task that was taken: its place in the queue, and its turn within its group.
 #[derive(QueryableByName)]
 struct Picked {
     #[diesel(sql_type = BigInt)]
     position: i64,
-    #[diesel(sql_type = BigInt)]
-    found: i64,
     #[diesel(sql_type = BigInt)]
     turn: i64,
     #[diesel(embed)]
@@ -190,7 +187,8 @@ pub(in crate::queue) async fn claim(
     if !claim.suspect {
         lock(&db.floors).learn(picked.iter().map(Picked::taken), xmax);
     }
-    let more = picked.iter().any(|one| one.found > most || one.turn >= share);
+    let full = usize::try_from(most).is_ok_and(|most| picked.len() >= most);
+    let more = full || picked.iter().any(|one| one.turn >= share);
     let tasks = picked.into_iter().map(|one| one.task.into_task(claim.batch)).collect::<Result<_, _>>()?;
     Ok(Claimed { tasks, suspects_waiting, more })
 }
