@@ -48,7 +48,7 @@ impl FleetWorker {
         let listener = settings.worker.listen.map(listen).transpose()?;
         let database = local::open(&place, &settings).await?;
         let redis = Redis::of(&settings, &environment, &database).await?;
-        let wire = working::wire(&settings, &place, redis.as_ref())?;
+        let wire = working::wire(&settings, &place, &database, redis.as_ref())?;
         let lines = Tasks::new();
         let wakeups = working::wakeups(wire, &lines);
         let shared = redis.and_then(|redis| redis.limiter("models"));

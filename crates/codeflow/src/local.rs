@@ -74,7 +74,7 @@ impl Local {
         let place = Place::of(&settings.database, &project)?;
         let database = open(&place, &settings).await?;
         let redis = Redis::of(&settings, &environment, &database).await?;
-        let wire = working::wire(&settings, &place, redis.as_ref())?;
+        let wire = working::wire(&settings, &place, &database, redis.as_ref())?;
         let shared = redis.and_then(|redis| redis.limiter("models"));
         let offline = Offline {
             settings: settings.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codeflow_config::{Settings, WakeupMode, WorkerSettings};
 use codeflow_engine::{WakeupSettings, Wakeups, Wire};
-use codeflow_persistence::{DatabaseSettings, PostgresWire};
+use codeflow_persistence::{Database, DatabaseSettings, PostgresWire};
 use codeflow_runtime::{SystemIds, Tasks};
 
 use crate::place::Place;
@@ -36,12 +36,16 @@ pub(crate) fn database(settings: &Settings, place: &Place) -> DatabaseSettings {
 pub(crate) fn wire(
     settings: &Settings,
     place: &Place,
+    pool: &Database,
     redis: Option<&Redis>,
 ) -> Result<Option<Arc<dyn Wire>>, Error> {
     let Place::Shared(_) = place else { return Ok(None) };
     match settings.worker.wakeups {
         WakeupMode::Poll => Ok(None),
-        WakeupMode::Listen => Ok(Some(Arc::new(PostgresWire::new(&database(settings, place))))),
+        WakeupMode::Listen => {
+            let wire = PostgresWire::new(&database(settings, place)).sending_over(pool);
+            Ok(Some(Arc::new(wire)))
+        }
         WakeupMode::Redis => {
             let missing = || Error::new(ErrorKind::Wakeups, "`worker.redis_url` does not say where Redis is");
             Ok(Some(Arc::new(redis.ok_or_else(missing)?.wire())))

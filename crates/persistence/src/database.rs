@@ -20,7 +20,7 @@ use diesel::SqliteConnection;
 #[cfg(feature = "postgres")]
 use diesel_async::AsyncConnection;
 #[cfg(feature = "postgres")]
-use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use secrecy::ExposeSecret;
 
 #[cfg(feature = "sqlite")]
@@ -189,6 +189,16 @@ impl Database {
             Pools::Postgres(pool) => Ok(Conn::Postgres(Box::new(pool.get().await.map_err(from_pool)?))),
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(pools) => Ok(Conn::Sqlite(pools.write.get().await.map_err(from_pool)?)),
+        }
+    }
+
+    /// A connection that may write, if there is one at this moment.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn free_postgres(&self) -> Option<Object<PgConn>> {
+        match &self.pools {
+            Pools::Postgres(pool) => postgres::free(pool).await,
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(_) => None,
         }
     }
 

@@ -222,7 +222,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let engine = match &arguments.wire_url {
         None => engine,
         Some(url) => {
-            let wire = Arc::new(PostgresWire::new(&DatabaseSettings::new(url)));
+            let wire = Arc::new(PostgresWire::new(&DatabaseSettings::new(url)).sending_over(&database));
             let second = Duration::from_secs(1);
             let settings = WakeupSettings { probe: second, patience: second, ..WakeupSettings::default() };
             engine.with_wakeups(Wakeups::over(wire, settings, &SystemIds, &waking))

@@ -51,7 +51,7 @@ impl Rig {
         let lines = Tasks::new();
         let engine = match url.starts_with("postgres") {
             true => {
-                let wire = Arc::new(PostgresWire::new(&DatabaseSettings::new(url)));
+                let wire = Arc::new(PostgresWire::new(&DatabaseSettings::new(url)).sending_over(&database));
                 let settings = WakeupSettings::default();
                 engine.with_wakeups(Wakeups::over(wire, settings, &SystemIds, &lines))
             }

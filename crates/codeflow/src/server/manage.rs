@@ -108,7 +108,7 @@ fn engine(ground: &Ground<'_>, assembled: &Assembled, tasks: &Tasks) -> Result<E
         ids: Arc::new(SystemIds),
         observer: Arc::new(Silent),
     });
-    let wire = working::wire(ground.settings, ground.place, ground.redis)?;
+    let wire = working::wire(ground.settings, ground.place, ground.database, ground.redis)?;
     let engine = engine.with_wakeups(working::wakeups(wire, tasks));
     Ok(EnginePorts { engine, actions })
 }

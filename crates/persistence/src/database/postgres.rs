@@ -5,9 +5,9 @@ use std::time::Duration;
 use codeflow_core::Timestamp;
 use codeflow_engine::Error;
 use deadpool::Runtime;
-use deadpool::managed::QueueMode;
+use deadpool::managed::{QueueMode, Timeouts};
 use diesel::{ConnectionResult, QueryableByName};
-use diesel_async::pooled_connection::deadpool::{Hook, HookError, Pool};
+use diesel_async::pooled_connection::deadpool::{Hook, HookError, Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::FutureExt;
@@ -48,6 +48,12 @@ pub(super) fn pool(url: &str, settings: &DatabaseSettings) -> Result<Pool<PgConn
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(unreachable)
+}
+
+/// A connection that nobody uses at this moment.
+pub(super) async fn free(pool: &Pool<PgConn>) -> Option<Object<PgConn>> {
+    let timeouts = Timeouts { wait: Some(Duration::ZERO), ..pool.timeouts() };
+    pool.timeout_get(&timeouts).await.ok()
 }
 
 /// A connection that was used a moment ago is known to work, or known to be closed; one that was idle for longer is

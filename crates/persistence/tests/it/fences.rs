@@ -33,9 +33,19 @@ async fn recover(subject: &Subject, sql: &mut Sql, session: Session) -> Recovere
 
 #[tokio::test]
 async fn a_session_in_the_middle_of_a_commit_is_not_taken_over() {
+    in_the_middle_of_a_commit(|subject| subject).await;
+}
+
+/// A move alone has a statement of its own.
+#[tokio::test]
+async fn a_session_in_the_middle_of_a_commit_of_many_is_not_taken_over() {
+    in_the_middle_of_a_commit(Subject::in_company).await;
+}
+
+async fn in_the_middle_of_a_commit(prepared: impl FnOnce(Subject) -> Subject) {
     let test_db = TestDb::postgres().await;
     let (mut blocker, mut sql) = (Sql::connect(&test_db).await, Sql::connect(&test_db).await);
-    let subject = test_db.into_subject().await;
+    let subject = prepared(test_db.into_subject().await);
     let (id, tasks) = subject.started(1).await;
     let session = subject.session().await;
     subject.claim(session, 1).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use codeflow_engine::{Hearing, WakeupSettings, Wakeups, Wire};
-use codeflow_persistence::{DatabaseSettings, PostgresWire};
+use codeflow_persistence::{Database, DatabaseSettings, PostgresWire};
 use codeflow_runtime::{SystemIds, Tasks};
 use codeflow_testkit::{Proxy, TestDb};
 use tokio::time::{sleep, timeout};
@@ -69,6 +69,28 @@ async fn a_ring_reaches_another_process_within_a_tenth_of_a_second() {
 
     assert!(slowest < Duration::from_millis(100), "{slowest:?}");
     tasks.shut_down(PATIENCE).await;
+    test_db.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rings_go_over_the_pool_and_without_it_over_the_line() {
+    const OVER_THE_POOL: &str = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'codeflow' \
+        AND datname = current_database() AND query LIKE '%pg_notify%'";
+    let test_db = TestDb::postgres().await;
+    let mut sql = Sql::connect(&test_db).await;
+    let database = Database::open(&test_db.settings()).await.unwrap();
+    let wire = PostgresWire::new(&test_db.settings()).sending_over(&database);
+    let (mut here, mut there) = (wire.connect().await.unwrap(), wire.connect().await.unwrap());
+    let pooled = sql.number(OVER_THE_POOL).await;
+
+    here.send(&["one".to_owned()]).await.unwrap();
+    assert_eq!(timeout(PATIENCE, there.receive()).await.unwrap().unwrap(), "one");
+    assert_eq!((pooled, sql.number(OVER_THE_POOL).await), (0, 1));
+    database.close();
+    here.send(&["two".to_owned()]).await.unwrap();
+
+    assert_eq!(timeout(PATIENCE, there.receive()).await.unwrap().unwrap(), "two");
+    drop((here, there));
     test_db.remove().await;
 }
 

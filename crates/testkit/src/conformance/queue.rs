@@ -146,6 +146,14 @@ pub async fn a_task_that_is_taken_with_a_commit_is_held_by_its_session(subject: 
     subject.expire(session).await;
     assert_eq!(subject.store.recover(Dead::Expired).await.unwrap().tasks, 1);
     assert_eq!(subject.claim_suspect(other).await.tasks[0].id, next.id);
+
+    let batch = subject.wanted(0).batch;
+    let alone = NewTask { taken: Some(batch), ..subject.task("alone") };
+    let moved = Advance { tasks: vec![alone.clone()], ..advance(id, 2, vec![]) };
+    assert_eq!(subject.flush(other, moved).await, Flushed::Committed);
+    let asked = Claim { batch, limit: 0, ..subject.wanted(0) };
+    let held = subject.store.claim(other, asked).await.unwrap().tasks;
+    assert_eq!(held.iter().map(|task| (task.id, task.batch)).collect::<Vec<_>>(), [(alone.id, batch)]);
 }
 
 /// Whoever asks for a batch that was never made gets nothing, and nothing else either.
