@@ -3,9 +3,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
+
+/// How long a process may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A process of ours.
 pub(crate) struct Process {
@@ -71,7 +76,13 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Asks it to end, so that it takes its children along, and ends it if it does not.
     fn drop(&mut self) {
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM).ok();
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(10));
+        }
         self.child.kill().ok();
         self.child.wait().ok();
     }

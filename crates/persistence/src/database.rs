@@ -192,7 +192,7 @@ impl Database {
         }
     }
 
-    /// A connection that may write, if there is one at this moment.
+    /// A connection that is open and free at this moment, if there is one.
     #[cfg(feature = "postgres")]
     pub(crate) async fn free_postgres(&self) -> Option<Object<PgConn>> {
         match &self.pools {

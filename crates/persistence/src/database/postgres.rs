@@ -50,8 +50,11 @@ pub(super) fn pool(url: &str, settings: &DatabaseSettings) -> Result<Pool<PgConn
         .map_err(unreachable)
 }
 
-/// A connection that nobody uses at this moment.
+/// A connection that is open and that nobody uses at this moment.
 pub(super) async fn free(pool: &Pool<PgConn>) -> Option<Object<PgConn>> {
+    if pool.status().available == 0 {
+        return None;
+    }
     let timeouts = Timeouts { wait: Some(Duration::ZERO), ..pool.timeouts() };
     pool.timeout_get(&timeouts).await.ok()
 }
