@@ -80,6 +80,7 @@ macro_rules! conformance {
             queue: only_the_lanes_asked_for_are_served,
             queue: a_claimed_execution_runs_from_the_next_renewal_on,
             queue: a_task_that_is_taken_with_a_commit_is_held_by_its_session,
+            queue: what_was_taken_and_is_given_up_is_found_by_others,
             queue: a_claim_of_nothing_takes_nothing,
             queue: what_is_given_back_is_claimed_by_others_and_held_no_more,
             queue: a_batch_that_is_over_is_forgotten,

@@ -156,6 +156,25 @@ pub async fn a_task_that_is_taken_with_a_commit_is_held_by_its_session(subject: 
     assert_eq!(held.iter().map(|task| (task.id, task.batch)).collect::<Vec<_>>(), [(alone.id, batch)]);
 }
 
+/// What never waited in the queue does so once its holder gives it up, also where nothing like it ever waited before.
+pub async fn what_was_taken_and_is_given_up_is_found_by_others(subject: &Subject) {
+    let version = subject.workflow("review").await;
+    let (session, other) = (subject.session().await, subject.session().await);
+    let taken =
+        |priority: i16| NewTask { taken: Some(subject.wanted(0).batch), priority, ..subject.task("diff") };
+    let new = subject.execution(&version, vec![taken(1)]);
+    subject.store.start_all(vec![new.clone()], Some(session)).await.unwrap();
+    let next = taken(2);
+    let moved = Advance { tasks: vec![next.clone()], ..advance(new.id, 1, vec![]) };
+    subject.flush(session, moved).await;
+
+    subject.store.close_session(session).await.unwrap();
+
+    let claimed = subject.claim(other, 10).await.tasks;
+    let found: Vec<_> = claimed.iter().map(|task| task.id).collect();
+    assert_eq!(found, [next.id, new.tasks[0].id]);
+}
+
 /// Whoever asks for a batch that was never made gets nothing, and nothing else either.
 pub async fn a_claim_of_nothing_takes_nothing(subject: &Subject) {
     let (_, tasks) = subject.started(1).await;

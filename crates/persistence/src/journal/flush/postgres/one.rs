@@ -10,7 +10,8 @@ use crate::rows::{FactRow, pack_work, signed};
 use crate::sql_types::{DbUuid, Id};
 use crate::statement::Statement;
 
-/// The same locks in the same order as for many moves.
+/// The same locks in the same order as for many moves. The task that is taken has a group as well: it waits in the queue once its
+/// holder gives it up.
 const ONE: &str = "
 WITH fence AS MATERIALIZED (
   SELECT id, epoch FROM session
@@ -35,6 +36,12 @@ WITH fence AS MATERIALIZED (
   INSERT INTO task
     (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
   SELECT ?, moved.id, ?, ?, ?, ?, ?, ?, 0, FALSE, ? FROM moved WHERE ?
+), group_in AS (
+  INSERT INTO ready_group (lane, priority, fair) SELECT g.lane, g.priority, g.fair
+  FROM moved CROSS JOIN (VALUES (?, ?, ?)) AS g (lane, priority, fair)
+  WHERE ? AND NOT EXISTS (SELECT FROM ready_group r
+    WHERE r.lane = g.lane AND r.priority = g.priority AND r.fair = g.fair)
+  ON CONFLICT DO NOTHING
 ), claim_in AS (
   INSERT INTO claim (batch, session_id, epoch, ids)
   SELECT ?, fence.id, fence.epoch, ARRAY[?] FROM fence WHERE ? AND EXISTS (SELECT FROM moved)
@@ -93,15 +100,21 @@ fn bind_task(statement: Statement<'static>, generation: i32, task: Option<&NewTa
     let id = task.map_or(nobody, |task| task.id.into());
     let batch = task.and_then(|task| task.taken).map_or(nobody, Id::from);
     let (kind, path) = task.map(|task| pack_work(&task.work)).unwrap_or_default();
+    let lane = task.map_or_else(String::new, |task| task.lane.clone());
+    let (priority, fair) = task.map_or((0, 0), |task| (task.priority, task.fair));
     statement
         .bind::<DbUuid, _>(id)
         .bind::<Integer, _>(generation)
         .bind::<SmallInt, _>(kind)
         .bind::<Text, _>(path)
         .bind::<Integer, _>(task.map_or(0, |task| signed(task.attempt)))
-        .bind::<Text, _>(task.map_or_else(String::new, |task| task.lane.clone()))
-        .bind::<SmallInt, _>(task.map_or(0, |task| task.priority))
-        .bind::<Integer, _>(task.map_or(0, |task| task.fair))
+        .bind::<Text, _>(lane.clone())
+        .bind::<SmallInt, _>(priority)
+        .bind::<Integer, _>(fair)
+        .bind::<Bool, _>(task.is_some())
+        .bind::<Text, _>(lane)
+        .bind::<SmallInt, _>(priority)
+        .bind::<Integer, _>(fair)
         .bind::<Bool, _>(task.is_some())
         .bind::<DbUuid, _>(batch)
         .bind::<DbUuid, _>(id)

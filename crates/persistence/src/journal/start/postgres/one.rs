@@ -10,6 +10,7 @@ use crate::rows::{pack_work, signed};
 use crate::sql_types::{DbUuid, Id};
 use crate::statement::Statement;
 
+/// The task has a group although it is taken: it waits in the queue once its holder gives it up.
 const ONE: &str = "
 WITH fence AS MATERIALIZED (
   SELECT id, epoch FROM session
@@ -31,6 +32,12 @@ WITH fence AS MATERIALIZED (
   INSERT INTO task
     (id, execution_id, generation, kind, path, attempt, lane, priority, deaths, suspect, fair)
   SELECT ?, id, 0, ?, ?, ?, ?, ?, 0, FALSE, ? FROM execution_in
+), group_in AS (
+  INSERT INTO ready_group (lane, priority, fair) SELECT g.lane, g.priority, g.fair
+  FROM execution_in CROSS JOIN (VALUES (?, ?, ?)) AS g (lane, priority, fair)
+  WHERE NOT EXISTS (SELECT FROM ready_group r
+    WHERE r.lane = g.lane AND r.priority = g.priority AND r.fair = g.fair)
+  ON CONFLICT DO NOTHING
 ), claim_in AS (
   INSERT INTO claim (batch, session_id, epoch, ids)
   SELECT ?, fence.id, fence.epoch, ARRAY[?] FROM fence WHERE EXISTS (SELECT FROM execution_in)
@@ -59,6 +66,9 @@ pub(super) fn statement(all: &[Beginning], taker: Option<Session>) -> Option<Sta
         .bind::<SmallInt, _>(kind)
         .bind::<Text, _>(path)
         .bind::<Integer, _>(signed(task.attempt))
+        .bind::<Text, _>(task.lane.as_str())
+        .bind::<SmallInt, _>(task.priority)
+        .bind::<Integer, _>(task.fair)
         .bind::<Text, _>(task.lane.as_str())
         .bind::<SmallInt, _>(task.priority)
         .bind::<Integer, _>(task.fair)
