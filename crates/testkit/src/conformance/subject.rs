@@ -211,25 +211,9 @@ impl Subject {
     /// # Errors
     /// Those of [`flush`](codeflow_engine::Journal::flush).
     pub async fn try_flush(&self, session: Session, advance: Advance) -> Result<Flushed, Error> {
-        let other = Advance { execution: self.id(ExecutionId::generate), ..Self::nothing(&advance) };
-        let company = self.company.then_some(other);
+        let company = self.company.then(|| self::advance(self.id(ExecutionId::generate), 1, Vec::new()));
         let moves = [advance].into_iter().chain(company).collect();
         Ok(self.store.flush(session, moves).await?[0])
-    }
-
-    /// A move that changes nothing else than the number of moves.
-    fn nothing(like: &Advance) -> Advance {
-        Advance {
-            ending: None,
-            facts: Vec::new(),
-            done: Vec::new(),
-            dropped: Vec::new(),
-            tasks: Vec::new(),
-            slot: None,
-            read: Vec::new(),
-            logs: Vec::new(),
-            ..like.clone()
-        }
     }
 
     /// A message that signals `event`.
